@@ -1,0 +1,5 @@
+"""`python -m ppl` is `ppl`."""
+
+from ppl.cli import main
+
+main()

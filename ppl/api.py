@@ -1,0 +1,269 @@
+"""The public Python calls, and the one place that runs the phases in a row.
+
+    posterior = ppl.load("eight_schools.ppl").condition("schools.csv")
+    fit = posterior.fit(seed=1)
+    print(fit.summary())
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ppl.compile.joint import LogJoint, compile_joint
+from ppl.compile.program import compile_terms
+from ppl.compile.simulate import derive, simulate
+from ppl.data import dataset
+from ppl.infer import importance, pipeline
+from ppl.infer.draws import generator
+from ppl.infer.pipeline import Approximation, NoStart
+from ppl.infer.verdict import Verdict, judge
+from ppl.language.errors import FileError, Mistake, ModelError, UsageError
+from ppl.language.parser import parse
+from ppl.language.source import Source
+from ppl.language.syntax import Program
+from ppl.model import graph, mistakes
+from ppl.model.names import Names, find_names
+from ppl.model.settle import settle
+from ppl.report import fitfile, tables
+from ppl.report.record import Observed, Record
+from ppl.report.summarise import summarise
+from ppl.version import VERSION
+
+_MOST_KEPT = 4_000_000  # elements of the draws of a row-long derived name that are kept without being asked for
+
+
+def load(path: str | PathLike[str]) -> Model:
+    """The model in a file. Raises `FileError` if it cannot be read, `ModelError` with all its mistakes."""
+    name = fspath(path)
+    try:
+        text = Path(name).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FileError(f"{name}: byte {error.start + 1} is not UTF-8; save the model as UTF-8") from None
+    except FileNotFoundError:
+        raise FileError(f"{name}: there is no such file") from None
+    except OSError as error:
+        raise FileError(f"{name}: cannot be read: {error.strerror or error}") from None
+    return from_text(text, name)
+
+
+def from_text(text: str, name: str = "<model>") -> Model:
+    """The model that a text says; `name` stands for the file in messages."""
+    source = Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))
+    program = parse(source)
+    return Model(program, find_names(program))
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model whose names, functions and families are in order; it has not met any data."""
+
+    program: Program
+    names: Names = field(repr=False)
+
+    def condition(self, *data: Any) -> Posterior:
+        """The posterior given data: paths (CSV, TSV, Parquet, JSON, npz), mappings of names to arrays, data frames.
+
+        Raises `DataError` and `FileError` for data that cannot be read, `ModelError` where model and data do not fit.
+        """
+        settled = settle(self.names, dataset.read(data))
+        return Posterior(settled, compile_joint(settled))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Posterior:
+    """A model given data. `model` is its graph and terms, `joint` the compiled log joint density."""
+
+    model: graph.Model = field(repr=False)
+    joint: LogJoint = field(repr=False)
+
+    def log_density(self, values: Mapping[str, Any]) -> float:
+        """The log joint density at values of all latents on their own scale, in nats: no Jacobian, all constants.
+
+        Simulated names may be given as well, and then count. Minus infinity outside the support. Raises `UsageError`
+        for a name that is missing or unknown, or a value of the wrong shape.
+        """
+        known = {latent.name: latent for latent in (*self.model.latents, *self.model.simulated)}
+        unknown = [name for name in values if name not in known]
+        missing = [latent.name for latent in self.model.latents if latent.name not in values]
+        if unknown or missing:
+            told = [f"`{name}` is no latent" for name in unknown] + [f"`{name}` is missing" for name in missing]
+            raise UsageError(f"log_density: {', '.join(told)}; the latents are {', '.join(known)}")
+        arrays = {name: _one_draw(name, value, known[name].shape) for name, value in values.items()}
+        total = float(self.joint.log_density({b.name: arrays[b.name] for b in self.joint.blocks})[0])
+        for latent in self.model.simulated:
+            if latent.name in arrays:
+                found = compile_terms([latent.log_prob]).run(arrays)[0]
+                total += float(np.sum(found))
+        return total
+
+    def fit(self, seed: int = 1, draws: int = pipeline.DRAWS, keep_all: bool = False) -> Fit:
+        """The posterior, found by the automatic mean-field guide and corrected.
+
+        `draws` is how many equally weighted draws the fit holds; `keep_all` keeps those of long derived names too.
+        The same seed gives the same bits. Raises `ModelError` where the density is not finite at the start.
+        """
+        if draws < 100 or draws > 1_000_000:
+            raise UsageError(f"draws must lie between 100 and 1,000,000, not {draws}")
+        start = time.perf_counter()
+        try:
+            found = pipeline.approximate(self.joint, seed, draws)
+        except NoStart as error:
+            raise ModelError(self.model.source, [self._why_not_finite(error.z)]) from None
+        return Fit(self._record(found, seed, draws, keep_all, start), self)
+
+    def _record(self, found: Approximation, seed: int, draws: int, keep_all: bool, start: float) -> Record:
+        weights = found.weights.weights
+        chosen = importance.resample(weights, draws, generator(seed, pipeline.RESAMPLING))
+        values = self.joint.constrain(found.z)
+        roles = {latent.name: ("latent", latent.axes) for latent in self.model.latents}
+        simulated = simulate(self.model, values, generator(seed, pipeline.SIMULATION)) if self.model.simulated else {}
+        roles |= {latent.name: ("simulated", latent.axes) for latent in self.model.simulated}
+        everything = {**values, **simulated}
+        wanted = {
+            name: term
+            for name, term in self.model.derived.items()
+            if keep_all or int(np.prod(term.shape)) * len(weights) <= _MOST_KEPT
+        }
+        everything |= derive(wanted, everything)
+        roles |= {name: ("derived", self.model.derived[name].axes) for name in wanted}
+        quantities = {
+            name: summarise(name, *roles[name], value, weights, chosen) for name, value in everything.items()
+        }
+        verdict, findings = judge(found.evidence)
+        reasons = tuple(
+            f"{finding.sentence}; {finding.rule.remedy}" for finding in findings if finding.verdict != Verdict.GOOD
+        )
+        with np.errstate(divide="ignore"):
+            log_weights = np.log(weights)
+        return Record(
+            model=self.model.source.name, model_text=self.model.source.text, sources=self.model.data.sources,
+            seed=seed, verdict=verdict.value, reasons=reasons, pareto_k=found.weights.pareto_k, elbo=found.elbo,
+            evaluations=found.evaluations, seconds=time.perf_counter() - start,
+            newton_step=found.evidence.newton_step, draw_error=found.evidence.draw_error,
+            effective_draws=found.weights.effective, version=VERSION, quantities=quantities,
+            observed=self._observed(), log_weights=log_weights,
+        )  # fmt: skip
+
+    def _observed(self) -> dict[str, Observed]:
+        """What was observed, as it was given: categories as levels or from 1."""
+        found = {}
+        for factor in self.model.observed:
+            values = np.asarray(factor.value.value)
+            if factor.value.levels is not None:
+                values = np.array(factor.value.levels)[values]
+            elif factor.distribution.family.support.kind == "category":
+                values = values + 1
+            found[factor.name] = Observed(factor.name, factor.value.axes, values)
+        return found
+
+    def _why_not_finite(self, z: np.ndarray) -> Mistake:
+        """The statement, the row and the values that make the log density infinite or no number."""
+        values = self.joint.constrain(z[None])
+        parts = {id(part.log_prob): part for part in self.joint.parts}
+        for part, elementwise in zip(parts.values(), self.joint.by_part(z[None]), strict=True):
+            bad = ~np.isfinite(elementwise[0])
+            if bad.any():
+                place = tuple(int(i) for i in np.argwhere(bad)[0]) if bad.ndim else ()
+                return mistakes.not_finite(part.span, part.name, self._show(part.name, place, values))
+        return mistakes.not_finite(self.joint.parts[0].span, self.joint.parts[0].name, "its gradient is not finite")
+
+    def _show(self, name: str, place: tuple[int, ...], values: Mapping[str, np.ndarray]) -> str:
+        """The value and the parameters of one element of a factor."""
+        random = next(x for x in (*self.model.latents, *self.model.factors) if x.name == name)
+        terms = list(random.distribution.parameters)
+        names = [parameter.name for parameter in random.distribution.form.parameters]
+        if isinstance(random, graph.Factor):
+            terms, names = [random.value, *terms], [name, *names]
+        program = compile_terms(terms)
+        shown = []
+        for label, found, slot in zip(names, program.run(values), program.outputs, strict=True):
+            array = np.asarray(found)[0] if slot in program.over_draws else np.asarray(found)
+            index = place[len(place) - array.ndim :] if array.ndim <= len(place) else ()
+            shown.append(f"{label} = {np.asarray(array[index]).reshape(-1)[0]:.6g}")
+        where = f"in element {', '.join(str(i + 1) for i in place)}: " if place else ""
+        return where + ", ".join(shown)
+
+
+def _one_draw(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    array = np.asarray(value, dtype=np.float64)
+    if array.shape != shape:
+        if array.size != int(np.prod(shape)) or array.size != 1:
+            raise UsageError(f"log_density: `{name}` has shape {shape}, and a value of shape {array.shape} was given")
+        array = array.reshape(shape)
+    return array[None]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A summary as text; iterating gives `(label, {statistic: value})` for every scalar."""
+
+    record: Record
+    everything: bool = False
+
+    def __str__(self) -> str:
+        return tables.as_text(self.record, self.everything)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def __iter__(self) -> Iterator[tuple[str, dict[str, float]]]:
+        for quantity in self.record.shown(self.everything):
+            yield from tables.scalars(quantity)
+
+    def __getitem__(self, label: str) -> dict[str, float]:
+        """The statistics of one scalar, by its label: `summary["theta[Choate]"]`."""
+        for name, statistics in self:
+            if name == label:
+                return statistics
+        raise KeyError(label)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """A posterior that was found: its verdict, summary and draws."""
+
+    record: Record = field(repr=False)
+    posterior: Posterior | None = field(default=None, repr=False)
+
+    @property
+    def verdict(self) -> str:
+        """"good", "usable" or "do not use"; `reasons` says why."""
+        return self.record.verdict
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        return self.record.reasons
+
+    @property
+    def pareto_k(self) -> float:
+        return self.record.pareto_k
+
+    @property
+    def elbo(self) -> float:
+        """In nats, of the mean-field guide."""
+        return self.record.elbo
+
+    @property
+    def draws(self) -> dict[str, np.ndarray]:
+        """Equally weighted draws (S, *shape) of every name."""
+        return {name: quantity.draws for name, quantity in self.record.quantities.items()}
+
+    def summary(self, everything: bool = False) -> Summary:
+        """Mean, sd, 5 %, 50 % and 95 % quantile and Monte Carlo error of every scalar."""
+        return Summary(self.record, everything)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the fit as a netCDF file that `ppl summary` and ArviZ open. Raises `FileError`."""
+        fitfile.write(self.record, path)
+
+
+def read_fit(path: str | PathLike[str]) -> Fit:
+    """The fit in a file. Raises `FileError`."""
+    return Fit(fitfile.read(path))

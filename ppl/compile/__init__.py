@@ -1,0 +1,1 @@
+"""Compile: model -> log joint and gradient over S draws at once."""

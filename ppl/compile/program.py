@@ -1,0 +1,130 @@
+"""terms -> a flat list of array operations, run over S draws at once.
+
+Equal operations on equal arguments are done once; what is known from data alone is a constant. Values are numpy arrays
+or autograd's boxes around them: the list is what autograd differentiates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import autograd.numpy as np
+import numpy
+
+from ppl.data.column import Kind
+from ppl.model import terms
+from ppl.model.terms import Op, Term
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """`slots[target] = apply(*slots[sources])`; `shapes[i]`, where there is one, is what argument i is first reshaped
+    to behind its axis of draws, so that leading axes line up.
+    """
+
+    op: Op
+    sources: tuple[int, ...]
+    target: int
+    shapes: tuple[tuple[int, ...] | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Instructions in order. Slots hold constants first, then inputs by name, then results."""
+
+    constants: Mapping[int, numpy.ndarray]
+    inputs: Mapping[str, int]
+    instructions: tuple[Instruction, ...]
+    outputs: tuple[int, ...]
+    over_draws: frozenset[int]  # the slots whose arrays have a leading axis of draws
+    slots: int
+
+    def run(self, values: Mapping[str, Any]) -> list[Any]:
+        """The outputs for latents with a leading axis of S draws; an output of data alone has no such axis."""
+        slots: list[Any] = [None] * self.slots
+        for slot, constant in self.constants.items():
+            slots[slot] = constant
+        for name, slot in self.inputs.items():
+            slots[slot] = values[name]
+        for step in self.instructions:
+            arguments = [
+                slots[source] if shape is None else np.reshape(slots[source], (-1, *shape))
+                for source, shape in zip(step.sources, step.shapes, strict=True)
+            ]
+            slots[step.target] = step.op.apply(*arguments)
+        return [slots[output] for output in self.outputs]
+
+
+def compile_terms(outputs: Iterable[Term]) -> Program:
+    """The program that computes these terms from the latents they depend on."""
+    wanted = list(outputs)
+    builder = _Builder({}, {}, [], {}, {}, set())
+    for term in terms.ancestors(wanted):
+        builder.add(term)
+    slots = tuple(builder.slot_of[id(term)] for term in wanted)
+    return Program(
+        builder.constants, builder.inputs, tuple(builder.instructions), slots, frozenset(builder.over_draws),
+        builder.count(),
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Builder:
+    constants: dict[int, numpy.ndarray]
+    inputs: dict[str, int]
+    instructions: list[Instruction]
+    slot_of: dict[int, int]  # by id of a term
+    known: dict[tuple[Any, ...], int]  # by operation and arguments
+    over_draws: set[int]
+
+    def count(self) -> int:
+        return len(self.constants) + len(self.inputs) + len(self.instructions)
+
+    def add(self, term: Term) -> None:
+        if term.known:
+            slot = self.count()
+            value = numpy.asarray(term.value)
+            self.constants[slot] = value if term.kind is Kind.REAL else value.astype(numpy.float64)
+        elif term.source is not None:
+            slot = self.inputs.get(term.source, self.count())
+            self.inputs[term.source] = slot
+            self.over_draws.add(slot)
+        else:
+            slot = self.operation(term)
+        self.slot_of[id(term)] = slot
+
+    def operation(self, term: Term) -> int:
+        assert term.op is not None
+        sources = tuple(self.slot_of[id(arg)] for arg in term.args)
+        key = (term.op.name, term.op.options, term.op.core_ranks, sources)
+        if key in self.known:
+            return self.known[key]
+        slot = self.count()
+        ranks = [len(terms.leading_axes(term.op, i, arg)) for i, arg in enumerate(term.args)]
+        shapes = tuple(
+            self.shape(term.op, i, arg, sources[i], max(ranks) - ranks[i]) for i, arg in enumerate(term.args)
+        )
+        self.instructions.append(Instruction(term.op, sources, slot, shapes))
+        self.over_draws.add(slot)
+        self.known[key] = slot
+        return slot
+
+    def shape(self, op: Op, argument: int, term: Term, source: int, lacking: int) -> tuple[int, ...] | None:
+        """Singleton axes between the draws and what an argument has, where it lacks leading axes."""
+        if lacking == 0:
+            return None
+        if source not in self.over_draws:
+            return None  # numpy adds them itself: such an array has no axis of draws in front
+        return (1,) * lacking + term.shape
+
+
+def evaluate(program: Program, values: Mapping[str, Any], draws: int) -> list[numpy.ndarray]:
+    """The outputs as plain arrays that all have a leading axis of draws."""
+    with numpy.errstate(all="ignore"):
+        found = program.run(values)
+    return [
+        numpy.asarray(value) if slot in program.over_draws else numpy.broadcast_to(value, (draws, *numpy.shape(value)))
+        for value, slot in zip(found, program.outputs, strict=True)
+    ]

@@ -1,0 +1,125 @@
+"""program -> which unconstrained coordinates interact: those that some element of some factor depends on together."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from ppl.compile.joint import LogJoint
+from ppl.model import terms
+from ppl.model.terms import Term
+
+_MOST_ENTRIES = 20_000_000  # beyond this the pattern is taken to be full
+
+
+class _TooDense(Exception):
+    pass
+
+
+def interactions(joint: LogJoint) -> np.ndarray:
+    """A symmetric pattern (D, D), true on the diagonal; a superset of the nonzeros of every Hessian of the log joint."""
+    try:
+        return _pattern(joint)
+    except _TooDense:
+        return np.ones((joint.dimension, joint.dimension), dtype=bool)
+
+
+def _pattern(joint: LogJoint) -> np.ndarray:
+    pattern = sparse.identity(joint.dimension, dtype=np.int32, format="csr")
+    coordinates = {}
+    for block in joint.blocks:
+        coordinates[block.name] = _own_coordinates(joint, block.name, coordinates)
+        jacobian = coordinates[block.name]
+        pattern = pattern + jacobian.T @ jacobian
+    depends: dict[int, sparse.csr_matrix | None] = {}
+    for term in terms.ancestors(part.log_prob for part in joint.parts):
+        depends[id(term)] = _dependence(term, depends, coordinates)
+    for part in joint.parts:
+        matrix = depends[id(part.log_prob)]
+        if matrix is not None:
+            pattern = pattern + matrix.T @ matrix
+    return np.asarray(pattern.todense()) != 0
+
+
+def _own_coordinates(joint: LogJoint, name: str, earlier: dict[str, sparse.csr_matrix]) -> sparse.csr_matrix:
+    """Elements of a latent by coordinates: its own, and through its bounds those of other latents."""
+    block = next(block for block in joint.blocks if block.name == name)
+    size = int(np.prod(block.latent.shape))
+    if block.transform.event_rank == 0:
+        own = sparse.csr_matrix(
+            (np.ones(size, dtype=np.int32), (np.arange(size), np.arange(block.start, block.stop))),
+            shape=(size, joint.dimension),
+        )
+    else:
+        events = int(np.prod(block.shape[: len(block.shape) - block.transform.event_rank]))
+        inside = np.arange(block.start, block.stop).reshape(events, -1)
+        rows = np.repeat(np.arange(size), inside.shape[1])
+        columns = np.repeat(inside, size // max(events, 1), axis=0).reshape(-1)
+        own = sparse.csr_matrix((np.ones(len(rows), dtype=np.int32), (rows, columns)), shape=(size, joint.dimension))
+    bounds = [b for b in (block.latent.distribution.support_lower, block.latent.distribution.support_upper) if b]
+    for bound in bounds:
+        used = terms.inputs([bound])
+        for other in used:
+            touched = np.flatnonzero(np.asarray(earlier[other].sum(axis=0)).reshape(-1))
+            full = np.zeros((1, joint.dimension), dtype=np.int32)
+            full[0, touched] = 1
+            own = own + sparse.csr_matrix(np.repeat(full, size, axis=0))
+    return _as_pattern(own)
+
+
+def _dependence(
+    term: Term, depends: dict[int, sparse.csr_matrix | None], coordinates: dict[str, sparse.csr_matrix]
+) -> sparse.csr_matrix | None:
+    """Elements of a term (flattened) by coordinates; None for what is known."""
+    if term.known:
+        return None
+    if term.source is not None:
+        return coordinates[term.source]
+    assert term.op is not None
+    size = int(np.prod(term.shape))
+    total: sparse.csr_matrix | None = None
+    for i, arg in enumerate(term.args):
+        matrix = depends[id(arg)]
+        if matrix is None:
+            continue
+        picked = _spread(term, i, arg, matrix, size)
+        total = picked if total is None else total + picked
+        if total.nnz > _MOST_ENTRIES:
+            raise _TooDense
+    assert total is not None
+    return _as_pattern(total)
+
+
+def _spread(term: Term, argument: int, arg: Term, matrix: sparse.csr_matrix, size: int) -> sparse.csr_matrix:
+    """The dependence of a term's elements through one argument."""
+    op = term.op
+    assert op is not None
+    if op.moves:
+        index = np.asarray(op.apply(np.arange(matrix.shape[0], dtype=float).reshape(arg.shape)))
+        return matrix[index.reshape(-1).astype(np.int64)]
+    core = op.core_rank(argument)
+    leading = arg.shape[: len(arg.shape) - core]
+    if core:  # every element of a result depends on all of the core
+        blocks = int(np.prod(leading))
+        inside = matrix.shape[0] // max(blocks, 1)
+        summing = sparse.csr_matrix(
+            (np.ones(matrix.shape[0], dtype=np.int32), (np.repeat(np.arange(blocks), inside), np.arange(matrix.shape[0]))),
+            shape=(blocks, matrix.shape[0]),
+        )
+        matrix = _as_pattern(summing @ matrix)
+    outer = _outer_shape(term)
+    index = np.broadcast_to(np.arange(matrix.shape[0]).reshape(leading), outer).reshape(-1)
+    repeats = size // max(len(index), 1)
+    return matrix[np.repeat(index, repeats)]
+
+
+def _outer_shape(term: Term) -> tuple[int, ...]:
+    assert term.op is not None
+    lists = [terms.leading_axes(term.op, i, arg) for i, arg in enumerate(term.args)]
+    return tuple(axis.length for axis in terms.align(*lists))
+
+
+def _as_pattern(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+    matrix = matrix.tocsr()
+    matrix.data = np.ones_like(matrix.data)
+    return matrix

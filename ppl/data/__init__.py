@@ -1,0 +1,1 @@
+"""Data: files and values -> typed columns over named axes."""

@@ -1,0 +1,1 @@
+"""Infer: log joint -> guide, correction, verdict."""

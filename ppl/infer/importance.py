@@ -1,0 +1,88 @@
+"""log ratios -> weights: Pareto-smoothed importance sampling (Vehtari, Simpson, Gelman, Yao, Gabry 2024)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Smoothed weights (S,) that sum to 1, the Pareto k of their tail, and the effective number of draws."""
+
+    weights: np.ndarray
+    pareto_k: float
+
+    @property
+    def effective(self) -> float:
+        return float(1.0 / np.sum(self.weights**2))
+
+
+def smooth(log_ratios: np.ndarray) -> Weights:
+    """The largest weights replaced by the quantiles of a generalised Pareto distribution fitted to them."""
+    draws = len(log_ratios)
+    finite = np.isfinite(log_ratios)
+    if not finite.any():
+        return Weights(np.full(draws, 1.0 / draws), np.inf)
+    logs = np.where(finite, log_ratios, -np.inf) - log_ratios[finite].max()
+    tail = int(min(np.ceil(0.2 * draws), np.ceil(3.0 * np.sqrt(draws))))
+    k = np.inf
+    if tail >= 5:
+        order = np.argsort(logs, kind="stable")
+        cutoff = max(float(logs[order[-tail - 1]]), -700.0)
+        in_tail = order[-tail:][logs[order[-tail:]] > cutoff]
+        if len(in_tail) >= 5:
+            excess = np.exp(logs[in_tail]) - np.exp(cutoff)
+            k, sigma = fit_pareto(excess)
+            if np.isfinite(k):
+                probabilities = (np.arange(len(in_tail)) + 0.5) / len(in_tail)
+                smoothed = np.log(_pareto_quantile(probabilities, k, sigma) + np.exp(cutoff))
+                logs[in_tail] = np.minimum(smoothed, 0.0)
+        else:
+            k = -np.inf  # the tail is flat: all weights are equal
+    weights = np.exp(logs)
+    return Weights(weights / weights.sum(), float(k))
+
+
+def fit_pareto(excess: np.ndarray) -> tuple[float, float]:
+    """Shape k and scale sigma of a generalised Pareto distribution (Zhang and Stephens 2009), k drawn weakly to 1/2.
+
+    `excess` are the sorted amounts above the cutoff.
+    """
+    n = len(excess)
+    if excess[-1] <= 0:
+        return -np.inf, 0.0
+    candidates = 30 + int(np.sqrt(n))
+    b = 1 - np.sqrt(candidates / (np.arange(1, candidates + 1) - 0.5))
+    b = b / (3.0 * excess[int(n / 4 + 0.5) - 1]) + 1 / excess[-1]
+    with np.errstate(all="ignore"):
+        ks = np.log1p(-b[:, None] * excess).mean(axis=1)
+        profile = n * (np.log(-b / ks) - ks - 1)
+        weights = 1 / np.exp(profile - profile[:, None]).sum(axis=1)
+    keep = weights >= 10 * np.finfo(float).eps
+    b, weights = b[keep], weights[keep]
+    b_mean = float((b * weights).sum() / weights.sum())
+    k = float(np.log1p(-b_mean * excess).mean())
+    sigma = -k / b_mean
+    return (n * k + 10 * 0.5) / (n + 10), sigma
+
+
+def _pareto_quantile(p: np.ndarray, k: float, sigma: float) -> np.ndarray:
+    if abs(k) < 1e-12:
+        return -sigma * np.log1p(-p)
+    return sigma * np.expm1(-k * np.log1p(-p)) / k
+
+
+def good_k(draws: int) -> float:
+    """The Pareto k up to which the smoothed weights can be relied on with so many draws."""
+    return float(min(1 - 1 / np.log10(max(draws, 20)), 0.7))
+
+
+def resample(weights: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """Positions of equally weighted draws, by systematic resampling of the draws in random order."""
+    order = rng.permutation(len(weights))
+    edges = np.cumsum(weights[order])
+    points = (np.arange(draws) + rng.random()) / draws * edges[-1]
+    chosen = order[np.minimum(np.searchsorted(edges, points), len(order) - 1)]
+    return rng.permutation(chosen)

@@ -1,0 +1,139 @@
+"""start -> the mean-field guide at its optimum: quasi-Newton, then Newton steps, the last of which is the certificate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ppl.infer import objective
+from ppl.infer.curvature import Directions
+from ppl.infer.objective import LogDensity, MeanField
+from ppl.infer.optimise import lbfgs
+
+CONVERGED = 0.01  # posterior sd: the largest Newton step of an optimum
+_MOST_NEWTON = 8
+_MOST_EVALUATIONS = 500
+_TOLERANCE = 1e-7  # nats, the decrease that ends the quasi-Newton steps
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Optimum:
+    """The guide at the optimum of the ELBO over the fixed draws `eps`.
+
+    `covariance` is the linear response: the mu-mu block of the inverse Hessian of the negative ELBO (Giordano,
+    Broderick, Jordan 2018); None where that Hessian is not positive definite. `newton_step` is the largest step left,
+    in posterior sds.
+    """
+
+    guide: MeanField
+    eps: np.ndarray
+    elbo: float
+    hessian: np.ndarray
+    covariance: np.ndarray | None
+    newton_step: float
+    evaluations: int
+    trace: tuple[float, ...]
+
+
+def maximise(
+    joint: LogDensity,
+    guide: MeanField,
+    precision: np.ndarray,
+    eps: np.ndarray,
+    directions: Directions,
+    draws_of_hessian: int,
+) -> Optimum:
+    """The ELBO's optimum from a guide and a positive definite curvature (D, D) to whiten by."""
+    dimension = len(guide.mu)
+
+    def objective_of(packed: np.ndarray) -> tuple[float, np.ndarray]:
+        return objective.negative_elbo(joint, MeanField.unpack(packed), eps)
+
+    root = np.linalg.cholesky(precision)
+
+    def precondition(gradient: np.ndarray) -> np.ndarray:
+        """The inverse curvature for mu; for log sigma the curvature at the optimum of a Gaussian is 2."""
+        by_mu = np.linalg.solve(root.T, np.linalg.solve(root, gradient[:dimension]))
+        return np.concatenate([by_mu, 0.5 * gradient[dimension:]])
+
+    found = lbfgs(objective_of, guide.packed(), precondition, _TOLERANCE, _MOST_EVALUATIONS)
+    packed, value, gradient = found.x, found.value, found.gradient
+    evaluations, trace = found.evaluations, list(found.trace)
+    few = _subset(eps, draws_of_hessian)
+    step_size, hessian, covariance = np.inf, np.eye(2 * dimension), None
+    for _ in range(_MOST_NEWTON):
+        at = MeanField.unpack(packed)
+        hessian = objective.hessian(joint, at, few, at.sigma, directions)
+        evaluations += _cost(directions, few, eps)
+        covariance = linear_response(hessian)
+        step = newton_step(hessian, gradient)
+        if step is None or covariance is None:
+            step_size = np.inf
+            break
+        sds = np.sqrt(np.diag(covariance))
+        step_size = float(np.abs(step[:dimension] / sds).max(initial=0.0))
+        if max(step_size, float(np.abs(step[dimension:]).max(initial=0.0))) < CONVERGED:
+            break
+        moved = _line_search(objective_of, packed, value, gradient, step)
+        evaluations += moved[3]
+        if moved[1] >= value:
+            break
+        packed, value, gradient, _ = moved
+        trace.append(value)
+    return Optimum(
+        MeanField.unpack(packed), eps, -value, hessian, covariance, step_size, evaluations, tuple(-v for v in trace)
+    )
+
+
+def _subset(eps: np.ndarray, draws: int) -> np.ndarray:
+    """The first draws of both halves of antithetic pairs."""
+    half = len(eps) // 2
+    return eps if draws >= len(eps) else np.concatenate([eps[: draws // 2], eps[half : half + draws // 2]])
+
+
+def _cost(directions: Directions, few: np.ndarray, eps: np.ndarray) -> int:
+    """A Hessian in units of evaluations of the objective."""
+    return int(np.ceil((2 * len(directions) + 1) * len(few) / len(eps)))
+
+
+def _line_search(
+    objective_of: object, packed: np.ndarray, value: float, gradient: np.ndarray, step: np.ndarray
+) -> tuple[np.ndarray, float, np.ndarray, int]:
+    assert callable(objective_of)
+    for halvings in range(6):
+        trial = packed + 0.5**halvings * step
+        trial_value, trial_gradient = objective_of(trial)
+        if trial_value < value:
+            return trial, trial_value, trial_gradient, halvings + 1
+    return packed, value, gradient, 6
+
+
+def newton_step(hessian: np.ndarray, gradient: np.ndarray) -> np.ndarray | None:
+    """Minus the inverse Hessian times the gradient; None where the Hessian is not positive definite."""
+    unit = np.sqrt(np.abs(np.diag(hessian)))
+    if not np.isfinite(hessian).all() or not (unit > 0).all():
+        return None
+    try:
+        root = np.linalg.cholesky(hessian / unit / unit[:, None])
+    except np.linalg.LinAlgError:
+        return None
+    return -np.linalg.solve(root.T, np.linalg.solve(root, gradient / unit)) / unit
+
+
+def linear_response(hessian: np.ndarray) -> np.ndarray | None:
+    """The mu-mu block of the inverse of the Hessian by (mu, log sigma); None where it is not positive definite."""
+    dimension = len(hessian) // 2
+    if not np.isfinite(hessian).all():
+        return None
+    by_mean, mixed = hessian[:dimension, :dimension], hessian[:dimension, dimension:]
+    by_scale = hessian[dimension:, dimension:]
+    try:
+        np.linalg.cholesky(by_scale)
+        reduced = by_mean - mixed @ np.linalg.solve(by_scale, mixed.T)
+        unit = np.sqrt(np.abs(np.diag(reduced)))
+        scaled = 0.5 * (reduced + reduced.T) / unit / unit[:, None]
+        np.linalg.cholesky(scaled)
+        return np.linalg.inv(scaled) / unit / unit[:, None]
+    except np.linalg.LinAlgError:
+        return None

@@ -1,0 +1,159 @@
+"""log joint -> approximation: starts, guide, draw error, linear response, importance weights, one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ppl.compile.joint import LogJoint
+from ppl.compile.sparsity import interactions
+from ppl.infer import curvature, importance
+from ppl.infer.climb import Summit, climb
+from ppl.infer.curvature import Directions
+from ppl.infer.draws import antithetic, generator
+from ppl.infer.importance import Weights
+from ppl.infer.meanfield import Optimum, maximise, newton_step
+from ppl.infer.objective import MeanField, negative_elbo
+from ppl.infer.start import starting_points
+from ppl.infer.verdict import Evidence
+
+DRAWS = 4000
+_GUIDE_DRAWS = 64
+_MOST_GUIDE_DRAWS = 1024
+_DRAW_ERROR = 0.05  # posterior sds
+_DISPERSED = 2
+_HEAVY_TAILED_BELOW = 12  # coordinates: proposals from a t with 7 degrees of freedom
+_T_DF = 7.0
+_BUDGET = 3e7  # elements of the widest array, over all draws of a Hessian or of the proposals
+_PROPOSALS_PER_DRAW = 5
+_MOST_COORDINATES = 1500  # with linear response; beyond, the guide alone is reported
+
+# One purpose a stream of random numbers.
+_CLIMBING, _STARTS, _GUIDE, _FRESH, _PROPOSALS, RESAMPLING, SIMULATION = range(7)
+
+
+class NoStart(Exception):
+    """The log joint is finite at none of the starting points; `z` is the first of them."""
+
+    def __init__(self, z: np.ndarray):
+        super().__init__()
+        self.z = z
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Approximation:
+    """What inference found: weighted proposals z (P, D), and how it went."""
+
+    optimum: Optimum
+    z: np.ndarray
+    weights: Weights
+    evidence: Evidence
+    evaluations: int
+    elbo: float
+
+
+def approximate(joint: LogJoint, seed: int, draws: int = DRAWS) -> Approximation:
+    """The weighted posterior of a log joint. Raises `NoStart`."""
+    if joint.dimension == 0:
+        return _nothing_to_infer(joint, draws)
+    directions = curvature.plan(interactions(joint) if joint.dimension <= _MOST_COORDINATES else np.eye(joint.dimension) > 0)
+    summit, evaluations = _best_start(joint, seed, directions)
+    optimum, draw_error, more = _settled_optimum(joint, seed, summit, directions)
+    evaluations += more
+    covariance = optimum.covariance
+    proposal = covariance if covariance is not None else np.diag(optimum.guide.sigma**2)
+    z, weights = _correct(joint, seed, optimum.guide.mu, proposal, draws)
+    evidence = Evidence(
+        newton_step=optimum.newton_step,
+        not_definite=float(covariance is None),
+        draw_error=draw_error,
+        pareto_k=weights.pareto_k,
+        draws=len(z),
+        effective=weights.effective,
+    )
+    return Approximation(optimum, z, weights, evidence, evaluations, optimum.elbo)
+
+
+def _best_start(joint: LogJoint, seed: int, directions: Directions) -> tuple[Summit, int]:
+    """Ways up from several points; the one whose guide has the best ELBO."""
+    eps = antithetic(generator(seed, _CLIMBING), 32, joint.dimension)
+    points = starting_points(joint, generator(seed, _STARTS), _DISPERSED)
+    summits: list[Summit] = []
+    for point in points:
+        summit = climb(joint, point, directions, eps)
+        if summit is not None:
+            summits.append(summit)
+        if len(summits) >= 2 and _agree(summits[0], summits[1]):
+            break
+    if not summits:
+        raise NoStart(points[0])
+    return max(summits, key=lambda summit: summit.elbo), sum(summit.evaluations for summit in summits)
+
+
+def _agree(first: Summit, second: Summit) -> bool:
+    """Whether two ways up ended in the same mode."""
+    apart = np.abs(first.guide.mu - second.guide.mu) / first.guide.sigma
+    return first.arrived and second.arrived and float(apart.max()) < 0.1
+
+
+def _settled_optimum(
+    joint: LogJoint, seed: int, summit: Summit, directions: Directions
+) -> tuple[Optimum, float, int]:
+    """The optimum over draws that are doubled until fresh ones would not move it."""
+    guide, precision = summit.guide, summit.precision
+    draws, evaluations = _GUIDE_DRAWS, 0
+    affordable = _BUDGET / max(1, 2 * len(directions)) * joint.draws_at_once / (1 << 19)
+    while True:
+        eps = antithetic(generator(seed, _GUIDE, draws), draws, joint.dimension)
+        optimum = maximise(joint, guide, precision, eps, directions, int(max(8, min(draws, affordable))))
+        evaluations += optimum.evaluations
+        error = _draw_error(joint, seed, optimum)
+        if error <= _DRAW_ERROR or draws >= _MOST_GUIDE_DRAWS or optimum.covariance is None:
+            return optimum, error, evaluations
+        guide, draws = optimum.guide, 2 * draws
+        precision = np.linalg.inv(optimum.covariance)
+
+
+def _draw_error(joint: LogJoint, seed: int, optimum: Optimum) -> float:
+    """How far a fresh set of draws would move the means, in posterior sds: one Newton step over it."""
+    if optimum.covariance is None:
+        return np.inf
+    eps = antithetic(generator(seed, _FRESH, len(optimum.eps)), len(optimum.eps), joint.dimension)
+    _, gradient = negative_elbo(joint, optimum.guide, eps)
+    step = newton_step(optimum.hessian, gradient)
+    if step is None:
+        return np.inf
+    sds = np.sqrt(np.diag(optimum.covariance))
+    return float(np.abs(step[: joint.dimension] / sds).max(initial=0.0))
+
+
+def _correct(
+    joint: LogJoint, seed: int, mean: np.ndarray, covariance: np.ndarray, draws: int
+) -> tuple[np.ndarray, Weights]:
+    """Proposals from the corrected Gaussian, or a t of its shape in few dimensions, and their smoothed weights."""
+    dimension = joint.dimension
+    affordable = int(_BUDGET * joint.draws_at_once / (1 << 19))
+    count = 2 * (int(np.clip(affordable, draws, _PROPOSALS_PER_DRAW * draws)) // 2)
+    rng = generator(seed, _PROPOSALS)
+    eps = antithetic(rng, count, dimension)
+    root = np.linalg.cholesky(covariance)
+    if dimension <= _HEAVY_TAILED_BELOW:
+        stretch = np.sqrt(_T_DF / rng.chisquare(_T_DF, count // 2))
+        eps = eps * np.concatenate([stretch, stretch])[:, None]
+        log_q = -0.5 * (_T_DF + dimension) * np.log1p((eps**2).sum(axis=1) / _T_DF)
+    else:
+        log_q = -0.5 * (eps**2).sum(axis=1)
+    z = mean + eps @ root.T
+    return z, importance.smooth(joint.value(z) - log_q)
+
+
+def _nothing_to_infer(joint: LogJoint, draws: int) -> Approximation:
+    z = np.zeros((draws, 0))
+    empty = MeanField(np.zeros(0), np.zeros(0))
+    value = float(joint.value(z[:1])[0])
+    optimum = Optimum(empty, np.zeros((2, 0)), value, np.zeros((0, 0)), np.zeros((0, 0)), 0.0, 1, (value,))
+    evidence = Evidence(0.0, 0.0, 0.0, -np.inf, draws, float(draws))
+    return Approximation(optimum, z, Weights(np.full(draws, 1 / draws), -np.inf), evidence, 1, value)
+
+

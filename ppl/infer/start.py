@@ -1,0 +1,60 @@
+"""model -> points to begin from: the medians of the priors, the origin, and dispersed ones."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ppl.compile.joint import Block, LogJoint
+from ppl.compile.program import compile_terms
+from ppl.model.distributions.family import canonical
+
+_FURTHEST = 5.0  # from 0, of a coordinate of a bounded latent: vague priors have medians far out
+_WIDTH = 2.0  # dispersed points lie within this of 0, as Stan's do
+
+
+def starting_points(joint: LogJoint, rng: np.random.Generator, dispersed: int) -> list[np.ndarray]:
+    """Unconstrained points (D,), the likeliest first."""
+    medians = _prior_medians(joint)
+    points = [medians]
+    if np.abs(medians).max(initial=0.0) > 1e-12:
+        points.append(np.zeros(joint.dimension))
+    points += [rng.uniform(-_WIDTH, _WIDTH, joint.dimension) for _ in range(dispersed)]
+    return points
+
+
+def _prior_medians(joint: LogJoint) -> np.ndarray:
+    """Each latent at the median of its distribution, given those before it at theirs; 0 where there is none."""
+    z = np.zeros(joint.dimension)
+    values: dict[str, np.ndarray] = {}
+    for block in joint.blocks:
+        own = _median(block, values)
+        if own is not None:
+            with np.errstate(all="ignore"):
+                z[block.start : block.stop] = _coordinates(joint, block, values, own)
+        values = joint.constrain(z[None])
+    return z
+
+
+def _median(block: Block, values: dict[str, np.ndarray]) -> np.ndarray | None:
+    distribution = block.latent.distribution
+    family = distribution.family
+    if family.quantile is None and family.mean is None:
+        return None
+    program = compile_terms(distribution.parameters)
+    with np.errstate(all="ignore"):
+        found = [np.asarray(value) for value in program.run(values)]
+        found = [v[0] if slot in program.over_draws else v for v, slot in zip(found, program.outputs, strict=True)]
+        parameters = canonical(distribution.form, tuple(found))
+        if family.quantile is not None:
+            median = family.quantile(0.5, *parameters)
+        else:
+            assert family.mean is not None
+            median = family.mean(*parameters)
+    return np.broadcast_to(np.asarray(median, dtype=float), block.latent.shape)
+
+
+def _coordinates(joint: LogJoint, block: Block, values: dict[str, np.ndarray], theta: np.ndarray) -> np.ndarray:
+    z = joint.unconstrain_block(block, {**values, block.name: theta[None]})
+    if block.transform.name == "real":
+        return np.where(np.isfinite(z), z, 0.0)
+    return np.where(np.abs(z) <= _FURTHEST, z, 0.0)

@@ -1,0 +1,1 @@
+"""Language: text -> syntax tree, and every message about it."""

@@ -1,0 +1,122 @@
+"""What a distribution family is: a row of functions. The families themselves stand in the files beside this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = Any  # an ndarray, or autograd's box around one
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """What values a parameter must have: a test over an array, and words for a message."""
+
+    words: str
+    holds: Callable[[np.ndarray], np.ndarray]
+    lower: float = -np.inf  # the interval the values lie in, for checks against the support of a latent
+    upper: float = np.inf
+
+
+REAL = Requirement("a number", lambda x: np.isfinite(x))
+POSITIVE = Requirement("positive", lambda x: x > 0, 0.0)
+NONNEGATIVE = Requirement("zero or positive", lambda x: x >= 0, 0.0)
+UNIT = Requirement("between 0 and 1", lambda x: (x >= 0) & (x <= 1), 0.0, 1.0)
+COUNT = Requirement("a whole number, zero or more", lambda x: (x >= 0) & (x == np.floor(x)), 0.0)
+SIMPLEX = Requirement(
+    "probabilities that sum to 1",
+    lambda x: ((x >= 0) & (np.abs(x.sum(axis=-1, keepdims=True) - 1) < 1e-6)),
+    0.0,
+    1.0,
+)
+SYMMETRIC = Requirement(
+    "a symmetric positive definite matrix",
+    lambda x: np.broadcast_to(_is_positive_definite(x)[..., None, None], x.shape),
+)
+TRIANGULAR = Requirement(
+    "a lower triangular matrix with a positive diagonal",
+    lambda x: (np.triu(x, 1) == 0) & (np.diagonal(x, axis1=-2, axis2=-1) > 0).all(axis=-1)[..., None, None],
+)
+
+
+def _is_positive_definite(x: np.ndarray) -> np.ndarray:
+    symmetric = np.isclose(x, np.swapaxes(x, -1, -2), rtol=1e-8, atol=1e-12).all(axis=(-1, -2))
+    smallest = np.linalg.eigvalsh(np.where(np.isfinite(x), x, 0.0))[..., 0]
+    return symmetric & (smallest > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """`event_rank` counts the trailing axes that belong to one value: 0 a number, 1 a vector, 2 a matrix."""
+
+    name: str
+    requirement: Requirement = REAL
+    event_rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One way to give a family's parameters.
+
+    `log_prob(x, *parameters)` is elementwise over plates, differentiable by autograd, in nats, with all constants:
+    minus infinity outside the support. `canonical(*parameters)` gives the family's canonical parameters, those of the
+    form that has no such function.
+    """
+
+    parameters: tuple[Parameter, ...]
+    log_prob: Callable[..., Array]
+    canonical: Callable[..., tuple[Array, ...]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """Where values lie. `lower` and `upper` are numbers, or the name of the parameter that is the bound.
+
+    `kind` is "real", "interval", "integer" (a range of whole numbers), "category" (1..K), "simplex".
+    """
+
+    kind: str
+    lower: float | str = -np.inf
+    upper: float | str = np.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One family of distributions; its functions take the canonical parameters. Parameters without keywords fill the
+    first form.
+
+    `draw(rng, shape, *parameters)` gives an array of that shape (event axes included). `mean` is None where there is
+    none. `log_cdf` and `log_sf` are log P(X <= x) and log P(X > x), differentiable; `quantile(u, *parameters)` is
+    the inverse of the first. All three are None for multivariate families.
+    """
+
+    name: str
+    forms: tuple[Form, ...]
+    support: Support
+    draw: Callable[..., np.ndarray]
+    mean: Callable[..., Array] | None = None
+    log_cdf: Callable[..., Array] | None = None
+    log_sf: Callable[..., Array] | None = None
+    quantile: Callable[..., np.ndarray] | None = None
+    event_rank: int = 0
+    renormalised: bool = True  # whether bounds cut and renormalise; Flat is only cut
+
+    @property
+    def discrete(self) -> bool:
+        return self.support.kind in ("integer", "category")
+
+    def form_with(self, names: frozenset[str]) -> Form | None:
+        """The first form that has all these parameters."""
+        return next((f for f in self.forms if names <= {p.name for p in f.parameters}), None)
+
+    def parameter_names(self) -> list[str]:
+        """All names a parameter may be given by, in order."""
+        return list(dict.fromkeys(p.name for form in self.forms for p in form.parameters))
+
+
+def canonical(form: Form, parameters: tuple[Array, ...]) -> tuple[Array, ...]:
+    """The family's canonical parameters, from those of any form."""
+    return parameters if form.canonical is None else form.canonical(*parameters)

@@ -1,0 +1,59 @@
+"""Families on a bounded interval."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import autograd.numpy as np
+import numpy
+from scipy import special as scipy_special
+
+from ppl.model.distributions.family import POSITIVE, Family, Form, Parameter, Support
+from ppl.numeric.special import beta_cdf, digamma, elementwise
+
+
+def _beta(x: Any, a: Any, b: Any) -> Any:
+    inside = scipy_special.xlogy(a - 1, x) + scipy_special.xlog1py(b - 1, -x) - scipy_special.betaln(a, b)
+    return numpy.where((x < 0) | (x > 1), -numpy.inf, inside)
+
+
+beta = elementwise(
+    _beta,
+    lambda x, a, b: (a - 1) / x - (b - 1) / (1 - x),
+    lambda x, a, b: np.log(x) - digamma(a) + digamma(a + b),
+    lambda x, a, b: np.log1p(-x) - digamma(b) + digamma(a + b),
+    name="beta",
+)
+
+uniform = elementwise(
+    lambda x, lower, upper: numpy.where(
+        (x < lower) | (x > upper), -numpy.inf, -numpy.log(upper - lower) + 0.0 * x
+    ),
+    None,
+    lambda x, lower, upper: 1 / (upper - lower) + 0.0 * x,
+    lambda x, lower, upper: -1 / (upper - lower) + 0.0 * x,
+    name="uniform",
+)
+
+BETA = Family(
+    "Beta",
+    (Form((Parameter("a", POSITIVE), Parameter("b", POSITIVE)), beta),),
+    Support("interval", 0.0, 1.0),
+    draw=lambda rng, shape, a, b: rng.beta(a, b, shape),
+    mean=lambda a, b: a / (a + b),
+    log_cdf=lambda x, a, b: np.log(beta_cdf(a, b, x)),
+    log_sf=lambda x, a, b: np.log(beta_cdf(b, a, 1 - x)),
+    quantile=lambda u, a, b: scipy_special.betaincinv(a, b, u),
+)
+UNIFORM = Family(
+    "Uniform",
+    (Form((Parameter("lower"), Parameter("upper")), uniform),),
+    Support("interval", "lower", "upper"),
+    draw=lambda rng, shape, lower, upper: lower + (upper - lower) * rng.random(shape),
+    mean=lambda lower, upper: 0.5 * (lower + upper),
+    log_cdf=lambda x, lower, upper: np.log((x - lower) / (upper - lower)),
+    log_sf=lambda x, lower, upper: np.log((upper - x) / (upper - lower)),
+    quantile=lambda u, lower, upper: lower + (upper - lower) * u,
+)
+
+FAMILIES = (BETA, UNIFORM)

@@ -1,0 +1,190 @@
+"""Families on the positive half line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import autograd.numpy as np
+import numpy
+from scipy import special as scipy_special
+
+from ppl.model.distributions.family import POSITIVE, Family, Form, Parameter, Support
+from ppl.model.distributions.real_line import cauchy, log_student_cdf, normal, student
+from ppl.numeric.special import digamma, elementwise, gamma_cdf, gamma_sf, lgamma, log1mexp, log_Phi
+
+LOG_TWO = numpy.log(2.0)
+ABOVE_ZERO = Support("interval", 0.0)
+
+
+def cut(value: Any) -> Any:
+    """A density's value function, minus infinity for negative x."""
+
+    def inside(x: Any, *parameters: Any) -> Any:
+        return numpy.where(x < 0, -numpy.inf, value(numpy.where(x < 0, 1.0, x), *parameters))
+
+    inside.__name__ = value.__name__
+    return inside
+
+
+half_normal = elementwise(
+    cut(lambda x, sd: LOG_TWO + normal(x, 0.0, sd)),
+    lambda x, sd: -x / (sd * sd),
+    lambda x, sd: ((x / sd) ** 2 - 1) / sd,
+    name="half_normal",
+)
+half_cauchy = elementwise(
+    cut(lambda x, scale: LOG_TWO + cauchy(x, 0.0, scale)),
+    lambda x, scale: -2 * x / (scale * scale + x * x),
+    lambda x, scale: (x * x - scale * scale) / (scale * (scale * scale + x * x)),
+    name="half_cauchy",
+)
+
+
+def half_student(x: Any, df: Any, scale: Any) -> Any:
+    return LOG_TWO + student(x, df, 0.0, scale) + _zero_or_minus_infinity(x)
+
+
+_zero_or_minus_infinity = elementwise(lambda x: numpy.where(x < 0, -numpy.inf, 0.0), None, name="above_zero")
+
+log_normal = elementwise(
+    cut(lambda x, mean, sd: numpy.where(x > 0, normal(numpy.log(x), mean, sd) - numpy.log(x), -numpy.inf)),
+    lambda x, mean, sd: ((mean - np.log(x)) / (sd * sd) - 1) / x,
+    lambda x, mean, sd: (np.log(x) - mean) / (sd * sd),
+    lambda x, mean, sd: (((np.log(x) - mean) / sd) ** 2 - 1) / sd,
+    name="log_normal",
+)
+exponential = elementwise(
+    cut(lambda x, rate: numpy.log(rate) - rate * x),
+    lambda x, rate: -rate + 0.0 * x,
+    lambda x, rate: 1 / rate - x,
+    name="exponential",
+)
+
+
+def _gamma(x: Any, shape: Any, rate: Any) -> Any:
+    scaled = rate * x
+    return numpy.log(rate) + scipy_special.xlogy(shape - 1, scaled) - scaled - scipy_special.gammaln(shape)
+
+
+gamma = elementwise(
+    cut(_gamma),
+    lambda x, shape, rate: (shape - 1) / x - rate,
+    lambda x, shape, rate: np.log(rate * x) - digamma(shape),
+    lambda x, shape, rate: shape / rate - x,
+    name="gamma",
+)
+
+
+def _inverse_gamma(x: Any, shape: Any, scale: Any) -> Any:
+    ratio = scale / x
+    inside = shape * numpy.log(ratio) - numpy.log(x) - ratio - scipy_special.gammaln(shape)
+    return numpy.where(x > 0, inside, -numpy.inf)
+
+
+inverse_gamma = elementwise(
+    cut(_inverse_gamma),
+    lambda x, shape, scale: (scale / x - shape - 1) / x,
+    lambda x, shape, scale: np.log(scale / x) - digamma(shape),
+    lambda x, shape, scale: shape / scale - 1 / x,
+    name="inverse_gamma",
+)
+
+
+def _weibull(x: Any, shape: Any, scale: Any) -> Any:
+    t = x / scale
+    return numpy.log(shape / scale) + scipy_special.xlogy(shape - 1, t) - t**shape
+
+
+weibull = elementwise(
+    cut(_weibull),
+    lambda x, shape, scale: (shape - 1 - shape * (x / scale) ** shape) / x,
+    lambda x, shape, scale: 1 / shape + np.log(x / scale) * (1 - (x / scale) ** shape),
+    lambda x, shape, scale: shape / scale * ((x / scale) ** shape - 1),
+    name="weibull",
+)
+
+_SCALE = (Parameter("scale", POSITIVE),)
+
+HALF_NORMAL = Family(
+    "HalfNormal",
+    (Form((Parameter("sd", POSITIVE),), half_normal),),
+    ABOVE_ZERO,
+    draw=lambda rng, shape, sd: sd * numpy.abs(rng.standard_normal(shape)),
+    mean=lambda sd: sd * numpy.sqrt(2 / numpy.pi),
+    log_cdf=lambda x, sd: log1mexp(LOG_TWO + log_Phi(-x / sd)),
+    log_sf=lambda x, sd: LOG_TWO + log_Phi(-x / sd),
+    quantile=lambda u, sd: -sd * scipy_special.ndtri(0.5 * (1 - u)),
+)
+HALF_CAUCHY = Family(
+    "HalfCauchy",
+    (Form(_SCALE, half_cauchy),),
+    ABOVE_ZERO,
+    draw=lambda rng, shape, scale: scale * numpy.abs(rng.standard_cauchy(shape)),
+    log_cdf=lambda x, scale: np.log(2 / numpy.pi * np.arctan2(x / scale, 1.0)),
+    log_sf=lambda x, scale: np.log(2 / numpy.pi * np.arctan2(1.0, x / scale)),
+    quantile=lambda u, scale: scale * numpy.tan(0.5 * numpy.pi * u),
+)
+HALF_STUDENT_T = Family(
+    "HalfStudentT",
+    (Form((Parameter("df", POSITIVE), Parameter("scale", POSITIVE)), half_student),),
+    ABOVE_ZERO,
+    draw=lambda rng, shape, df, scale: scale * numpy.abs(rng.standard_t(df, shape)),
+    mean=lambda df, scale: numpy.where(
+        df > 1, 2 * scale * numpy.sqrt(df) * numpy.exp(-scipy_special.betaln(0.5 * df, 0.5)) / (df - 1), numpy.nan
+    ),
+    log_cdf=lambda x, df, scale: log1mexp(LOG_TWO + log_student_cdf(-x / scale, df)),
+    log_sf=lambda x, df, scale: LOG_TWO + log_student_cdf(-x / scale, df),
+    quantile=lambda u, df, scale: -scale * scipy_special.stdtrit(df, 0.5 * (1 - u)),
+)
+LOG_NORMAL = Family(
+    "LogNormal",
+    (Form((Parameter("mean"), Parameter("sd", POSITIVE)), log_normal),),
+    ABOVE_ZERO,
+    draw=lambda rng, shape, mean, sd: numpy.exp(mean + sd * rng.standard_normal(shape)),
+    mean=lambda mean, sd: np.exp(mean + 0.5 * sd * sd),
+    log_cdf=lambda x, mean, sd: log_Phi((np.log(x) - mean) / sd),
+    log_sf=lambda x, mean, sd: log_Phi((mean - np.log(x)) / sd),
+    quantile=lambda u, mean, sd: numpy.exp(mean + sd * scipy_special.ndtri(u)),
+)
+EXPONENTIAL = Family(
+    "Exponential",
+    (Form((Parameter("rate", POSITIVE),), exponential),),
+    ABOVE_ZERO,
+    draw=lambda rng, shape, rate: rng.standard_exponential(shape) / rate,
+    mean=lambda rate: 1 / rate,
+    log_cdf=lambda x, rate: log1mexp(-rate * x),
+    log_sf=lambda x, rate: -rate * x,
+    quantile=lambda u, rate: -numpy.log1p(-u) / rate,
+)
+GAMMA = Family(
+    "Gamma",
+    (Form((Parameter("shape", POSITIVE), Parameter("rate", POSITIVE)), gamma),),
+    ABOVE_ZERO,
+    draw=lambda rng, size, shape, rate: rng.standard_gamma(shape, size) / rate,
+    mean=lambda shape, rate: shape / rate,
+    log_cdf=lambda x, shape, rate: np.log(gamma_cdf(shape, rate * x)),
+    log_sf=lambda x, shape, rate: np.log(gamma_sf(shape, rate * x)),
+    quantile=lambda u, shape, rate: scipy_special.gammaincinv(shape, u) / rate,
+)
+INV_GAMMA = Family(
+    "InvGamma",
+    (Form((Parameter("shape", POSITIVE), Parameter("scale", POSITIVE)), inverse_gamma),),
+    ABOVE_ZERO,
+    draw=lambda rng, size, shape, scale: scale / rng.standard_gamma(shape, size),
+    mean=lambda shape, scale: numpy.where(shape > 1, scale / (shape - 1), numpy.nan),
+    log_cdf=lambda x, shape, scale: np.log(gamma_sf(shape, scale / x)),
+    log_sf=lambda x, shape, scale: np.log(gamma_cdf(shape, scale / x)),
+    quantile=lambda u, shape, scale: scale / scipy_special.gammainccinv(shape, u),
+)
+WEIBULL = Family(
+    "Weibull",
+    (Form((Parameter("shape", POSITIVE), Parameter("scale", POSITIVE)), weibull),),
+    ABOVE_ZERO,
+    draw=lambda rng, size, shape, scale: scale * rng.standard_exponential(size) ** (1 / shape),
+    mean=lambda shape, scale: scale * np.exp(lgamma(1 + 1 / shape)),
+    log_cdf=lambda x, shape, scale: log1mexp(-((x / scale) ** shape)),
+    log_sf=lambda x, shape, scale: -((x / scale) ** shape),
+    quantile=lambda u, shape, scale: scale * (-numpy.log1p(-u)) ** (1 / shape),
+)
+
+FAMILIES = (HALF_NORMAL, HALF_CAUCHY, HALF_STUDENT_T, LOG_NORMAL, EXPONENTIAL, GAMMA, INV_GAMMA, WEIBULL)

@@ -1,0 +1,84 @@
+"""Families of vectors: the last axis is the event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import autograd.numpy as np
+import numpy
+
+from ppl.model.distributions.family import POSITIVE, SYMMETRIC, TRIANGULAR, Family, Form, Parameter, Support
+from ppl.model.distributions.real_line import HALF_LOG_TWO_PI
+from ppl.numeric.linear import apply_to_vectors, cholesky, inverse_lower, transpose
+from ppl.numeric.special import lgamma, xlogy
+
+
+def dirichlet(x: Any, concentration: Any) -> Any:
+    """Dirichlet log density by the measure of the first K - 1 coordinates (Stan's and scipy's)."""
+    concentration = concentration + numpy.zeros(np.shape(x)[-1])  # one number serves all coordinates
+    constant = lgamma(np.sum(concentration, axis=-1)) - np.sum(lgamma(concentration), axis=-1)
+    return constant + np.sum(xlogy(concentration - 1.0, x), axis=-1)
+
+
+def mv_normal_chol(x: Any, mean: Any, chol: Any) -> Any:
+    """Normal vectors with covariance `chol @ chol.T`."""
+    whitened = apply_to_vectors(inverse_lower(chol), x - mean)
+    log_diagonal = np.sum(np.log(np.diagonal(chol, axis1=-2, axis2=-1)), axis=-1)
+    length = np.shape(chol)[-1]
+    return -0.5 * np.sum(whitened**2, axis=-1) - log_diagonal - length * HALF_LOG_TWO_PI
+
+
+def mv_normal_cov(x: Any, mean: Any, cov: Any) -> Any:
+    return mv_normal_chol(x, mean, cholesky(cov))
+
+
+def mv_normal_prec(x: Any, mean: Any, prec: Any) -> Any:
+    """With the precision matrix: no inverse is taken."""
+    root = cholesky(prec)
+    whitened = apply_to_vectors(transpose(root), x - mean)
+    log_diagonal = np.sum(np.log(np.diagonal(root, axis1=-2, axis2=-1)), axis=-1)
+    return -0.5 * np.sum(whitened**2, axis=-1) + log_diagonal - np.shape(prec)[-1] * HALF_LOG_TWO_PI
+
+
+def _chol_of_prec(mean: Any, prec: Any) -> tuple[Any, Any]:
+    return mean, cholesky(np.linalg.inv(prec))
+
+
+def _draw_dirichlet(rng: numpy.random.Generator, shape: tuple[int, ...], concentration: Any) -> Any:
+    concentration = numpy.broadcast_to(concentration, shape)
+    # log of a Gamma(a) draw as log Gamma(a + 1) + log(U)/a: tiny concentrations do not underflow to 0/0
+    logs = numpy.log(rng.standard_gamma(concentration + 1.0)) + numpy.log(rng.random(shape)) / concentration
+    weights = numpy.exp(logs - logs.max(axis=-1, keepdims=True))
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def _draw_mv_normal(rng: numpy.random.Generator, shape: tuple[int, ...], mean: Any, chol: Any) -> Any:
+    return mean + (chol @ rng.standard_normal(shape)[..., None])[..., 0]
+
+
+DIRICHLET = Family(
+    "Dirichlet",
+    (Form((Parameter("concentration", POSITIVE, event_rank=1),), dirichlet),),
+    Support("simplex"),
+    draw=_draw_dirichlet,
+    mean=lambda concentration: concentration / numpy.sum(concentration, axis=-1, keepdims=True),
+    event_rank=1,
+)
+MV_NORMAL = Family(
+    "MvNormal",
+    (
+        Form(
+            (Parameter("mean", event_rank=1), Parameter("cov", SYMMETRIC, event_rank=2)),
+            mv_normal_cov,
+            lambda mean, cov: (mean, cholesky(cov)),
+        ),
+        Form((Parameter("mean", event_rank=1), Parameter("chol", TRIANGULAR, event_rank=2)), mv_normal_chol),
+        Form((Parameter("mean", event_rank=1), Parameter("prec", SYMMETRIC, event_rank=2)), mv_normal_prec, _chol_of_prec),
+    ),
+    Support("real"),
+    draw=_draw_mv_normal,
+    mean=lambda mean, chol: mean,
+    event_rank=1,
+)
+
+FAMILIES = (DIRICHLET, MV_NORMAL)

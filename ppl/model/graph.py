@@ -1,0 +1,68 @@
+"""The model as data: latents, factors, derived names, and the directed graph between all named quantities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import networkx as nx
+
+from ppl.data.axes import Axis
+from ppl.data.dataset import Dataset
+from ppl.language.source import Source, Span
+from ppl.model.distribution import Distribution
+from ppl.model.terms import Term
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Latent:
+    """A random name that is not in the data; its event axes are the last of `axes`."""
+
+    name: str
+    axes: tuple[Axis, ...]
+    distribution: Distribution
+    log_prob: Term
+    span: Span
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(axis.length for axis in self.axes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Factor:
+    """One `~` on something observed, or on an expression of latents: a term of the log joint over its plates."""
+
+    name: str
+    distribution: Distribution
+    value: Term
+    log_prob: Term
+    span: Span
+
+    @property
+    def observed(self) -> bool:
+        return self.value.known
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A program that has met its data.
+
+    `latents` are inferred, in an order in which each comes after those its distribution depends on; `simulated` have
+    no observed descendant and are drawn after the fit. `derived` are the names defined by `=`, with their terms.
+    `graph` has one node per named quantity, with the attributes `role` ("data", "observed", "latent", "derived",
+    "simulated", "potential"), `family`, `axes`, `span`.
+    """
+
+    source: Source
+    data: Dataset
+    latents: tuple[Latent, ...]
+    simulated: tuple[Latent, ...]
+    factors: tuple[Factor, ...]
+    derived: Mapping[str, Term]
+    graph: nx.DiGraph
+    notes: tuple[str, ...]
+
+    @property
+    def observed(self) -> tuple[Factor, ...]:
+        return tuple(factor for factor in self.factors if factor.observed)

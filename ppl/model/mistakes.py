@@ -1,0 +1,338 @@
+"""One constructor per mistake that shows when names, axes and data meet; each gives message and mend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ppl.data import axes as axes_of
+from ppl.data.axes import Axis
+from ppl.language.errors import Mistake, nearest
+from ppl.language.source import Span
+
+# -- names ------------------------------------------------------------------------------------------------------------
+
+
+def unknown_name(span: Span, name: str, candidates: Iterable[str]) -> Mistake:
+    close = nearest(name, candidates)
+    mend = f"did you mean `{close}`?" if close else "define it with `~` or `=`, or add it to the data"
+    return Mistake("unknown-name", f"`{name}` is neither defined nor in the data", span, mend)
+
+
+def unknown_function(span: Span, name: str, candidates: Iterable[str]) -> Mistake:
+    close = nearest(name, candidates)
+    mend = f"did you mean `{close}`?" if close else "see the list of functions in docs/language.md"
+    return Mistake("unknown-function", f"there is no function `{name}`", span, mend)
+
+
+def unknown_family(span: Span, name: str, candidates: Iterable[str]) -> Mistake:
+    close = nearest(name, candidates)
+    mend = f"did you mean `{close}`?" if close else "see the list of families in docs/language.md"
+    return Mistake("unknown-family", f"there is no distribution `{name}`", span, mend)
+
+
+def defined_twice(span: Span, name: str, line: int) -> Mistake:
+    mend = "a name has one definition; give one of the two another name"
+    return Mistake("defined-twice", f"`{name}` is already defined on line {line}", span, mend)
+
+
+def depends_on_itself(span: Span, path: Sequence[str]) -> Mistake:
+    shown = " -> ".join(path)
+    return Mistake("depends-on-itself", f"`{path[0]}` depends on itself: {shown}", span, "break the circle")
+
+
+def observed_is_derived(span: Span, name: str) -> Mistake:
+    mend = f"write the expression itself on the left: `... ~ Family(...)`, or drop `{name} = ...`"
+    return Mistake("observed-is-derived", f"`{name}` is derived from latents and cannot be random as well", span, mend)
+
+
+def function_defined(span: Span, name: str) -> Mistake:
+    return Mistake("function-defined", f"`{name}` is a function already", span, "choose another name")
+
+
+def function_in_capitals(span: Span, name: str) -> Mistake:
+    mend = f"a capital letter makes a distribution; call it `{name.lower()}`"
+    return Mistake("function-in-capitals", f"`{name}` cannot be the name of a function", span, mend)
+
+
+def function_calls_itself(span: Span, name: str) -> Mistake:
+    return Mistake(
+        "function-calls-itself", f"`{name}` calls itself", span, "a function is one expression, put in where it is used"
+    )
+
+
+def repeated_parameter(span: Span, name: str) -> Mistake:
+    return Mistake("repeated-parameter", f"two parameters are called `{name}`", span, "rename one of them")
+
+
+def too_much_expansion(span: Span, name: str, most: int) -> Mistake:
+    mend = "give intermediate results names of their own"
+    return Mistake("too-much-expansion", f"`{name}` expands to more than {most:,} calls", span, mend)
+
+
+def function_as_name(span: Span, name: str) -> Mistake:
+    return Mistake("function-as-name", f"`{name}` is a function", span, f"call it: `{name}(...)`")
+
+
+def family_in_expression(span: Span, name: str) -> Mistake:
+    mend = f"give its value a name, `x ~ {name}(...)`, and use that"
+    return Mistake("family-in-expression", f"`{name}(...)` is a distribution, not a value", span, mend)
+
+
+def not_yet(span: Span, what: str) -> Mistake:
+    return Mistake("not-yet", f"{what} is not understood by this version", span)
+
+
+# -- calls ------------------------------------------------------------------------------------------------------------
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}" + ("" if count == 1 else "s")
+
+
+def wrong_arity(span: Span, name: str, least: int, most: int, found: int) -> Mistake:
+    takes = _counted(least, "argument") if least == most else f"{least} to {_counted(most, 'argument')}"
+    return Mistake("wrong-arity", f"`{name}` takes {takes}, not {found}", span)
+
+
+def no_keywords(span: Span, function: str, keyword: str) -> Mistake:
+    return Mistake("no-keywords", f"`{function}` has no argument called `{keyword}`", span)
+
+
+def unknown_parameter(span: Span, family: str, keyword: str, parameters: Sequence[str]) -> Mistake:
+    close = nearest(keyword, parameters)
+    known = ", ".join(parameters)
+    mend = f"did you mean `{close} =`?" if close else f"its parameters are {known}"
+    return Mistake("unknown-parameter", f"`{family}` has no parameter `{keyword}`", span, mend)
+
+
+def parameter_twice(span: Span, family: str, keyword: str) -> Mistake:
+    return Mistake("parameter-twice", f"`{family}` is given `{keyword}` twice", span)
+
+
+def parameters_clash(span: Span, family: str, keywords: Sequence[str], forms: Sequence[str]) -> Mistake:
+    shown = " and ".join(f"`{keyword}`" for keyword in keywords)
+    return Mistake("parameters-clash", f"`{family}` cannot take {shown} together", span, _forms(forms))
+
+
+def missing_parameter(span: Span, family: str, name: str, forms: Sequence[str]) -> Mistake:
+    return Mistake("missing-parameter", f"`{family}` lacks its parameter `{name}`", span, _forms(forms))
+
+
+def too_many_parameters(span: Span, family: str, takes: int, found: int, forms: Sequence[str]) -> Mistake:
+    takes_words = _counted(takes, "parameter") if takes else "no parameters"
+    return Mistake("too-many-parameters", f"`{family}` takes {takes_words}, not {found}", span, _forms(forms))
+
+
+def _forms(forms: Sequence[str]) -> str:
+    return "write " + " or ".join(f"`{form}`" for form in forms)
+
+
+def no_wrapper(span: Span, family: str, inner: str) -> Mistake:
+    return Mistake("no-wrapper", f"`{family}` takes numbers, and `{inner}(...)` is a distribution", span)
+
+
+def bad_axis_number(span: Span, rank: int) -> Mistake:
+    mend = "axes count from 1" + (f"; this array has {rank}" if rank else "")
+    return Mistake("bad-axis-number", "this is not the number of an axis of the array", span, mend)
+
+
+# -- axes and shapes --------------------------------------------------------------------------------------------------
+
+
+def axes_do_not_align(
+    span: Span, left: str, left_axes: tuple[Axis, ...], right: str, right_axes: tuple[Axis, ...], mend: str | None
+) -> Mistake:
+    message = f"`{left}` has axes {axes_of.show(left_axes)} and `{right}` has {axes_of.show(right_axes)}: they do not align"
+    return Mistake("axes-do-not-align", message, span, mend)
+
+
+def latent_lacks_axis(span: Span, name: str, have: tuple[Axis, ...], needed: tuple[Axis, ...]) -> Mistake:
+    message = f"`{name}` has {_axes_words(have)}, but its distribution has {_axes_words(needed)}"
+    declared = ", ".join(axis.name for axis in needed)
+    mend = f"declare the axis, `{name}[{declared}] ~ ...`, or reduce the argument to what `{name}` has"
+    return Mistake("latent-lacks-axis", message, span, mend)
+
+
+def _axes_words(axes: tuple[Axis, ...]) -> str:
+    return f"axes {axes_of.show(axes)}" if axes else "no axis"
+
+
+def observed_lacks_axis(span: Span, name: str, have: tuple[Axis, ...], needed: tuple[Axis, ...], mend: str | None) -> Mistake:
+    message = f"`{name}` has {_axes_words(have)}, but its distribution has {_axes_words(needed)}"
+    return Mistake("observed-lacks-axis", message, span, mend)
+
+
+def event_lengths_differ(span: Span, family: str, parameter: str, found: str, expected: str) -> Mistake:
+    message = f"`{family}` needs {expected} as `{parameter}`, and this has {found}"
+    return Mistake("event-lengths-differ", message, span)
+
+
+def event_axis_missing(span: Span, family: str, name: str) -> Mistake:
+    mend = f"declare its length: `{name}[K] ~ {family}(...)`"
+    return Mistake("event-axis-missing", f"`{family}` gives vectors, and `{name}` has no axis", span, mend)
+
+
+def cannot_index(span: Span, name: str, rank: int, found: int) -> Mistake:
+    have = _counted(rank, "axis").replace("axiss", "axes")
+    return Mistake("cannot-index", f"`{name}` has {have}, and is indexed with {found}", span)
+
+
+def index_not_known(span: Span, name: str) -> Mistake:
+    mend = "an index is made of data"
+    return Mistake("index-not-known", f"the index `{name}` depends on a latent", span, mend)
+
+
+def index_out_of_range(span: Span, name: str, value: str, length: int, where: str | None) -> Mistake:
+    mend = where if where is None else f"the value stands at {where}"
+    message = f"`{name}` has elements 1 to {length}, and the index is {value}"
+    return Mistake("index-out-of-range", message, span, mend, in_data=where is not None)
+
+
+def index_not_whole(span: Span, value: str, where: str | None) -> Mistake:
+    mend = None if where is None else f"the value stands at {where}"
+    return Mistake("index-not-whole", f"an index is a whole number, and this is {value}", span, mend, where is not None)
+
+
+def unknown_level(span: Span, axis: str, level: str, levels: Sequence[str], where: str | None) -> Mistake:
+    close = nearest(level, levels)
+    place = f"it stands at {where}" if where is not None else None
+    hint = f"did you mean `{close}`?" if close else f"its levels are {_few(levels)}"
+    mend = "\n".join(line for line in (place, hint) if line)
+    return Mistake("unknown-level", f"`{axis}` has no level {level!r}", span, mend, where is not None)
+
+
+def _few(values: Sequence[str]) -> str:
+    shown = ", ".join(repr(value) for value in values[:5])
+    return shown + (f", ... ({len(values)} in all)" if len(values) > 5 else "")
+
+
+def number_on_levels(span: Span, axis: str, levels: Sequence[str]) -> Mistake:
+    mend = f'write the level: `["{levels[0]}"]`'
+    return Mistake("number-on-levels", f"the axis `{axis}` has named levels, not numbers", span, mend)
+
+
+def text_on_positions(span: Span, name: str) -> Mistake:
+    mend = "its axis was declared by a count and holds positions, from 1"
+    return Mistake("text-on-positions", f"`{name}` has no named levels", span, mend)
+
+
+def bad_range(span: Span, low: int, high: int, length: int) -> Mistake:
+    return Mistake("bad-range", f"{low}..{high} is no range of an axis with elements 1 to {length}", span)
+
+
+def not_a_count(span: Span, text: str, found: str) -> Mistake:
+    mend = "a bracket on the left holds a count, a column whose levels it runs over, or `rows`"
+    return Mistake("not-a-count", f"`{text}` declares no axis: it is {found}", span, mend)
+
+
+def too_large(span: Span, elements: int, most: int) -> Mistake:
+    return Mistake("too-large", f"an array of {elements:,} elements is more than the {most:,} that fit", span)
+
+
+def not_constant_within(span: Span, name: str, level: str, first: str, second: str) -> Mistake:
+    mend = f"a column used over levels has one value a level; summarise it on a line of its own, `mean({name}, by = ...)`"
+    message = f"`{name}` is not constant within {level}: {first}, {second}"
+    return Mistake("not-constant-within", message, span, mend, in_data=True)
+
+
+def ambiguous_lift(span: Span, name: str, axis: str) -> Mistake:
+    mend = "values in the order of the levels and values in the order of the rows look alike; index one of them"
+    return Mistake("ambiguous-lift", f"`{name}` could run over the rows or over the levels of `{axis}`", span, mend)
+
+
+def matrix_product(span: Span, left: str, left_axes: tuple[Axis, ...], right: str, right_axes: tuple[Axis, ...]) -> Mistake:
+    message = (
+        f"`{left}` has axes {axes_of.show(left_axes)} and `{right}` has {axes_of.show(right_axes)}: "
+        "`@` needs the last axis of the left to match the first of a matrix, or the only one of a vector, on the right"
+    )
+    return Mistake("matrix-product", message, span)
+
+
+def needs_an_axis(span: Span, function: str) -> Mistake:
+    return Mistake("needs-an-axis", f"`{function}` works along an axis, and this is a single number", span)
+
+
+# -- kinds and supports -----------------------------------------------------------------------------------------------
+
+
+def text_as_number(span: Span, name: str, trouble: str | None) -> Mistake:
+    mend = trouble or "text can be compared, `x == \"a\"`, and used as an index or an axis"
+    return Mistake("text-as-number", f"`{name}` is text and cannot be calculated with", span, mend, trouble is not None)
+
+
+def unusable_data(span: Span, name: str, reason: str) -> Mistake:
+    return Mistake("unusable-data", f"`{name}` cannot be used", span, reason, in_data=True)
+
+
+def missing_value(span: Span, name: str, where: str) -> Mistake:
+    mend = f"fill it in, drop the row, or give the name a distribution, `{name} ~ ...`, which imputes it"
+    return Mistake("missing-value", f"`{name}` has an empty cell: {where}", span, mend, in_data=True)
+
+
+def observed_gap(span: Span, name: str, where: str) -> Mistake:
+    mend = "drop the row: this version does not impute observed names"
+    return Mistake("observed-gap", f"`{name}` has an empty cell: {where}", span, mend, in_data=True)
+
+
+def not_exact(span: Span, name: str, value: int) -> Mistake:
+    mend = "numbers are held in 64 bits, exact up to 2^53; as an identifier, use it only as an index or an axis"
+    return Mistake("not-exact", f"`{name}` holds {value}, too large to calculate with exactly", span, mend, in_data=True)
+
+
+def bad_parameter(span: Span, family: str, parameter: str, words: str, value: str, where: str | None) -> Mistake:
+    message = f"`{parameter}` of `{family}` must be {words}, and is {value}"
+    mend = None if where is None else f"it is so at {where}"
+    return Mistake("bad-parameter", message, span, mend, in_data=where is not None)
+
+
+def parameter_may_leave(span: Span, family: str, parameter: str, words: str, name: str, mend: str) -> Mistake:
+    message = f"`{parameter}` of `{family}` must be {words}, and `{name}` can be anything"
+    return Mistake("parameter-may-leave", message, span, mend)
+
+
+def outside_support(span: Span, name: str, family: str, support: str, value: str, where: str, mend: str | None) -> Mistake:
+    message = f"`{name}` is {value} at {where}, and `{family}` gives {support}"
+    return Mistake("outside-support", message, span, mend, in_data=True)
+
+
+def empty_bounds(span: Span, lower: str, upper: str) -> Mistake:
+    return Mistake("empty-bounds", f"nothing lies above {lower} and below {upper}", span)
+
+
+def bounds_outside(span: Span, family: str, bound: str, support: str) -> Mistake:
+    return Mistake("bounds-outside", f"the bound {bound} lies outside what `{family}` gives, {support}", span)
+
+
+def cannot_bound(span: Span, family: str) -> Mistake:
+    return Mistake("cannot-bound", f"`{family}` cannot be bounded", span)
+
+
+def latent_is_discrete(span: Span, name: str, family: str) -> Mistake:
+    mend = f"is `{name}` the name of a column? discrete names must be observed in this version"
+    return Mistake("latent-is-discrete", f"`{name} ~ {family}(...)` is discrete and not in the data", span, mend)
+
+
+def cannot_simulate(span: Span, name: str, family: str) -> Mistake:
+    mend = f"give `{name}` a proper distribution, or use it in something observed"
+    return Mistake("cannot-simulate", f"`{family}` cannot be drawn from, and nothing observed depends on `{name}`", span, mend)
+
+
+def needs_a_shape(span: Span, name: str) -> Mistake:
+    return Mistake("needs-a-shape", f"`{name}` has no shape: its distribution takes no arguments", span)
+
+
+def nothing_observed(span: Span | None, names: Sequence[str], columns: Sequence[str]) -> Mistake:
+    random = ", ".join(f"`{name}`" for name in names[:8]) or "none"
+    message = f"nothing is observed: no name left of `~` is in the data (random names: {random})"
+    pairs = [(name, nearest(name, columns)) for name in names]
+    close = [f"did you mean `{column}` by `{name}`?" for name, column in pairs if column]
+    held = ", ".join(columns[:8]) + (", ..." if len(columns) > 8 else "")
+    return Mistake("nothing-observed", message, span, "\n".join([*close, f"the data hold {held or 'no names'}"]))
+
+
+def no_random_names(span: Span | None) -> Mistake:
+    return Mistake("no-random-names", "the model has no random name", span, "write one: `mu ~ Normal(0, 10)`")
+
+
+def not_finite(span: Span, name: str, detail: str) -> Mistake:
+    return Mistake("not-finite", f"the log density of `{name}` is not finite at the start", span, detail)

@@ -1,0 +1,284 @@
+"""program -> lines and names: what each statement defines and uses, before any data is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ppl.language import syntax as s
+from ppl.language.build import is_family_name
+from ppl.language.errors import Mistake, ModelError
+from ppl.language.source import Span
+from ppl.model import mistakes
+from ppl.model.distributions.family import Family
+from ppl.model.distributions.table import FAMILIES
+from ppl.model.functions import FUNCTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One statement that says something about numbers: `~`, `=` or `factor`.
+
+    `defines` is the name on its left, if that is a name with or without a bracket; `uses` are all names it reads,
+    each with the first place where it stands, those in the bracket included.
+    """
+
+    statement: s.Tilde | s.Assign | s.FactorOf
+    defines: str | None
+    name_span: Span
+    uses: dict[str, Span] = field(hash=False)
+
+    @property
+    def random(self) -> bool:
+        return isinstance(self.statement, s.Tilde)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The lines of a program in order, and its one-line functions."""
+
+    program: s.Program
+    lines: tuple[Line, ...]
+    functions: dict[str, s.Define]
+
+    @property
+    def random(self) -> dict[str, Line]:
+        """The first `~` line of every name."""
+        found: dict[str, Line] = {}
+        for line in self.lines:
+            if line.random and line.defines is not None:
+                found.setdefault(line.defines, line)
+        return found
+
+    @property
+    def derived(self) -> dict[str, Line]:
+        return {line.defines: line for line in self.lines if not line.random and line.defines is not None}
+
+    def read_from_data(self) -> dict[str, Span]:
+        """The names that are used and never defined, each with its first place."""
+        defined = {line.defines for line in self.lines}
+        found: dict[str, Span] = {}
+        for line in self.lines:
+            for name, span in line.uses.items():
+                if name not in defined:
+                    found.setdefault(name, span)
+        return found
+
+
+def find_names(program: s.Program) -> Names:
+    """Raises `ModelError` with all mistakes that show without data: functions, families, arguments, definitions."""
+    found: list[Mistake] = []
+    functions: dict[str, s.Define] = {}
+    for statement in program.statements:
+        if isinstance(statement, s.Define):
+            _check_function(statement, functions, found)
+            functions.setdefault(statement.name.name, statement)
+    finder = _Finder(functions, found)
+    lines = tuple(line for statement in program.statements if (line := finder.line(statement)) is not None)
+    names = Names(program, lines, functions)
+    _check_definitions(names, found)
+    if not any(line.random for line in lines) and not found:
+        found.append(mistakes.no_random_names(None))
+    if found:
+        raise ModelError(program.source, found)
+    return names
+
+
+def _check_function(define: s.Define, functions: dict[str, s.Define], found: list[Mistake]) -> None:
+    name = define.name.name
+    if is_family_name(name):
+        found.append(mistakes.function_in_capitals(define.name.span, name))
+    elif name in FUNCTIONS or name in functions or name == "logp":
+        found.append(mistakes.function_defined(define.name.span, name))
+    seen = set()
+    for parameter in define.parameters:
+        if parameter.name in seen:
+            found.append(mistakes.repeated_parameter(parameter.span, parameter.name))
+        seen.add(parameter.name)
+
+
+def _check_definitions(names: Names, found: list[Mistake]) -> None:
+    """Every derived name has one definition. (A second `~` is a mistake for latents alone, and needs the data.)"""
+    first: dict[str, Line] = {}
+    for line in names.lines:
+        if line.defines is None or line.random:
+            continue
+        earlier = first.setdefault(line.defines, line)
+        if earlier is not line:
+            place = names.program.source.place(earlier.name_span.start)[0]
+            found.append(mistakes.defined_twice(line.name_span, line.defines, place))
+
+
+@dataclass(slots=True)
+class _Finder:
+    """Walks expressions without recursion, checks every call and gathers the names that are read."""
+
+    functions: dict[str, s.Define]
+    found: list[Mistake]
+    free: dict[str, dict[str, Span]] = field(default_factory=dict)  # by function: the names its body reads
+    expanding: list[str] = field(default_factory=list)
+
+    def line(self, statement: s.Statement) -> Line | None:
+        match statement:
+            case s.Tilde(target, dist):
+                defines, span, reads = _left_side(target)
+                return Line(statement, defines, span, self.names_in([*reads, dist]))
+            case s.Assign(name, subscripts, value):
+                return Line(statement, name.name, name.span, self.names_in([*(subscripts or ()), value]))
+            case s.FactorOf(value):
+                return Line(statement, None, statement.span, self.names_in([value]))
+            case s.Define(name):
+                self.reads_of(name.name)
+                return None
+            case s.For():
+                self.found.append(mistakes.not_yet(statement.span, "`for`"))
+            case s.Data() | s.Levels() | s.Ode():
+                word = type(statement).__name__.lower()
+                self.found.append(mistakes.not_yet(statement.span, f"`{word}`"))
+        return None
+
+    def names_in(self, nodes: list[s.Node]) -> dict[str, Span]:
+        uses: dict[str, Span] = {}
+        for name, span in self.walk(nodes, frozenset()):
+            uses.setdefault(name, span)
+        return uses
+
+    def reads_of(self, function: str) -> dict[str, Span]:
+        """The names that the body of a function reads, besides its parameters."""
+        if function not in self.free:
+            define = self.functions[function]
+            if function in self.expanding:
+                self.found.append(mistakes.function_calls_itself(define.name.span, function))
+                return {}
+            self.expanding.append(function)
+            bound = frozenset(parameter.name for parameter in define.parameters)
+            reads: dict[str, Span] = {}
+            for name, span in self.walk([define.body], bound):
+                reads.setdefault(name, span)
+            self.expanding.pop()
+            self.free[function] = reads
+        return self.free[function]
+
+    def walk(self, nodes: list[s.Node], bound: frozenset[str]) -> Iterator[tuple[str, Span]]:
+        stack = [(node, bound) for node in reversed(nodes)]
+        while stack:
+            node, inside = stack.pop()
+            match node:
+                case s.Name(name, span):
+                    if name not in inside:
+                        yield name, span
+                    continue
+                case s.Call():
+                    for name, span in self.call(node).items():
+                        yield name, span
+                    if node.function.name == "columns":
+                        continue  # its arguments are names of columns
+                case s.Comprehension(body, binders):
+                    self.found.append(mistakes.not_yet(node.span, "`for` inside a call"))
+                    continue
+                case s.LogDensityOf():
+                    self.found.append(mistakes.not_yet(node.span, "`logp`"))
+                    continue
+                case s.Dist():
+                    self.dist(node)
+            stack.extend((part, inside) for part in reversed(s.parts(node)))
+
+    def call(self, node: s.Call) -> dict[str, Span]:
+        """Check a call; the names that the body of a one-line function reads."""
+        name = node.function.name
+        count = sum(argument.keyword is None for argument in node.arguments)
+        if name in self.functions:
+            define = self.functions[name]
+            self.keywords(node, ())
+            if count != len(define.parameters):
+                wanted = len(define.parameters)
+                self.found.append(mistakes.wrong_arity(node.span, name, wanted, wanted, count))
+            return self.reads_of(name)
+        if name in FUNCTIONS:
+            row = FUNCTIONS[name]
+            self.keywords(node, ("by",) if row.takes_by else ())
+            if not row.least <= count <= row.most:
+                self.found.append(mistakes.wrong_arity(node.span, name, row.least, row.most, count))
+        elif is_family_name(name):
+            self.found.append(
+                mistakes.family_in_expression(node.function.span, name)
+                if name in FAMILIES
+                else mistakes.unknown_function(node.function.span, name, [*FUNCTIONS, *self.functions])
+            )
+        elif name == "logp":
+            self.found.append(mistakes.not_yet(node.span, "`logp`"))
+        else:
+            self.found.append(mistakes.unknown_function(node.function.span, name, [*FUNCTIONS, *self.functions]))
+        return {}
+
+    def keywords(self, node: s.Call, allowed: tuple[str, ...]) -> None:
+        for argument in node.arguments:
+            if argument.keyword is not None and argument.keyword.name not in allowed:
+                self.found.append(
+                    mistakes.no_keywords(argument.keyword.span, node.function.name, argument.keyword.name)
+                )
+
+    def dist(self, node: s.Dist) -> None:
+        name = node.family.name
+        family = FAMILIES.get(name)
+        if family is None:
+            self.found.append(mistakes.unknown_family(node.family.span, name, FAMILIES))
+            return
+        for argument in node.arguments:
+            if isinstance(argument.value, s.Dist):
+                inner = argument.value
+                self.found.append(mistakes.no_wrapper(inner.span, name, inner.family.name))
+        self.found += match_parameters(node, family)[1]
+
+
+def match_parameters(node: s.Dist, family: Family) -> tuple[dict[str, s.Argument], list[Mistake]]:
+    """Which argument is which parameter: keywords first, the others fill what is left of the form, in order."""
+    found: list[Mistake] = []
+    given: dict[str, s.Argument] = {}
+    forms = [show_form(family, i) for i in range(len(family.forms))]
+    for argument in node.arguments:
+        if argument.keyword is None:
+            continue
+        keyword = argument.keyword.name
+        if keyword not in family.parameter_names():
+            span = argument.keyword.span
+            found.append(mistakes.unknown_parameter(span, family.name, keyword, family.parameter_names()))
+        elif keyword in given:
+            found.append(mistakes.parameter_twice(argument.keyword.span, family.name, keyword))
+        given[keyword] = argument
+    if found:
+        return given, found
+    form = family.form_with(frozenset(given))
+    if form is None:
+        return given, [mistakes.parameters_clash(node.span, family.name, list(given), forms)]
+    free = [parameter.name for parameter in form.parameters if parameter.name not in given]
+    positional = [argument for argument in node.arguments if argument.keyword is None]
+    if len(positional) > len(free):
+        count = len(node.arguments)
+        return given, [mistakes.too_many_parameters(node.span, family.name, len(form.parameters), count, forms)]
+    given.update(zip(free, positional, strict=False))
+    if len(positional) < len(free):
+        found.append(mistakes.missing_parameter(node.span, family.name, free[len(positional)], forms))
+    return given, found
+
+
+def show_form(family: Family, number: int) -> str:
+    """One way to write a family: `Binomial(n, logit = ...)`."""
+    first = {parameter.name for parameter in family.forms[0].parameters}
+    shown = [
+        parameter.name if parameter.name in first else f"{parameter.name} = ..."
+        for parameter in family.forms[number].parameters
+    ]
+    return f"{family.name}({', '.join(shown)})"
+
+
+def _left_side(target: s.Expr) -> tuple[str | None, Span, list[s.Node]]:
+    """The name that the left side of `~` is about, if it is one name, and what it reads besides."""
+    match target:
+        case s.Name(name, span):
+            return name, span, []
+        case s.Index(s.Name(name, span), subscripts):
+            return name, span, list(subscripts)
+    return None, target.span, [target]
+
+

@@ -1,0 +1,203 @@
+"""What names stand for while expressions are read: the data, the names settled so far, and the levels of factors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ppl.data import axes as axes_of
+from ppl.data.axes import Axis
+from ppl.data.column import LARGEST_EXACT, Column, Kind
+from ppl.data.dataset import Dataset
+from ppl.language.errors import Mistake
+from ppl.language.source import Source, Span
+from ppl.model import mistakes, terms
+from ppl.model.functions import CONSTANTS, FUNCTIONS
+from ppl.model.names import Names
+from ppl.model.terms import Term
+
+
+class Failed(Exception):
+    """A statement that cannot be read on: its mistake."""
+
+    def __init__(self, mistake: Mistake):
+        super().__init__(mistake.message)
+        self.mistake = mistake
+
+
+class Skipped(Exception):
+    """A statement that uses a name whose own definition failed; nothing new to say."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Levels:
+    """A column as a factor: the axis of its levels, each row's level (from 0), and the first row of every level."""
+
+    name: str
+    column: Column
+    axis: Axis
+    codes: np.ndarray
+    first_rows: np.ndarray
+
+    @property
+    def rows(self) -> Axis:
+        return self.column.axes[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """How names are read in one statement: over the levels of `lifted` factors, with parameters `bound`."""
+
+    lifted: tuple[Levels, ...] = ()
+    bound: Mapping[str, Term] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Environment:
+    """Everything that is settled so far. Grows as lines are read; nothing in it changes."""
+
+    names: Names
+    data: Dataset
+    settled: dict[str, Term] = field(default_factory=dict)
+    failed: set[str] = field(default_factory=set)
+    used_columns: set[str] = field(default_factory=set)
+    expansions: int = 0
+    _columns: dict[str, Term] = field(default_factory=dict)
+    _levels: dict[str, Levels | None] = field(default_factory=dict)
+
+    @property
+    def source(self) -> Source:
+        return self.names.program.source
+
+    def look_up(self, name: str, span: Span, scope: Scope) -> Term:
+        """The term a name stands for in a scope. Raises `Failed` for an unknown name, `Skipped` for a failed one."""
+        if name in scope.bound:
+            return scope.bound[name]
+        if name in self.failed:
+            raise Skipped(name)
+        if name in self.settled:
+            term = self.settled[name]
+        elif name in self.data.columns:
+            term = self.column(name, span)
+        elif name == "rows" and self.data.rows is not None:
+            return terms.constant(self.data.rows.length, (), span, Kind.INTEGER)
+        elif name in CONSTANTS:
+            return terms.constant(CONSTANTS[name], (), span)
+        elif name in FUNCTIONS or name in self.names.functions:
+            raise Failed(mistakes.function_as_name(span, name))
+        else:
+            raise Failed(mistakes.unknown_name(span, name, self.candidates()))
+        return self.lift(term, name, span, scope) if scope.lifted and term.known else term
+
+    def candidates(self) -> list[str]:
+        """Every name that could have been meant."""
+        defined = [line.defines for line in self.names.lines if line.defines is not None]
+        return [*self.data.columns, *defined, *CONSTANTS, *(["rows"] if self.data.rows is not None else [])]
+
+    def column(self, name: str, span: Span) -> Term:
+        """A column of data as a constant. Raises `Failed` where cells are missing or it is unusable."""
+        self.used_columns.add(name)
+        if name not in self._columns:
+            column = self.data.columns[name]
+            if column.unusable is not None:
+                raise Failed(mistakes.unusable_data(span, name, column.unusable))
+            if column.missing is not None:
+                where = column.where(column.first(column.missing))
+                random = name in self.names.random
+                raise Failed((mistakes.observed_gap if random else mistakes.missing_value)(span, name, where))
+            axes = column.axes
+            self._columns[name] = Term(
+                None, (), axes, column.kind, span, value=column.values, levels=column.levels
+            )
+        return self._columns[name]
+
+    def levels(self, name: str, span: Span) -> Levels | None:
+        """The column of that name as a factor; None where it is no list of whole numbers, truth values or text."""
+        if name not in self._levels:
+            self._levels[name] = self._as_factor(name, span)
+        return self._levels[name]
+
+    def _as_factor(self, name: str, span: Span) -> Levels | None:
+        column = self.data.columns[name]
+        if len(column.axes) != 1 or column.kind is Kind.REAL:
+            return None
+        values = self.column(name, span).value
+        assert values is not None
+        unique, first, codes = np.unique(values, return_index=True, return_inverse=True)
+        if column.levels is not None:
+            labels = tuple(column.levels[int(code)] for code in unique)
+        else:
+            labels = tuple(str(value.item()).lower() for value in unique)
+        axis = Axis(name, len(labels), f"levels:{name}", labels)
+        return Levels(name, column, axis, codes.astype(np.int64), first)
+
+    def lift(self, term: Term, name: str, span: Span, scope: Scope) -> Term:
+        """In a statement over levels, a known array over the rows stands for its value on each level."""
+        for factor in scope.lifted:
+            if not term.axes or not _over_rows(term.axes[-1], factor):
+                continue
+            if factor.rows.identity is None and factor.rows.length == factor.axis.length:
+                if not np.array_equal(factor.codes, np.arange(factor.axis.length)):
+                    raise Failed(mistakes.ambiguous_lift(span, name, factor.name))
+            return self._on_levels(term, name, span, factor)
+        return term
+
+    def _on_levels(self, term: Term, name: str, span: Span, factor: Levels) -> Term:
+        assert term.value is not None
+        picked = term.value[..., factor.first_rows]
+        differs = picked[..., factor.codes] != term.value
+        if differs.any():
+            row = int(np.argwhere(differs.reshape(-1, differs.shape[-1]).any(axis=0))[0, 0])
+            first = int(factor.first_rows[factor.codes[row]])
+            level = f"{factor.name} {factor.axis.label(int(factor.codes[row]))!r}"
+            places = [f"{show_value(term, (..., r))} in row {r + 1}" for r in (first, row)]
+            raise Failed(mistakes.not_constant_within(span, name, level, *places))
+        axes = (*term.axes[:-1], factor.axis)
+        return Term(None, (), axes, term.kind, span, value=picked, levels=term.levels)
+
+    def as_number(self, term: Term, text: str, span: Span) -> Term:
+        """The term itself, if it can be calculated with. Raises `Failed` for text and for integers too large."""
+        if term.kind is Kind.TEXT:
+            column = self.data.columns.get(text)
+            raise Failed(mistakes.text_as_number(span, text, column.trouble if column is not None else None))
+        if term.kind is Kind.INTEGER and term.value is not None and term.value.dtype.kind == "i" and term.value.size:
+            for extreme in (int(term.value.max()), int(term.value.min())):
+                if abs(extreme) > LARGEST_EXACT:
+                    raise Failed(mistakes.not_exact(span, text, extreme))
+        return term
+
+    def where(self, text: str, index: tuple[int, ...]) -> str | None:
+        """The place of an element in the data, if the text is the name of a column."""
+        column = self.data.columns.get(text)
+        return None if column is None or text in self.settled else column.where(index)
+
+
+def _over_rows(axis: Axis, factor: Levels) -> bool:
+    """Whether an axis is that of the rows a factor was read from."""
+    if factor.rows.identity is not None:
+        return axis.identity == factor.rows.identity
+    return axis.identity is None and axis.length == factor.rows.length
+
+
+def show_value(term: Term, index: tuple[object, ...]) -> str:
+    """An element of a known term as a message shows it."""
+    assert term.value is not None
+    value = np.asarray(term.value[index]).reshape(-1)[0]
+    if term.levels is not None:
+        return repr(term.levels[int(value)])
+    return f"{float(value):.6g}" if term.kind is Kind.REAL else str(value)
+
+
+def as_scalar(term: Term) -> Term:
+    """A list of one element, used where a number is needed, is that number."""
+    if term.known and term.axes and all(a.length == 1 and a.identity is None for a in term.axes):
+        assert term.value is not None
+        return Term(None, (), (), term.kind, term.span, value=term.value.reshape(()), levels=term.levels)
+    return term
+
+
+def declared_axis(length: int, text: str) -> Axis:
+    """The axis that a count declares."""
+    return axes_of.plain(length, text)

@@ -1,0 +1,109 @@
+"""Supports -> maps from all of R^n: one row a transform, each with its inverse and its log Jacobian.
+
+z is unconstrained, theta constrained. `lower` and `upper` are arrays that broadcast against z, or None. Functions work
+over leading axes of draws; only `constrain` and `log_jacobian` are differentiated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import autograd.numpy as np
+import numpy
+from scipy import special as scipy_special
+
+from ppl.numeric import reduce
+from ppl.numeric.special import exp, inv_logit, log, softplus
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """`log_jacobian(z, lower, upper)` is log |d theta / d z|: elementwise, or one number an event of `event_rank`
+    axes. `free(n)` is how many coordinates an event of n elements has.
+    """
+
+    name: str
+    constrain: Callable[[Any, Any, Any], Any]
+    unconstrain: Callable[[Any, Any, Any], Any]
+    log_jacobian: Callable[[Any, Any, Any], Any]
+    event_rank: int = 0
+    free: Callable[[int], int] = lambda n: n
+
+
+IDENTITY = Transform(
+    "real",
+    lambda z, lower, upper: z,
+    lambda theta, lower, upper: theta,
+    lambda z, lower, upper: 0.0 * z,
+)
+ABOVE = Transform(
+    "above",
+    lambda z, lower, upper: lower + exp(z),
+    lambda theta, lower, upper: numpy.log(theta - lower),
+    lambda z, lower, upper: z,
+)
+BELOW = Transform(
+    "below",
+    lambda z, lower, upper: upper - exp(z),
+    lambda theta, lower, upper: numpy.log(upper - theta),
+    lambda z, lower, upper: z,
+)
+BETWEEN = Transform(
+    "between",
+    lambda z, lower, upper: lower + (upper - lower) * inv_logit(z),
+    lambda theta, lower, upper: scipy_special.logit((theta - lower) / (upper - lower)),
+    lambda z, lower, upper: log(upper - lower) - softplus(z) - softplus(-z),
+)
+
+
+@cache
+def _helmert(n: int) -> numpy.ndarray:
+    """An orthonormal basis (n - 1, n) of the vectors that sum to 0."""
+    basis = numpy.zeros((n - 1, n))
+    for i in range(1, n):
+        basis[i - 1, :i] = 1.0
+        basis[i - 1, i] = -float(i)
+        basis[i - 1] /= numpy.sqrt(i * (i + 1.0))
+    return basis
+
+
+def _to_simplex(z: Any, lower: Any, upper: Any) -> Any:
+    """The inverse of the isometric log ratio (Egozcue et al. 2003): softmax of z in a basis of the zero-sum space."""
+    return reduce.softmax(np.matmul(z, _helmert(np.shape(z)[-1] + 1)), -1)
+
+
+def _from_simplex(theta: Any, lower: Any, upper: Any) -> Any:
+    return numpy.log(theta) @ _helmert(theta.shape[-1]).T
+
+
+def _simplex_log_jacobian(z: Any, lower: Any, upper: Any) -> Any:
+    """log |d(theta_1..theta_{n-1}) / dz| = sum log theta + log(n)/2."""
+    n = np.shape(z)[-1] + 1
+    return np.sum(reduce.log_softmax(np.matmul(z, _helmert(n)), -1), axis=-1) + 0.5 * numpy.log(n)
+
+
+SIMPLEX = Transform(
+    "simplex", _to_simplex, _from_simplex, _simplex_log_jacobian, event_rank=1, free=lambda n: max(0, n - 1)
+)
+
+
+def _to_ordered(z: Any, lower: Any, upper: Any) -> Any:
+    """The first element is free, every further one lies exp(z) above the one before."""
+    first, steps = z[..., :1], exp(z[..., 1:])
+    return np.cumsum(np.concatenate([first, steps], axis=-1), axis=-1)
+
+
+def _from_ordered(theta: Any, lower: Any, upper: Any) -> Any:
+    return numpy.concatenate([theta[..., :1], numpy.log(numpy.diff(theta, axis=-1))], axis=-1)
+
+
+ORDERED = Transform(
+    "ordered",
+    _to_ordered,
+    _from_ordered,
+    lambda z, lower, upper: np.sum(z[..., 1:], axis=-1),
+    event_rank=1,
+)

@@ -1,0 +1,1 @@
+"""Numbers: what autograd needs to know about functions and arrays; no model, no data."""

@@ -1,0 +1,1 @@
+"""Report: what is shown of a fit, and the file it is kept in."""

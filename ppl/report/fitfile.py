@@ -1,0 +1,203 @@
+"""record <-> netCDF file, in the layout that ArviZ opens: groups posterior, observed_data and sample_stats.
+
+The group `summary` holds what the table shows, statistics along its first axis; what else the fit says of itself
+stands in the attributes of the file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ppl.data.axes import Axis
+from ppl.language.errors import FileError
+from ppl.report.record import STATISTICS, Observed, Quantity, Record
+
+FORMAT = 1
+_SCALARS = {
+    "seed": int, "verdict": str, "pareto_k": float, "elbo": float, "evaluations": int, "seconds": float,
+    "newton_step": float, "draw_error": float, "effective_draws": float, "version": str, "model": str,
+    "model_text": str,
+}  # fmt: skip
+_SLASH, _STAND_IN = "/", "\u2215"  # HDF5 names hold no slash
+
+
+def write(record: Record, path: str | os.PathLike[str]) -> None:
+    """Write to the side and rename: a file that stands there is replaced whole or not at all. Raises `FileError`."""
+    import h5netcdf
+
+    target = Path(path)
+    folder = target.parent if str(target.parent) else Path(".")
+    if target.is_dir():
+        raise FileError(f"{target} is a folder; name the file in it")
+    try:
+        handle, side = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=folder)
+        os.close(handle)
+    except OSError as error:
+        raise FileError(f"{target}: cannot be written: {error.strerror or error}") from None
+    try:
+        with h5netcdf.File(side, "w") as file:
+            _fill(file, record)
+        os.chmod(side, 0o666 & ~_umask())
+        os.replace(side, target)
+    except OSError as error:
+        raise FileError(f"{target}: cannot be written: {error.strerror or error}") from None
+    finally:
+        Path(side).unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _fill(file: Any, record: Record) -> None:
+    file.attrs["ppl_format"] = FORMAT
+    file.attrs["created_by"] = f"ppl {record.version}"
+    for name, kind in _SCALARS.items():
+        file.attrs[name] = kind(getattr(record, name))
+    file.attrs["reasons"] = json.dumps(record.reasons)
+    file.attrs["sources"] = json.dumps(record.sources)
+    posterior = _Group(file.create_group("posterior"))
+    summary = _Group(file.create_group("summary"))
+    summary.axis(Axis("statistic", len(STATISTICS), None, STATISTICS))
+    for quantity in record.quantities.values():
+        posterior.variable(quantity.name, ("chain", "draw"), quantity.axes, quantity.draws[None], quantity.role)
+        stacked = np.stack([getattr(quantity, statistic) for statistic in STATISTICS])
+        summary.variable(quantity.name, ("statistic",), quantity.axes, stacked, quantity.role)
+    observed = _Group(file.create_group("observed_data"))
+    for found in record.observed.values():
+        observed.variable(found.name, (), found.axes, found.values, "observed")
+    stats = _Group(file.create_group("sample_stats"))
+    stats.variable("proposal_log_weight", ("chain", "proposal"), (), record.log_weights[None], "statistic")
+
+
+class _Group:
+    """A group of the file, its dimensions and coordinates named after axes."""
+
+    def __init__(self, group: Any):
+        self.group = group
+        self.axes: dict[str, Axis] = {}
+
+    def axis(self, axis: Axis, taken: Iterable[str] = ()) -> str:
+        """The dimension of an axis: another one of the same name but not the same elements gets a number."""
+        stem = re.sub(r"\W+", "_", axis.name).strip("_") or "axis"
+        stem = f"dim_{stem}" if stem[0].isdigit() else stem
+        name, number = stem, 1
+        while name in taken or self._is_other(name, axis):
+            number += 1
+            name = f"{stem}_{number}"
+        if name not in self.axes:
+            self.axes[name] = axis
+            self.group.dimensions[name] = axis.length
+            self._coordinate(name, axis)
+        return name
+
+    def _is_other(self, name: str, axis: Axis) -> bool:
+        """Whether the name already belongs to a variable, or to an axis with other elements."""
+        if name in self.axes:
+            return not _same(self.axes[name], axis)
+        return name in self.group.variables
+
+    def _coordinate(self, name: str, axis: Axis) -> None:
+        import h5py
+
+        if axis.labels is None:
+            first = 0 if name in ("chain", "draw", "proposal") else 1
+            self.group.create_variable(name, (name,), data=np.arange(first, axis.length + first))
+        else:
+            labels = np.array(axis.labels, dtype=object)
+            variable = self.group.create_variable(name, (name,), dtype=h5py.string_dtype(), data=labels)
+            variable.attrs["labelled"] = 1
+        self.group.variables[name].attrs["axis_name"] = axis.name
+        self.group.variables[name].attrs["identity"] = axis.identity or ""
+
+    def variable(
+        self, name: str, leading: tuple[str, ...], axes: tuple[Axis, ...], values: np.ndarray, role: str
+    ) -> None:
+        import h5py
+
+        dimensions = [self.axis(Axis(lead, n)) for lead, n in zip(leading, values.shape, strict=False)]
+        for axis in axes:
+            dimensions.append(self.axis(axis, taken=dimensions))
+        key = name.replace(_SLASH, _STAND_IN)
+        if key in self.group.variables:  # a name that is also the name of an axis
+            key = f"{key}_values"
+        if values.dtype.kind == "U":
+            text = h5py.string_dtype()
+            variable = self.group.create_variable(key, tuple(dimensions), dtype=text, data=values.astype(object))
+        else:
+            variable = self.group.create_variable(key, tuple(dimensions), data=np.ascontiguousarray(values))
+        variable.attrs["ppl_name"] = name
+        variable.attrs["role"] = role
+
+
+def _same(first: Axis, second: Axis) -> bool:
+    return first.length == second.length and first.identity == second.identity and first.labels == second.labels
+
+
+def read(path: str | os.PathLike[str]) -> Record:
+    """Raises `FileError` for a file that is missing, damaged, foreign or of another format."""
+    import h5netcdf
+
+    name = os.fspath(path)
+    if not Path(name).exists():
+        raise FileError(f"{name}: there is no such file")
+    if Path(name).is_dir():
+        raise FileError(f"{name} is a folder; name the file in it")
+    try:
+        with h5netcdf.File(name, "r") as file:
+            return _take(file, name)
+    except FileError:
+        raise
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise FileError(f"{name}: not a fit that ppl wrote, or a damaged one ({type(error).__name__})") from None
+
+
+def _take(file: Any, name: str) -> Record:
+    if "ppl_format" not in file.attrs:
+        raise FileError(f"{name}: a netCDF file, but not a fit that ppl wrote")
+    if int(file.attrs["ppl_format"]) != FORMAT:
+        raise FileError(
+            f"{name}: written in format {int(file.attrs['ppl_format'])}, and this ppl reads format {FORMAT}; fit again"
+        )
+    scalars = {key: kind(file.attrs[key]) for key, kind in _SCALARS.items()}
+    posterior, summary = file.groups["posterior"], file.groups["summary"]
+    quantities = {}
+    for key, variable in posterior.variables.items():
+        if "ppl_name" not in variable.attrs:
+            continue
+        own = str(variable.attrs["ppl_name"])
+        statistics = np.asarray(summary.variables[key][...])
+        axes = tuple(_axis(posterior, dimension) for dimension in variable.dimensions[2:])
+        values = dict(zip(STATISTICS, statistics, strict=True))
+        quantities[own] = Quantity(own, str(variable.attrs["role"]), axes, np.asarray(variable[...])[0], **values)
+    observed = {}
+    group = file.groups["observed_data"]
+    for variable in group.variables.values():
+        if "ppl_name" in variable.attrs:
+            own = str(variable.attrs["ppl_name"])
+            axes = tuple(_axis(group, dimension) for dimension in variable.dimensions)
+            observed[own] = Observed(own, axes, np.asarray(variable[...]))
+    weights = np.asarray(file.groups["sample_stats"].variables["proposal_log_weight"][...])[0]
+    return Record(
+        reasons=tuple(json.loads(str(file.attrs["reasons"]))),
+        sources=tuple(json.loads(str(file.attrs["sources"]))),
+        quantities=quantities, observed=observed, log_weights=weights, **scalars,
+    )  # fmt: skip
+
+
+def _axis(group: Any, dimension: str) -> Axis:
+    coordinate = group.variables[dimension]
+    values = coordinate[...]
+    labels = tuple(str(v.decode() if isinstance(v, bytes) else v) for v in values) if "labelled" in coordinate.attrs else None
+    identity = str(coordinate.attrs["identity"]) or None
+    return Axis(str(coordinate.attrs["axis_name"]), len(values), identity, labels)

@@ -1,0 +1,90 @@
+"""What a fit leaves behind: numbers and labels, without the model's code. Made by a fit, or read from its file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ppl.data.axes import Axis
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantity:
+    """One name of the posterior.
+
+    `draws` (S, *shape) are equally weighted. `mean`, `sd`, `mcse` (the Monte Carlo standard error of the mean) come
+    from all weighted proposals, the quantiles from `draws`; each has the name's shape.
+    """
+
+    name: str
+    role: str  # "latent", "derived" or "simulated"
+    axes: tuple[Axis, ...]
+    draws: np.ndarray
+    mean: np.ndarray
+    sd: np.ndarray
+    q5: np.ndarray
+    q50: np.ndarray
+    q95: np.ndarray
+    mcse: np.ndarray
+
+    def labels(self) -> list[str]:
+        """What each element is called, in C order: `theta[Choate]`, `A[1,2]`."""
+        if not self.axes:
+            return [self.name]
+        shape = tuple(axis.length for axis in self.axes)
+        return [
+            f"{self.name}[{','.join(axis.label(i) for axis, i in zip(self.axes, index, strict=True))}]"
+            for index in np.ndindex(*shape)
+        ]
+
+    @property
+    def size(self) -> int:
+        return int(np.prod([axis.length for axis in self.axes])) if self.axes else 1
+
+    @property
+    def row_long(self) -> bool:
+        """Whether it has a value for every row of the data, or very many: shown only when asked."""
+        over_rows = any((axis.identity or "").startswith("rows:") and axis.length > 20 for axis in self.axes)
+        return over_rows or self.size > 200
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observed:
+    name: str
+    axes: tuple[Axis, ...]
+    values: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """A fit in full. ELBO in nats; `draw_error` and `newton_step` in posterior sds; `evaluations` counts gradients of
+    the ELBO over 64 draws, or their equivalent.
+    """
+
+    model: str
+    model_text: str
+    sources: tuple[str, ...]
+    seed: int
+    verdict: str
+    reasons: tuple[str, ...]
+    pareto_k: float
+    elbo: float
+    evaluations: int
+    seconds: float
+    newton_step: float
+    draw_error: float
+    effective_draws: float
+    version: str
+    quantities: Mapping[str, Quantity] = field(repr=False)
+    observed: Mapping[str, Observed] = field(repr=False)
+    log_weights: np.ndarray = field(repr=False)
+
+    def shown(self, everything: bool = False) -> list[Quantity]:
+        """The quantities a summary shows: latents first; row-long derived and simulated ones only when asked."""
+        found = [q for q in self.quantities.values() if everything or q.role == "latent" or not q.row_long]
+        return sorted(found, key=lambda q: q.role != "latent")
+
+
+STATISTICS = ("mean", "sd", "q5", "q50", "q95", "mcse")

@@ -1,0 +1,137 @@
+"""a model at each stage -> text: the syntax tree, names and graph, the log joint (`ppl check --show`)."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import networkx as nx
+import numpy as np
+
+from ppl.compile.joint import LogJoint
+from ppl.data import axes as axes_of
+from ppl.language import syntax as s
+from ppl.language.source import Source, Span
+from ppl.model.graph import Model
+from ppl.model.names import Names
+from ppl.model.terms import Term
+
+_ROLES = ("observed", "potential", "latent", "derived", "simulated", "data")
+
+
+def names_without_data(names: Names) -> str:
+    """What each name is as far as the text tells: random, derived, or read from the data."""
+    rows = [("name", "role", "distribution")]
+    rows += [
+        (line.defines, "random", _family(line.statement))
+        for line in names.random.values()
+        if line.defines is not None
+    ]
+    rows += [(name, "derived", "") for name in names.derived]
+    rows += [(name, "data", "") for name in names.read_from_data()]
+    return _table(rows)
+
+
+def _family(statement: object) -> str:
+    return statement.dist.family.name if isinstance(statement, s.Tilde) else ""
+
+
+def names(model: Model) -> str:
+    """Every name with its role, family, axes and support."""
+    supports = {random.name: random.distribution for random in (*model.latents, *model.simulated)}
+    rows = [("name", "role", "distribution", "axes", "support")]
+    for role in _ROLES:
+        for name, node in model.graph.nodes(data=True):
+            if node["role"] == role:
+                support = _support(supports[name]) if name in supports else ""
+                rows.append((name, role, node["family"] or "", axes_of.show(node["axes"]), support))
+    return _table(rows)
+
+
+def _support(distribution: Any) -> str:
+    kind = distribution.family.support.kind
+    if kind in ("simplex", "category"):
+        return str(kind)
+    lower, upper = (_bound(bound) for bound in (distribution.support_lower, distribution.support_upper))
+    if kind == "integer":
+        return f"whole numbers {lower or '...'} to {upper or '...'}"
+    if lower and upper:
+        return f"{lower} to {upper}"
+    return f"above {lower}" if lower else f"below {upper}" if upper else "all numbers"
+
+
+def _bound(bound: Term | None) -> str:
+    if bound is None:
+        return ""
+    if not bound.known:
+        return "a latent bound"
+    values = np.unique(np.asarray(bound.value))
+    return f"{values[0]:g}" if len(values) == 1 else f"{values[0]:g}..{values[-1]:g}"
+
+
+def graph(model: Model) -> str:
+    """The nodes, parents before children, each with what it depends on."""
+    lines = []
+    for name in nx.lexicographical_topological_sort(model.graph):
+        node = model.graph.nodes[name]
+        parents = sorted(model.graph.predecessors(name))
+        family = f" ~ {node['family']}" if node["family"] else ""
+        arrows = f"  <- {', '.join(parents)}" if parents else ""
+        lines.append(f"{node['role']:9s}  {name}{family}  [{axes_of.show(node['axes'])}]{arrows}")
+    return "\n".join(lines)
+
+
+def joint(found: LogJoint) -> str:
+    """The factors over their plates, the transforms, and the list of array operations."""
+    lines = [f"{found.dimension} unconstrained coordinates"]
+    for block in found.blocks:
+        lines.append(f"  z[{block.start}:{block.stop}]  {block.name}  {block.transform.name}")
+    lines.append("factors")
+    for part in found.parts:
+        lines.append(f"  {part.name}  over {axes_of.show(part.plates)}")
+    lines.append("operations")
+    names = {slot: f"[{name}]" for name, slot in found.program.inputs.items()}
+    for slot, value in found.program.constants.items():
+        names[slot] = f"{float(value):g}" if value.ndim == 0 else f"data{value.shape}"
+    for step in found.program.instructions:
+        arguments = ", ".join(names.get(source, f"%{source}") for source in step.sources)
+        lines.append(f"  %{step.target} = {step.op.name}({arguments})")
+    return "\n".join(lines)
+
+
+def syntax(program: s.Program) -> str:
+    """The syntax tree, a node a line, indented, with line and column."""
+    lines: list[str] = []
+    stack: list[tuple[int, str, Any]] = [(0, "", statement) for statement in reversed(program.statements)]
+    while stack:
+        depth, label, node = stack.pop()
+        head, children = _describe(node, program.source)
+        lines.append("  " * depth + (f"{label}: " if label else "") + head)
+        stack.extend((depth + 1, name, child) for name, child in reversed(children))
+    return "\n".join(lines)
+
+
+def _describe(node: Any, source: Source) -> tuple[str, list[tuple[str, Any]]]:
+    """A node's line, and its children with the names of their fields."""
+    if not is_dataclass(node):
+        return repr(node), []
+    words = [type(node).__name__]
+    children: list[tuple[str, Any]] = []
+    for entry in fields(node):
+        value = getattr(node, entry.name)
+        if isinstance(value, Span):
+            words.append("at {}:{}".format(*source.place(value.start)))
+        elif isinstance(value, s.Name) and entry.name in ("name", "function", "family", "keyword"):
+            words.append(value.name)
+        elif is_dataclass(value):
+            children.append((entry.name, value))
+        elif isinstance(value, tuple):
+            children += [(entry.name, item) for item in value]
+        elif value is not None:
+            words.append(str(value))
+    return " ".join(words), children
+
+
+def _table(rows: list[tuple[str, ...]]) -> str:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows)

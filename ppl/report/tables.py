@@ -1,0 +1,130 @@
+"""record -> text: the summary as a table, as JSON, as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ppl.report.record import STATISTICS, Quantity, Record
+
+_MOST_OF_ONE = 60  # elements of one name that a table shows unless all are asked for
+_HEADINGS = ("", "mean", "sd", "5%", "50%", "95%", "mcse")
+
+
+def as_json(record: Record, everything: bool = False) -> str:
+    """The fit as one JSON object; numbers that JSON cannot hold are null."""
+    variables = {
+        label: {statistic: _plain(value) for statistic, value in statistics.items()}
+        for quantity in record.shown(everything)
+        for label, statistics in scalars(quantity)
+    }
+    return json.dumps(
+        {
+            "model": record.model,
+            "verdict": record.verdict,
+            "reasons": list(record.reasons),
+            "pareto_k": _plain(record.pareto_k),
+            "elbo": _plain(record.elbo),
+            "seconds": round(record.seconds, 4),
+            "evaluations": record.evaluations,
+            "draw_error": _plain(record.draw_error),
+            "seed": record.seed,
+            "variables": variables,
+        },
+        ensure_ascii=False,
+        indent=1,
+    )
+
+
+def scalars(quantity: Quantity) -> Iterator[tuple[str, dict[str, float]]]:
+    """Each element's label and statistics."""
+    values = _flat(quantity)
+    for i, label in enumerate(quantity.labels()):
+        yield label, {statistic: float(values[statistic][i]) for statistic in STATISTICS}
+
+
+def as_csv(record: Record, everything: bool = False) -> str:
+    """One line a scalar, all digits."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("variable", *STATISTICS))
+    for quantity in record.shown(everything):
+        for label, statistics in scalars(quantity):
+            writer.writerow((label, *(repr(value) for value in statistics.values())))
+    return out.getvalue()
+
+
+def as_text(record: Record, everything: bool = False) -> str:
+    """The table for people, its digits chosen by the spread of each quantity."""
+    headings, rows, note = cells(record, everything)
+    widths = [max(len(row[i]) for row in (headings, *rows)) for i in range(len(headings))]
+    return "\n".join([_line(headings, widths), *(_line(row, widths) for row in rows), *note])
+
+
+def cells(record: Record, everything: bool) -> tuple[tuple[str, ...], list[tuple[str, ...]], list[str]]:
+    """The headings, the rows and the note below them."""
+    rows: list[tuple[str, ...]] = []
+    shown = record.shown(everything)
+    for quantity in shown:
+        rows += _rows(quantity, quantity.size if everything else _MOST_OF_ONE)
+    hidden = [quantity.name for quantity in record.quantities.values() if quantity not in shown]
+    if any(row[1] == "" for row in rows):
+        hidden.append("the rest of long names")
+    note = [f"not shown: {', '.join(hidden)} (--all shows them)"] if hidden else []
+    return _HEADINGS, rows, note
+
+
+def _line(row: tuple[str, ...], widths: list[int]) -> str:
+    return "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]).rstrip()
+
+
+def _rows(quantity: Quantity, most: int) -> list[tuple[str, ...]]:
+    values, labels = _flat(quantity), quantity.labels()
+    shown = labels if len(labels) <= most else labels[: most // 2]
+    rows = []
+    for i, label in enumerate(shown):
+        digits = _decimals(float(values["sd"][i]))
+        cells = [_number(float(values[statistic][i]), digits) for statistic in STATISTICS[:-1]]
+        rows.append((label, *cells, f"{float(values['mcse'][i]):.1g}"))
+    if len(shown) < len(labels):
+        rows.append((f"... {len(labels) - len(shown)} more", *([""] * len(STATISTICS))))
+    return rows
+
+
+def _decimals(sd: float) -> int:
+    """Decimals that show two digits and a bit of the sd."""
+    if not math.isfinite(sd) or sd <= 0:
+        return 3
+    return int(np.clip(2 - math.floor(math.log10(sd)), 0, 12))
+
+
+def _number(value: float, decimals: int) -> str:
+    if not math.isfinite(value):
+        return str(value)
+    if decimals >= 9 or abs(value) >= 1e9:
+        return f"{value:.4g}"
+    return f"{value:.{decimals}f}"
+
+
+def _flat(quantity: Quantity) -> dict[str, np.ndarray]:
+    return {statistic: np.asarray(getattr(quantity, statistic)).reshape(-1) for statistic in STATISTICS}
+
+
+def _plain(value: Any) -> float | None:
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def verdict_lines(record: Record) -> list[str]:
+    """The verdict with its reasons, and what the fit cost, in a few sentences."""
+    lines = [f"verdict: {record.verdict}"]
+    lines += [f"  {reason}" for reason in record.reasons]
+    facts = [f"Pareto k {record.pareto_k:.2f}", f"ELBO {record.elbo:.2f} nats", f"{record.evaluations} evaluations"]
+    facts += [f"draw error {record.draw_error:.2g} sd", f"{record.seconds:.2f} s", f"seed {record.seed}"]
+    return [*lines, f"  {', '.join(facts)}"]
