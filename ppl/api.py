@@ -1,8 +1,8 @@
 """The public Python calls, and the one place that runs the phases in a row.
 
-    posterior = ppl.load("eight_schools.ppl").condition("schools.csv")
-    fit = posterior.fit(seed=1)
-    print(fit.summary())
+posterior = ppl.load("eight_schools.ppl").condition("schools.csv")
+fit = posterior.fit(seed=1)
+print(fit.summary())
 """
 
 from __future__ import annotations
@@ -133,9 +133,7 @@ class Posterior:
         }
         everything |= derive(wanted, everything)
         roles |= {name: ("derived", self.model.derived[name].axes) for name in wanted}
-        quantities = {
-            name: summarise(name, *roles[name], value, weights, chosen) for name, value in everything.items()
-        }
+        quantities = {name: summarise(name, *roles[name], value, weights, chosen) for name, value in everything.items()}
         verdict, findings = judge(found.evidence)
         reasons = tuple(
             f"{finding.sentence}; {finding.rule.remedy}" for finding in findings if finding.verdict != Verdict.GOOD
@@ -176,7 +174,8 @@ class Posterior:
 
     def _show(self, name: str, place: tuple[int, ...], values: Mapping[str, np.ndarray]) -> str:
         """The value and the parameters of one element of a factor."""
-        random = next(x for x in (*self.model.latents, *self.model.factors) if x.name == name)
+        everything: list[graph.Latent | graph.Factor] = [*self.model.latents, *self.model.factors]
+        random = next(x for x in everything if x.name == name)
         terms = list(random.distribution.parameters)
         names = [parameter.name for parameter in random.distribution.form.parameters]
         if isinstance(random, graph.Factor):
@@ -234,7 +233,7 @@ class Fit:
 
     @property
     def verdict(self) -> str:
-        """"good", "usable" or "do not use"; `reasons` says why."""
+        """ "good", "usable" or "do not use"; `reasons` says why."""
         return self.record.verdict
 
     @property

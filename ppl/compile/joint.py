@@ -10,7 +10,7 @@ import autograd.numpy as np
 import numpy
 from autograd.core import make_vjp
 
-from ppl.compile.program import Program, compile_terms
+from ppl.compile.program import Program, compile_terms, evaluate
 from ppl.data.axes import Axis
 from ppl.language.source import Span
 from ppl.model import transforms
@@ -123,12 +123,7 @@ class LogJoint:
 
     def by_part(self, z: numpy.ndarray) -> list[numpy.ndarray]:
         """The elementwise log densities of every part, each with a leading axis of draws."""
-        with numpy.errstate(all="ignore"):
-            found = self.program.run(self.constrain(z))
-        return [
-            numpy.asarray(value) if slot in self.program.over_draws else numpy.broadcast_to(value, (len(z), *value.shape))
-            for value, slot in zip(found, self.program.outputs, strict=True)
-        ]
+        return evaluate(self.program, self.constrain(z), len(z))
 
     def value(self, z: numpy.ndarray) -> numpy.ndarray:
         """z (S, D) -> (S,), NaN taken as minus infinity; any number of draws in bounded memory."""

@@ -103,15 +103,13 @@ class _Builder:
             return self.known[key]
         slot = self.count()
         ranks = [len(terms.leading_axes(term.op, i, arg)) for i, arg in enumerate(term.args)]
-        shapes = tuple(
-            self.shape(term.op, i, arg, sources[i], max(ranks) - ranks[i]) for i, arg in enumerate(term.args)
-        )
+        shapes = tuple(self.shape(arg, sources[i], max(ranks) - ranks[i]) for i, arg in enumerate(term.args))
         self.instructions.append(Instruction(term.op, sources, slot, shapes))
         self.over_draws.add(slot)
         self.known[key] = slot
         return slot
 
-    def shape(self, op: Op, argument: int, term: Term, source: int, lacking: int) -> tuple[int, ...] | None:
+    def shape(self, term: Term, source: int, lacking: int) -> tuple[int, ...] | None:
         """Singleton axes between the draws and what an argument has, where it lacks leading axes."""
         if lacking == 0:
             return None

@@ -29,9 +29,7 @@ def _count(values: Mapping[str, np.ndarray]) -> int:
     return len(next(iter(values.values()))) if values else 1
 
 
-def draw_latent(
-    latent: Latent, values: Mapping[str, np.ndarray], draws: int, rng: np.random.Generator
-) -> np.ndarray:
+def draw_latent(latent: Latent, values: Mapping[str, np.ndarray], draws: int, rng: np.random.Generator) -> np.ndarray:
     """Draws (S, *shape) of one random name from its distribution, given those it depends on."""
     return draw(latent.distribution, latent.shape, values, draws, rng)
 

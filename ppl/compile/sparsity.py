@@ -17,7 +17,7 @@ class _TooDense(Exception):
 
 
 def interactions(joint: LogJoint) -> np.ndarray:
-    """A symmetric pattern (D, D), true on the diagonal; a superset of the nonzeros of every Hessian of the log joint."""
+    """A symmetric pattern (D, D), true on the diagonal: where the Hessian of the log joint can be nonzero."""
     try:
         return _pattern(joint)
     except _TooDense:
@@ -26,7 +26,7 @@ def interactions(joint: LogJoint) -> np.ndarray:
 
 def _pattern(joint: LogJoint) -> np.ndarray:
     pattern = sparse.identity(joint.dimension, dtype=np.int32, format="csr")
-    coordinates = {}
+    coordinates: dict[str, sparse.csr_matrix] = {}
     for block in joint.blocks:
         coordinates[block.name] = _own_coordinates(joint, block.name, coordinates)
         jacobian = coordinates[block.name]
@@ -102,10 +102,9 @@ def _spread(term: Term, argument: int, arg: Term, matrix: sparse.csr_matrix, siz
     if core:  # every element of a result depends on all of the core
         blocks = int(np.prod(leading))
         inside = matrix.shape[0] // max(blocks, 1)
-        summing = sparse.csr_matrix(
-            (np.ones(matrix.shape[0], dtype=np.int32), (np.repeat(np.arange(blocks), inside), np.arange(matrix.shape[0]))),
-            shape=(blocks, matrix.shape[0]),
-        )
+        places = (np.repeat(np.arange(blocks), inside), np.arange(matrix.shape[0]))
+        ones = np.ones(matrix.shape[0], dtype=np.int32)
+        summing = sparse.csr_matrix((ones, places), shape=(blocks, matrix.shape[0]))
         matrix = _as_pattern(summing @ matrix)
     outer = _outer_shape(term)
     index = np.broadcast_to(np.arange(matrix.shape[0]).reshape(leading), outer).reshape(-1)

@@ -162,5 +162,3 @@ def from_frame(frame: Any, file: str) -> list[Column]:
             raise faults.uneven_lengths(name, array.shape[0], columns[0].name, columns[0].axes[0].length)
         columns.append(from_array(name, array, (axes.rows(array.shape[0]),), file))
     return columns
-
-

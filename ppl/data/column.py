@@ -134,7 +134,9 @@ def _not_numbers(column: Column, flat: np.ndarray) -> str | None:
     return None
 
 
-def from_array(name: str, array: np.ndarray, axes: tuple[Axis, ...], file: str, missing: np.ndarray | None = None) -> Column:
+def from_array(
+    name: str, array: np.ndarray, axes: tuple[Axis, ...], file: str, missing: np.ndarray | None = None
+) -> Column:
     """An array of numbers, booleans or text (object arrays of str and None included), any shape."""
     missing = missing if missing is not None and missing.any() else None
     match array.dtype.kind:
@@ -168,9 +170,7 @@ def _from_integers(
     return _with_integer_kind(Column(name, values, Kind.INTEGER, axes, file, missing=missing), magnitudes)
 
 
-def _from_floats(
-    name: str, array: np.ndarray, axes: tuple[Axis, ...], file: str, missing: np.ndarray | None
-) -> Column:
+def _from_floats(name: str, array: np.ndarray, axes: tuple[Axis, ...], file: str, missing: np.ndarray | None) -> Column:
     values = array.astype(np.float64)
     gaps = np.isnan(values) if missing is None else missing | np.isnan(values)
     values = np.where(gaps, np.nan, values)

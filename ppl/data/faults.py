@@ -1,4 +1,4 @@
-"""One constructor per way in which data cannot be read: a `DataError` or a `FileError` that says where and how to mend."""
+"""One constructor per way in which data cannot be read: an error that says where, and how to mend it."""
 
 from __future__ import annotations
 
@@ -94,7 +94,8 @@ def bad_json(file: str, line: int, column: int, reason: str) -> DataError:
 
 def json_not_an_object(file: str, found: str) -> DataError:
     return DataError(
-        f'{file}: {found} stands at the top\n  data in JSON are one object, names and values: {{"N": 3, "y": [1, 2, 3]}}'
+        f"{file}: {found} stands at the top\n"
+        '  data in JSON are one object, names and values: {"N": 3, "y": [1, 2, 3]}'
     )
 
 

@@ -1,4 +1,4 @@
-"""seed -> standard normal draws that are balanced: antithetic pairs, with exact moments where there are enough of them."""
+"""seed -> standard normal draws, balanced: antithetic pairs, with exact moments where there are enough of them."""
 
 from __future__ import annotations
 

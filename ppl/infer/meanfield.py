@@ -1,4 +1,4 @@
-"""start -> the mean-field guide at its optimum: quasi-Newton, then Newton steps, the last of which is the certificate."""
+"""start -> the mean-field guide at its optimum: quasi-Newton steps, then Newton's, the last of them the certificate."""
 
 from __future__ import annotations
 

@@ -57,7 +57,8 @@ def approximate(joint: LogJoint, seed: int, draws: int = DRAWS) -> Approximation
     """The weighted posterior of a log joint. Raises `NoStart`."""
     if joint.dimension == 0:
         return _nothing_to_infer(joint, draws)
-    directions = curvature.plan(interactions(joint) if joint.dimension <= _MOST_COORDINATES else np.eye(joint.dimension) > 0)
+    few = joint.dimension <= _MOST_COORDINATES
+    directions = curvature.plan(interactions(joint) if few else np.eye(joint.dimension) > 0)
     summit, evaluations = _best_start(joint, seed, directions)
     optimum, draw_error, more = _settled_optimum(joint, seed, summit, directions)
     evaluations += more
@@ -97,9 +98,7 @@ def _agree(first: Summit, second: Summit) -> bool:
     return first.arrived and second.arrived and float(apart.max()) < 0.1
 
 
-def _settled_optimum(
-    joint: LogJoint, seed: int, summit: Summit, directions: Directions
-) -> tuple[Optimum, float, int]:
+def _settled_optimum(joint: LogJoint, seed: int, summit: Summit, directions: Directions) -> tuple[Optimum, float, int]:
     """The optimum over draws that are doubled until fresh ones would not move it."""
     guide, precision = summit.guide, summit.precision
     draws, evaluations = _GUIDE_DRAWS, 0
@@ -155,5 +154,3 @@ def _nothing_to_infer(joint: LogJoint, draws: int) -> Approximation:
     optimum = Optimum(empty, np.zeros((2, 0)), value, np.zeros((0, 0)), np.zeros((0, 0)), 0.0, 1, (value,))
     evidence = Evidence(0.0, 0.0, 0.0, -np.inf, draws, float(draws))
     return Approximation(optimum, z, Weights(np.full(draws, 1 / draws), -np.inf), evidence, 1, value)
-
-

@@ -81,6 +81,12 @@ def rules(draws: int) -> dict[str, Rule]:
     }  # fmt: skip
 
 
+def _rate(rule: Rule, value: float) -> Verdict:
+    if value <= rule.good:
+        return Verdict.GOOD
+    return Verdict.USABLE if value <= rule.usable else Verdict.DO_NOT_USE
+
+
 def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
     """The verdict, which is the worst finding, and all findings in the order of the rules."""
     numbers = {
@@ -93,10 +99,6 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
     findings = []
     for key, rule in rules(evidence.draws).items():
         value = numbers[key]
-        if value <= rule.good:
-            verdict = Verdict.GOOD
-        else:
-            verdict = Verdict.USABLE if value <= rule.usable else Verdict.DO_NOT_USE
-        findings.append(Finding(rule, value, verdict))
+        findings.append(Finding(rule, value, _rate(rule, value)))
     order = [Verdict.GOOD, Verdict.USABLE, Verdict.DO_NOT_USE]
     return max((finding.verdict for finding in findings), key=order.index), findings

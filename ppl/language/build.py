@@ -171,13 +171,12 @@ class Builder(Transformer_NonRecursive[Token, tuple[s.Statement, ...]]):
         arguments = []
         for argument in call.arguments:
             value = argument.value
-            if _is_family_call(value) or (
-                isinstance(value, s.Compare) and any(map(_is_family_call, value.operands))
-            ):
+            if _is_family_call(value) or (isinstance(value, s.Compare) and any(map(_is_family_call, value.operands))):
                 value = self._distribution(value)  # type: ignore[arg-type]
             arguments.append(s.Argument(value, argument.keyword))
         dist = s.Dist(call.function, tuple(arguments), lower, upper, span)
-        return self._node(dist, call)
+        self._node(dist, call)
+        return dist
 
     # -- statements ---------------------------------------------------------------------------------------------------
 
@@ -197,7 +196,7 @@ class Builder(Transformer_NonRecursive[Token, tuple[s.Statement, ...]]):
             case s.Call(function, arguments):
                 parameters = [a.value for a in arguments if a.keyword is None and isinstance(a.value, s.Name)]
                 if len(parameters) == len(arguments):
-                    return s.Define(function, tuple(parameters), value, _span(meta))  # type: ignore[arg-type]
+                    return s.Define(function, tuple(parameters), value, _span(meta))
         self.found.append(mistakes.not_assignable(target.span, self.source.cut(target.span)))
         return None
 
@@ -270,5 +269,3 @@ def _statements(children: list[Any]) -> tuple[s.Statement, ...]:
 
 def _span(meta: Any) -> Span:
     return Span(meta.start_pos, meta.end_pos)
-
-

@@ -86,7 +86,7 @@ def _offending(joined: str, error: UnexpectedInput) -> tuple[int, str]:
     if isinstance(error, UnexpectedToken) and error.token.type != "$END":
         return error.token.start_pos or 0, str(error.token)
     if isinstance(error, UnexpectedCharacters):
-        start = error.pos_in_stream
+        start = error.pos_in_stream or 0
         mark = next((m for m in lines.scan(joined[start:])), None)
         return start, mark.text if mark is not None else joined[start]
     return len(joined.rstrip()), ""
@@ -108,9 +108,8 @@ def _sort_out(joined: str, span: Span, found: str) -> Mistake:
         for start in range(max(0, span.start - width + 1), span.start + 1):
             if joined[start : start + width] in mistakes.FOREIGN:
                 return mistakes.unexpected_text(Span(start, start + width), joined[start : start + width])
-    if found.startswith('"') or found.startswith("`"):
-        if len(found) == 1 or not found.endswith(found[0]):
-            return mistakes.quote_never_closed(span, found[0])
+    if found.startswith(('"', "`")) and (len(found) == 1 or not found.endswith(found[0])):
+        return mistakes.quote_never_closed(span, found[0])
     previous = next(reversed(list(lines.scan(before))), None)
     follows_value = previous is not None and (previous.kind in ("word", "close", "quoted"))
     if found in ("", "\n", ";"):

@@ -122,18 +122,15 @@ def _check_parameter(
         if wrong.any():
             place = tuple(int(i) for i in np.argwhere(wrong)[0]) if values.ndim else ()
             where = (reader.env.where(text, place) or _element(text, place)) if place else None
-            raise Failed(
-                mistakes.bad_parameter(node.span, name, parameter.name, requirement.words, show_value(term, place), where)
-            )
+            shown, words = show_value(term, place), requirement.words
+            raise Failed(mistakes.bad_parameter(node.span, name, parameter.name, words, shown, where))
 
 
 def _element(text: str, place: tuple[int, ...]) -> str:
     return f"element {', '.join(str(i + 1) for i in place)} of `{text}`"
 
 
-def check_against_support(
-    reader: Reader, distribution: Distribution, supports: dict[str, Distribution]
-) -> Mistake | None:
+def check_against_support(distribution: Distribution, supports: dict[str, Distribution]) -> Mistake | None:
     """A parameter that is simply a latent, and a latent that can leave what the parameter must be."""
     for node, parameter in zip(distribution.nodes, distribution.form.parameters, strict=True):
         requirement = parameter.requirement
@@ -147,7 +144,7 @@ def check_against_support(
         words = requirement.words
         if _may_pass(given.support_lower, requirement.lower, below=True):
             if requirement.upper == 1.0:
-                mend = f"give `{name.name}` a Beta or Uniform distribution, or put it on the log-odds scale: `{family}(logit = ...)`"
+                mend = f"give `{name.name}` a Beta or Uniform distribution, or use log-odds: `{family}(logit = ...)`"
             else:
                 mend = f"bound it, `{name.name} ~ {given.family.name}(...) > 0`, or give it a family of positive values"
             return mistakes.parameter_may_leave(node.span, family, parameter.name, words, name.name, mend)
@@ -345,7 +342,9 @@ def _check_event(family: Family, parameter: Parameter, term: Term, event: tuple[
     if not all(axis.aligns(event[-1]) for axis in core):
         expected = f"{length} numbers" if rank == 1 else f"a {length} x {length} matrix"
         raise Failed(
-            mistakes.event_lengths_differ(term.span, family.name, parameter.name, f"axes {axes_of.show(core)}", expected)
+            mistakes.event_lengths_differ(
+                term.span, family.name, parameter.name, f"axes {axes_of.show(core)}", expected
+            )
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
@@ -21,6 +22,7 @@ from ppl.model.scope import Environment, Failed, Levels, Scope, as_scalar
 from ppl.model.terms import Misaligned, Op, Term, TooLarge
 from ppl.numeric import gather
 from ppl.numeric.shape import stack
+from ppl.numeric.special import sqrt
 
 _MOST_EXPANSIONS = 10_000
 
@@ -71,9 +73,7 @@ class Reader:
         """An elementwise operation on expressions."""
         return self.elementwise(op, [self.number(node) for node in nodes], nodes, span, kind)
 
-    def elementwise(
-        self, op: Op, args: list[Term], nodes: list[s.Expr], span: Span, kind: Kind = Kind.REAL
-    ) -> Term:
+    def elementwise(self, op: Op, args: list[Term], nodes: list[s.Expr], span: Span, kind: Kind = Kind.REAL) -> Term:
         try:
             return self.apply(op, args, (), span, kind)
         except Misaligned:
@@ -83,9 +83,7 @@ class Reader:
             except Misaligned as error:
                 raise Failed(self.misaligned(error, args, nodes, span)) from None
 
-    def apply(
-        self, op: Op, args: list[Term], core_axes: tuple[Axis, ...], span: Span, kind: Kind = Kind.REAL
-    ) -> Term:
+    def apply(self, op: Op, args: list[Term], core_axes: tuple[Axis, ...], span: Span, kind: Kind = Kind.REAL) -> Term:
         try:
             return terms.apply(op, tuple(args), core_axes, span, kind)
         except TooLarge as error:
@@ -101,7 +99,9 @@ class Reader:
                 mend = self.gathering(clash, [(args[i], nodes[i]), (args[j], nodes[j])])
                 left, right = self.text(nodes[i]), self.text(nodes[j])
                 return mistakes.axes_do_not_align(span, left, args[i].axes, right, args[j].axes, mend)
-        return mistakes.axes_do_not_align(span, str(error.first), (error.first,), str(error.second), (error.second,), None)
+        return mistakes.axes_do_not_align(
+            span, str(error.first), (error.first,), str(error.second), (error.second,), None
+        )
 
     def gathering(self, clash: Misaligned, operands: list[tuple[Term, s.Expr]]) -> str | None:
         """The index to write, where one operand runs over the levels of a factor of the other's rows."""
@@ -284,9 +284,7 @@ class Reader:
         term = plain.number(positional[0])
         if not term.axes or not term.axes[-1].aligns(factor.rows):
             text, by_text = self.text(positional[0]), self.text(by)
-            raise Failed(
-                mistakes.axes_do_not_align(node.span, text, term.axes, by_text, (factor.rows,), None)
-            )
+            raise Failed(mistakes.axes_do_not_align(node.span, text, term.axes, by_text, (factor.rows,), None))
         positions = gather.Positions(factor.codes, factor.axis.length)
         counts = np.bincount(factor.codes, minlength=factor.axis.length)
         op = Op(f"{row.name} by", _by(row.name, positions, counts), (1,), (factor.name,))
@@ -313,8 +311,8 @@ class Reader:
         try:
             return Reader(self.env, Scope(self.scope.lifted, bound)).read(define.body)
         except Failed as error:
-            raise Failed(replace(error.mistake, message=f"{error.mistake.message} (called from here)", span=node.span)) \
-                from None  # fmt: skip
+            message = f"{error.mistake.message} (in the function `{name}`, called here)"
+            raise Failed(replace(error.mistake, message=message, span=node.span)) from None
 
     def columns(self, node: s.Call) -> Term:
         """`columns("px_*")`, `columns(x1..x20)`, `columns(a, b)`: columns of the table side by side."""
@@ -347,17 +345,17 @@ def _relabel(rank: int) -> Op:
     return Op("as", lambda x: x, (rank,), moves=True)
 
 
-def _by(name: str, positions: gather.Positions, counts: np.ndarray) -> Callable[..., object]:
+def _by(name: str, positions: gather.Positions, counts: np.ndarray) -> Callable[[Any], Any]:
     """Sum, mean, variance and sd over the elements that share a level."""
 
-    def total(x: object) -> object:
+    def total(x: Any) -> Any:
         return gather.add_up(x, positions, -1)
 
-    def mean(x: object) -> object:
-        return total(x) / counts  # type: ignore[operator]
+    def mean(x: Any) -> Any:
+        return total(x) / counts
 
-    def variance(x: object) -> object:
-        deviation = x - gather.gather(mean(x), positions, -1)  # type: ignore[operator]
-        return total(deviation * deviation) / np.where(counts > 1, counts - 1, np.nan)  # type: ignore[operator]
+    def variance(x: Any) -> Any:
+        deviation = x - gather.gather(mean(x), positions, -1)
+        return total(deviation * deviation) / np.where(counts > 1, counts - 1, np.nan)
 
-    return {"sum": total, "mean": mean, "var": variance, "sd": lambda x: variance(x) ** 0.5}[name]  # type: ignore[operator]
+    return {"sum": total, "mean": mean, "var": variance, "sd": lambda x: sqrt(variance(x))}[name]

@@ -71,7 +71,9 @@ def _subscript(reader: Reader, node: s.Node, axis: Axis, text: str) -> int | sli
     term = reader.read(node)
     if not term.known:
         raise Failed(mistakes.index_not_known(node.span, reader.text(node)))
-    positions = _on_levels(reader, term, node, axis) if _is_named(axis) else _as_positions(reader, term, node, axis, text)
+    positions = (
+        _on_levels(reader, term, node, axis) if _is_named(axis) else _as_positions(reader, term, node, axis, text)
+    )
     return Many(positions, term.axes) if term.axes else int(positions)
 
 
@@ -109,11 +111,11 @@ def _on_levels(reader: Reader, term: Term, node: s.Node, axis: Axis) -> np.ndarr
     """Positions from 0 along an axis of levels: the values are levels, as text or as the whole numbers they are."""
     assert axis.labels is not None and term.value is not None
     is_columns = (axis.identity or "").startswith("columns:")
-    if term.kind is not Kind.TEXT and (is_columns or not all(map(_is_whole, axis.labels))):
-        if is_columns or not set(axis.labels) <= {"true", "false"}:
-            if is_columns and not term.axes:
-                return _as_positions(reader, term, node, axis, axis.name)
-            raise Failed(mistakes.number_on_levels(node.span, axis.name, axis.labels))
+    if is_columns and term.kind is not Kind.TEXT and not term.axes:
+        return _as_positions(reader, term, node, axis, axis.name)
+    numbers = all(map(_is_whole, axis.labels)) or set(axis.labels) <= {"true", "false"}
+    if term.kind is not Kind.TEXT and (is_columns or not numbers):
+        raise Failed(mistakes.number_on_levels(node.span, axis.name, axis.labels))
     unique, inverse = np.unique(term.value, return_inverse=True)
     places = {label: i for i, label in enumerate(axis.labels)}
     table = np.empty(len(unique), dtype=np.int64)
@@ -164,7 +166,9 @@ def _gather(reader: Reader, base: Term, places: list[int], picks: list[Many], no
         picked_axes = terms.align(*(pick.axes for pick in picks))
     except Misaligned as error:
         raise Failed(
-            mistakes.axes_do_not_align(node.span, str(error.first), (error.first,), str(error.second), (error.second,), None)
+            mistakes.axes_do_not_align(
+                node.span, str(error.first), (error.first,), str(error.second), (error.second,), None
+            )
         ) from None
     lengths = [base.axes[place].length for place in places]
     flat = np.ravel_multi_index(tuple(np.broadcast_arrays(*(p.positions for p in picks))), lengths) if picks[1:] \
@@ -177,13 +181,13 @@ def _gather(reader: Reader, base: Term, places: list[int], picks: list[Many], no
     if base.known:
         value = _gather_array(np.asarray(base.value), positions, places, rank, take_known=True)
         return Term(None, (), axes, base.kind, node.span, value=value, levels=base.levels)
-    op = Op("gather", lambda x: _gather_array(x, positions, places, rank), (rank,), (id(positions), *places), moves=True)
+    op = Op(
+        "gather", lambda x: _gather_array(x, positions, places, rank), (rank,), (id(positions), *places), moves=True
+    )
     return reader.apply(op, [base], axes, node.span, base.kind)
 
 
-def _gather_array(
-    x: Any, positions: gather.Positions, places: list[int], rank: int, take_known: bool = False
-) -> Any:
+def _gather_array(x: Any, positions: gather.Positions, places: list[int], rank: int, take_known: bool = False) -> Any:
     """Bring the axes that are picked from together, make them one, and gather along it."""
     if len(places) > 1:
         kept = [i for i in range(rank) if i not in places]
@@ -224,7 +228,7 @@ def chosen_columns(reader: Reader, node: s.Node) -> list[str]:
 def _between(reader: Reader, first: str, last: str, held: list[str], node: s.Range) -> list[str]:
     """`x1..x20`: by number where the names differ in nothing else, else by the order of the table."""
     low, high = re.fullmatch(r"(.*?)([0-9]+)", first), re.fullmatch(r"(.*?)([0-9]+)", last)
-    if low and high and low[1] == high[1] and int(low[2]) <= int(high[2]):
+    if low and high and low[1] == high[1] and 0 <= int(high[2]) - int(low[2]) < len(held):
         wanted = [f"{low[1]}{number}" for number in range(int(low[2]), int(high[2]) + 1)]
         if low[2].startswith("0") or high[2].startswith("0"):
             width = len(low[2])

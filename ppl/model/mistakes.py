@@ -142,7 +142,9 @@ def bad_axis_number(span: Span, rank: int) -> Mistake:
 def axes_do_not_align(
     span: Span, left: str, left_axes: tuple[Axis, ...], right: str, right_axes: tuple[Axis, ...], mend: str | None
 ) -> Mistake:
-    message = f"`{left}` has axes {axes_of.show(left_axes)} and `{right}` has {axes_of.show(right_axes)}: they do not align"
+    message = (
+        f"`{left}` has axes {axes_of.show(left_axes)} and `{right}` has {axes_of.show(right_axes)}: they do not align"
+    )
     return Mistake("axes-do-not-align", message, span, mend)
 
 
@@ -157,7 +159,9 @@ def _axes_words(axes: tuple[Axis, ...]) -> str:
     return f"axes {axes_of.show(axes)}" if axes else "no axis"
 
 
-def observed_lacks_axis(span: Span, name: str, have: tuple[Axis, ...], needed: tuple[Axis, ...], mend: str | None) -> Mistake:
+def observed_lacks_axis(
+    span: Span, name: str, have: tuple[Axis, ...], needed: tuple[Axis, ...], mend: str | None
+) -> Mistake:
     message = f"`{name}` has {_axes_words(have)}, but its distribution has {_axes_words(needed)}"
     return Mistake("observed-lacks-axis", message, span, mend)
 
@@ -230,7 +234,9 @@ def too_large(span: Span, elements: int, most: int) -> Mistake:
 
 
 def not_constant_within(span: Span, name: str, level: str, first: str, second: str) -> Mistake:
-    mend = f"a column used over levels has one value a level; summarise it on a line of its own, `mean({name}, by = ...)`"
+    mend = (
+        f"a column used over levels has one value a level; summarise it on a line of its own, `mean({name}, by = ...)`"
+    )
     message = f"`{name}` is not constant within {level}: {first}, {second}"
     return Mistake("not-constant-within", message, span, mend, in_data=True)
 
@@ -240,7 +246,9 @@ def ambiguous_lift(span: Span, name: str, axis: str) -> Mistake:
     return Mistake("ambiguous-lift", f"`{name}` could run over the rows or over the levels of `{axis}`", span, mend)
 
 
-def matrix_product(span: Span, left: str, left_axes: tuple[Axis, ...], right: str, right_axes: tuple[Axis, ...]) -> Mistake:
+def matrix_product(
+    span: Span, left: str, left_axes: tuple[Axis, ...], right: str, right_axes: tuple[Axis, ...]
+) -> Mistake:
     message = (
         f"`{left}` has axes {axes_of.show(left_axes)} and `{right}` has {axes_of.show(right_axes)}: "
         "`@` needs the last axis of the left to match the first of a matrix, or the only one of a vector, on the right"
@@ -256,7 +264,7 @@ def needs_an_axis(span: Span, function: str) -> Mistake:
 
 
 def text_as_number(span: Span, name: str, trouble: str | None) -> Mistake:
-    mend = trouble or "text can be compared, `x == \"a\"`, and used as an index or an axis"
+    mend = trouble or 'text can be compared, `x == "a"`, and used as an index or an axis'
     return Mistake("text-as-number", f"`{name}` is text and cannot be calculated with", span, mend, trouble is not None)
 
 
@@ -276,7 +284,9 @@ def observed_gap(span: Span, name: str, where: str) -> Mistake:
 
 def not_exact(span: Span, name: str, value: int) -> Mistake:
     mend = "numbers are held in 64 bits, exact up to 2^53; as an identifier, use it only as an index or an axis"
-    return Mistake("not-exact", f"`{name}` holds {value}, too large to calculate with exactly", span, mend, in_data=True)
+    return Mistake(
+        "not-exact", f"`{name}` holds {value}, too large to calculate with exactly", span, mend, in_data=True
+    )
 
 
 def bad_parameter(span: Span, family: str, parameter: str, words: str, value: str, where: str | None) -> Mistake:
@@ -290,7 +300,9 @@ def parameter_may_leave(span: Span, family: str, parameter: str, words: str, nam
     return Mistake("parameter-may-leave", message, span, mend)
 
 
-def outside_support(span: Span, name: str, family: str, support: str, value: str, where: str, mend: str | None) -> Mistake:
+def outside_support(
+    span: Span, name: str, family: str, support: str, value: str, where: str, mend: str | None
+) -> Mistake:
     message = f"`{name}` is {value} at {where}, and `{family}` gives {support}"
     return Mistake("outside-support", message, span, mend, in_data=True)
 
@@ -314,7 +326,9 @@ def latent_is_discrete(span: Span, name: str, family: str) -> Mistake:
 
 def cannot_simulate(span: Span, name: str, family: str) -> Mistake:
     mend = f"give `{name}` a proper distribution, or use it in something observed"
-    return Mistake("cannot-simulate", f"`{family}` cannot be drawn from, and nothing observed depends on `{name}`", span, mend)
+    return Mistake(
+        "cannot-simulate", f"`{family}` cannot be drawn from, and nothing observed depends on `{name}`", span, mend
+    )
 
 
 def needs_a_shape(span: Span, name: str) -> Mistake:

@@ -173,7 +173,7 @@ class _Finder:
                         yield name, span
                     if node.function.name == "columns":
                         continue  # its arguments are names of columns
-                case s.Comprehension(body, binders):
+                case s.Comprehension():
                     self.found.append(mistakes.not_yet(node.span, "`for` inside a call"))
                     continue
                 case s.LogDensityOf():
@@ -280,5 +280,3 @@ def _left_side(target: s.Expr) -> tuple[str | None, Span, list[s.Node]]:
         case s.Index(s.Name(name, span), subscripts):
             return name, span, list(subscripts)
     return None, target.span, [target]
-
-

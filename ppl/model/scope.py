@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -108,9 +109,7 @@ class Environment:
                 random = name in self.names.random
                 raise Failed((mistakes.observed_gap if random else mistakes.missing_value)(span, name, where))
             axes = column.axes
-            self._columns[name] = Term(
-                None, (), axes, column.kind, span, value=column.values, levels=column.levels
-            )
+            self._columns[name] = Term(None, (), axes, column.kind, span, value=column.values, levels=column.levels)
         return self._columns[name]
 
     def levels(self, name: str, span: Span) -> Levels | None:
@@ -138,9 +137,8 @@ class Environment:
         for factor in scope.lifted:
             if not term.axes or not _over_rows(term.axes[-1], factor):
                 continue
-            if factor.rows.identity is None and factor.rows.length == factor.axis.length:
-                if not np.array_equal(factor.codes, np.arange(factor.axis.length)):
-                    raise Failed(mistakes.ambiguous_lift(span, name, factor.name))
+            if _is_ambiguous(factor):
+                raise Failed(mistakes.ambiguous_lift(span, name, factor.name))
             return self._on_levels(term, name, span, factor)
         return term
 
@@ -181,7 +179,14 @@ def _over_rows(axis: Axis, factor: Levels) -> bool:
     return axis.identity is None and axis.length == factor.rows.length
 
 
-def show_value(term: Term, index: tuple[object, ...]) -> str:
+def _is_ambiguous(factor: Levels) -> bool:
+    """Whether an array as long as the rows could as well be in the order of the levels, and the two differ."""
+    if factor.rows.identity is not None or factor.rows.length != factor.axis.length:
+        return False
+    return not np.array_equal(factor.codes, np.arange(factor.axis.length))
+
+
+def show_value(term: Term, index: Any) -> str:
     """An element of a known term as a message shows it."""
     assert term.value is not None
     value = np.asarray(term.value[index]).reshape(-1)[0]

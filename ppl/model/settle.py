@@ -68,7 +68,7 @@ def _in_order(names: Names, data: Dataset, found: list[Mistake]) -> list[Line]:
     order = nx.DiGraph()
     order.add_nodes_from(range(len(names.lines)))
     for i, line in enumerate(names.lines):
-        needs = set(line.uses) | ({line.defines} if line.random else set())
+        needs = set(line.uses) | ({line.defines} if line.random and line.defines is not None else set())
         for name in needs & definitions.keys() - observed:
             if definitions[name] != i or name in line.uses:
                 order.add_edge(definitions[name], i)
@@ -107,7 +107,7 @@ class _Settler:
     latents: dict[str, Latent] = field(default_factory=dict)
     factors: list[Factor] = field(default_factory=list)
     derived: dict[str, Term] = field(default_factory=dict)
-    readers: list[tuple[Reader, Distribution]] = field(default_factory=list)
+    distributions: list[Distribution] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def settle(self, line: Line) -> None:
@@ -185,7 +185,7 @@ class _Settler:
         dist.fit_to(reader, found, name, axes, target.span, observed=False)
         kind = Kind.INTEGER if found.family.discrete else Kind.REAL
         term = terms.latent(name, axes, target.span, kind)
-        self.readers.append((reader, found))
+        self.distributions.append(found)
         density = dist.log_prob(reader, found, term, node.span)
         self.latents[name] = Latent(name, axes, found, density, target.span)
         self.env.settled[name] = term
@@ -217,7 +217,7 @@ class _Settler:
         dist.fit_to(reader, found, text, value.axes, target.span, observed=True)
         if value.known:
             dist.check_values(reader, found, value, text, target.span)
-        self.readers.append((reader, found))
+        self.distributions.append(found)
         density = dist.log_prob(reader, found, value, line.statement.span)
         self.factors.append(Factor(text, found, value, density, line.statement.span))
 
@@ -226,7 +226,9 @@ class _Settler:
 
     # -- axes that a bracket declares ---------------------------------------------------------------------------------
 
-    def declared(self, subscripts: tuple[s.Expr | s.Range | s.Whole, ...]) -> tuple[tuple[Axis, ...], tuple[Levels, ...]]:
+    def declared(
+        self, subscripts: tuple[s.Expr | s.Range | s.Whole, ...]
+    ) -> tuple[tuple[Axis, ...], tuple[Levels, ...]]:
         """The axes that a bracket on the left declares, and the factors whose levels the statement runs over."""
         axes: list[Axis] = []
         lifted: list[Levels] = []
@@ -273,8 +275,8 @@ class _Settler:
 
     def check_supports(self) -> None:
         supports = {name: latent.distribution for name, latent in self.latents.items()}
-        for reader, found in self.readers:
-            mistake = dist.check_against_support(reader, found, supports)
+        for found in self.distributions:
+            mistake = dist.check_against_support(found, supports)
             if mistake is not None:
                 self.found.append(mistake)
 
@@ -365,5 +367,3 @@ def _attributes(settler: _Settler, line: Line, name: str, needed: set[str]) -> d
     factor = next(f for f in settler.factors if f.span == line.statement.span)
     role = "observed" if factor.observed else "potential"
     return {"role": role, "family": factor.distribution.family.name, "axes": factor.value.axes, "span": line.name_span}
-
-

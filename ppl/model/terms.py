@@ -113,15 +113,15 @@ def align(*lists: tuple[Axis, ...]) -> tuple[Axis, ...]:
     Raises `Misaligned` for two axes of different lengths or different identities; nothing is stretched but what lacks
     an axis.
     """
-    longest: list[Axis] = list(max(lists, key=len, default=()))
+    longest: list[Axis] = []
+    for axes in lists:
+        longest = list(axes) if len(axes) > len(longest) else longest
     for axes in lists:
         for place in range(1, len(axes) + 1):
             have, new = longest[-place], axes[-place]
             if not have.aligns(new):
                 raise Misaligned(have, new)
-            if have.identity is None and new.identity is not None:
-                longest[-place] = new
-            elif have.identity is None and _tells_more(new, have):
+            if have.identity is None and (new.identity is not None or _tells_more(new, have)):
                 longest[-place] = new
     return tuple(longest)
 
@@ -130,9 +130,7 @@ def _tells_more(new: Axis, have: Axis) -> bool:
     return have.name == str(have.length) and new.name != str(new.length)
 
 
-def apply(
-    op: Op, args: tuple[Term, ...], core_axes: tuple[Axis, ...], span: Span, kind: Kind = Kind.REAL
-) -> Term:
+def apply(op: Op, args: tuple[Term, ...], core_axes: tuple[Axis, ...], span: Span, kind: Kind = Kind.REAL) -> Term:
     """The term of an operation; its value, where all arguments are known.
 
     `core_axes` are the axes that the operation itself gives, after the aligned leading axes of its arguments.
@@ -166,7 +164,7 @@ def _spread(op: Op, argument: int, term: Term, leading: int) -> np.ndarray:
 
 
 def ancestors(terms: Iterable[Term]) -> list[Term]:
-    """All terms that the given ones are made of, themselves included, each after its arguments; known ones are leaves."""
+    """The given terms and all they are made of, each after its arguments; known ones are leaves."""
     ordered: list[Term] = []
     seen: set[int] = set()
     stack = [(term, False) for term in reversed(list(terms))]

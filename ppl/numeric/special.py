@@ -32,9 +32,9 @@ def elementwise(value: Function, *partials: Function | None, name: str | None = 
         with numpy.errstate(all="ignore"):
             return value(*arguments)
 
-    quiet.__name__ = name or getattr(value, "__name__", "elementwise")
+    quiet.__name__ = str(name or getattr(value, "__name__", "elementwise"))
     quiet.__doc__ = value.__doc__
-    wrapped = primitive(quiet)
+    wrapped: Function = primitive(quiet)
     defvjp(wrapped, *(None if partial is None else _backward(i, partial) for i, partial in enumerate(partials)))
     return wrapped
 
@@ -122,7 +122,7 @@ choose = elementwise(
     name="choose",
 )
 
-inv_logit = elementwise(special.expit, lambda x: inv_logit(x) * inv_logit(-x), name="inv_logit")
+inv_logit: Function = elementwise(special.expit, lambda x: inv_logit(x) * inv_logit(-x), name="inv_logit")
 logit = elementwise(special.logit, lambda x: 1 / (x * (1 - x)), name="logit")
 softplus = elementwise(lambda x: numpy.logaddexp(0.0, x), inv_logit, name="softplus")
 erf = elementwise(special.erf, lambda x: TWO_OVER_ROOT_PI * np.exp(-x * x), name="erf")
@@ -135,7 +135,7 @@ def normal_density(x: Any) -> Any:
 Phi = elementwise(special.ndtr, normal_density, name="Phi")
 log_Phi = elementwise(special.log_ndtr, lambda x: inverse_mills(x), name="log_Phi")
 # d log Phi = phi / Phi, by the logarithms: both underflow in the lower tail, their ratio does not.
-inverse_mills = elementwise(
+inverse_mills: Function = elementwise(
     lambda x: numpy.exp(-0.5 * x * x - 0.5 * numpy.log(2 * numpy.pi) - special.log_ndtr(x)),
     lambda x: -inverse_mills(x) * (x + inverse_mills(x)),
     name="inverse_mills",

@@ -34,7 +34,7 @@ def write(record: Record, path: str | os.PathLike[str]) -> None:
     import h5netcdf
 
     target = Path(path)
-    folder = target.parent if str(target.parent) else Path(".")
+    folder = target.parent
     if target.is_dir():
         raise FileError(f"{target} is a folder; name the file in it")
     try:
@@ -198,6 +198,8 @@ def _take(file: Any, name: str) -> Record:
 def _axis(group: Any, dimension: str) -> Axis:
     coordinate = group.variables[dimension]
     values = coordinate[...]
-    labels = tuple(str(v.decode() if isinstance(v, bytes) else v) for v in values) if "labelled" in coordinate.attrs else None
+    labels = None
+    if "labelled" in coordinate.attrs:
+        labels = tuple(str(value.decode() if isinstance(value, bytes) else value) for value in values)
     identity = str(coordinate.attrs["identity"]) or None
     return Axis(str(coordinate.attrs["axis_name"]), len(values), identity, labels)

@@ -21,11 +21,9 @@ _ROLES = ("observed", "potential", "latent", "derived", "simulated", "data")
 
 def names_without_data(names: Names) -> str:
     """What each name is as far as the text tells: random, derived, or read from the data."""
-    rows = [("name", "role", "distribution")]
+    rows: list[tuple[str, ...]] = [("name", "role", "distribution")]
     rows += [
-        (line.defines, "random", _family(line.statement))
-        for line in names.random.values()
-        if line.defines is not None
+        (line.defines, "random", _family(line.statement)) for line in names.random.values() if line.defines is not None
     ]
     rows += [(name, "derived", "") for name in names.derived]
     rows += [(name, "data", "") for name in names.read_from_data()]
@@ -39,7 +37,7 @@ def _family(statement: object) -> str:
 def names(model: Model) -> str:
     """Every name with its role, family, axes and support."""
     supports = {random.name: random.distribution for random in (*model.latents, *model.simulated)}
-    rows = [("name", "role", "distribution", "axes", "support")]
+    rows: list[tuple[str, ...]] = [("name", "role", "distribution", "axes", "support")]
     for role in _ROLES:
         for name, node in model.graph.nodes(data=True):
             if node["role"] == role:

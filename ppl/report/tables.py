@@ -81,7 +81,8 @@ def cells(record: Record, everything: bool) -> tuple[tuple[str, ...], list[tuple
 
 
 def _line(row: tuple[str, ...], widths: list[int]) -> str:
-    return "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]).rstrip()
+    cells = [row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]
+    return "  ".join(cells).rstrip()
 
 
 def _rows(quantity: Quantity, most: int) -> list[tuple[str, ...]]:

@@ -108,11 +108,13 @@ negative_binomial_log = elementwise(
     _negative_binomial_log,
     None,
     lambda x, log, size: x - (x + size) * inv_logit(log - np.log(size)),
-    lambda x, log, size: digamma(x + size)
-    - digamma(size)
-    - softplus(log - np.log(size))
-    + inv_logit(log - np.log(size))
-    - x / (size * (1 + np.exp(log - np.log(size)))),
+    lambda x, log, size: (
+        digamma(x + size)
+        - digamma(size)
+        - softplus(log - np.log(size))
+        + inv_logit(log - np.log(size))
+        - x / (size * (1 + np.exp(log - np.log(size))))
+    ),
     name="negative_binomial_log",
 )
 

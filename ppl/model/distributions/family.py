@@ -28,7 +28,7 @@ UNIT = Requirement("between 0 and 1", lambda x: (x >= 0) & (x <= 1), 0.0, 1.0)
 COUNT = Requirement("a whole number, zero or more", lambda x: (x >= 0) & (x == np.floor(x)), 0.0)
 SIMPLEX = Requirement(
     "probabilities that sum to 1",
-    lambda x: ((x >= 0) & (np.abs(x.sum(axis=-1, keepdims=True) - 1) < 1e-6)),
+    lambda x: (x >= 0) & (np.abs(x.sum(axis=-1, keepdims=True) - 1) < 1e-6),
     0.0,
     1.0,
 )
@@ -38,14 +38,18 @@ SYMMETRIC = Requirement(
 )
 TRIANGULAR = Requirement(
     "a lower triangular matrix with a positive diagonal",
-    lambda x: (np.triu(x, 1) == 0) & (np.diagonal(x, axis1=-2, axis2=-1) > 0).all(axis=-1)[..., None, None],
+    lambda x: (np.triu(x, 1) == 0) & _has_positive_diagonal(x)[..., None, None],
 )
 
 
+def _has_positive_diagonal(x: np.ndarray) -> np.ndarray:
+    return np.asarray((np.diagonal(x, axis1=-2, axis2=-1) > 0).all(axis=-1))
+
+
 def _is_positive_definite(x: np.ndarray) -> np.ndarray:
-    symmetric = np.isclose(x, np.swapaxes(x, -1, -2), rtol=1e-8, atol=1e-12).all(axis=(-1, -2))
+    symmetric = np.asarray(np.isclose(x, np.swapaxes(x, -1, -2), rtol=1e-8, atol=1e-12)).all(axis=(-1, -2))
     smallest = np.linalg.eigvalsh(np.where(np.isfinite(x), x, 0.0))[..., 0]
-    return symmetric & (smallest > 0)
+    return np.asarray(symmetric & (smallest > 0))
 
 
 @dataclass(frozen=True, slots=True)

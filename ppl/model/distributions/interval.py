@@ -26,9 +26,7 @@ beta = elementwise(
 )
 
 uniform = elementwise(
-    lambda x, lower, upper: numpy.where(
-        (x < lower) | (x > upper), -numpy.inf, -numpy.log(upper - lower) + 0.0 * x
-    ),
+    lambda x, lower, upper: numpy.where((x < lower) | (x > upper), -numpy.inf, -numpy.log(upper - lower) + 0.0 * x),
     None,
     lambda x, lower, upper: 1 / (upper - lower) + 0.0 * x,
     lambda x, lower, upper: -1 / (upper - lower) + 0.0 * x,

@@ -76,9 +76,7 @@ def _cauchy_by_scale(x: Any, location: Any, scale: Any) -> Any:
     return (r2 - scale * scale) / (scale * (scale * scale + r2))
 
 
-cauchy = elementwise(
-    _cauchy, lambda *a: -_cauchy_by_location(*a), _cauchy_by_location, _cauchy_by_scale, name="cauchy"
-)
+cauchy = elementwise(_cauchy, lambda *a: -_cauchy_by_location(*a), _cauchy_by_location, _cauchy_by_scale, name="cauchy")
 
 laplace = elementwise(
     lambda x, location, scale: -numpy.log(2 * scale) - numpy.abs(x - location) / scale,
@@ -170,8 +168,9 @@ LAPLACE = Family(
     mean=lambda location, scale: location + 0.0 * scale,
     log_cdf=lambda x, location, scale: log_laplace_cdf((x - location) / scale),
     log_sf=lambda x, location, scale: log_laplace_cdf((location - x) / scale),
-    quantile=lambda u, location, scale: location
-    + scale * numpy.where(u < 0.5, numpy.log(2 * u), -numpy.log(2 * (1 - u))),
+    quantile=lambda u, location, scale: (
+        location + scale * numpy.where(u < 0.5, numpy.log(2 * u), -numpy.log(2 * (1 - u)))
+    ),
 )
 
 LOGISTIC = Family(

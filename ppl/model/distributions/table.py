@@ -6,7 +6,5 @@ from ppl.model.distributions import counts, interval, positive, real_line, vecto
 from ppl.model.distributions.family import Family
 
 FAMILIES: dict[str, Family] = {
-    family.name: family
-    for module in (real_line, positive, interval, counts, vectors)
-    for family in module.FAMILIES
+    family.name: family for module in (real_line, positive, interval, counts, vectors) for family in module.FAMILIES
 }

@@ -73,7 +73,9 @@ MV_NORMAL = Family(
             lambda mean, cov: (mean, cholesky(cov)),
         ),
         Form((Parameter("mean", event_rank=1), Parameter("chol", TRIANGULAR, event_rank=2)), mv_normal_chol),
-        Form((Parameter("mean", event_rank=1), Parameter("prec", SYMMETRIC, event_rank=2)), mv_normal_prec, _chol_of_prec),
+        Form(
+            (Parameter("mean", event_rank=1), Parameter("prec", SYMMETRIC, event_rank=2)), mv_normal_prec, _chol_of_prec
+        ),
     ),
     Support("real"),
     draw=_draw_mv_normal,
