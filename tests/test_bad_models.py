@@ -1,0 +1,30 @@
+"""Every model in tests/bad is refused with the message that stands beside it.
+
+NAME.ppl is the model, NAME.csv and NAME.json its data (where neither stands, the table of `schools.csv`), and
+NAME.expected the whole message.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import ppl
+
+BAD = Path(__file__).parent / "bad"
+
+
+@pytest.mark.parametrize("model", sorted(BAD.glob("*.ppl")), ids=lambda path: path.stem)
+def test_message(model: Path, golden: Callable[[Path, str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(BAD)
+    data = [f"{model.stem}{ending}" for ending in (".csv", ".json") if (BAD / f"{model.stem}{ending}").exists()]
+    with pytest.raises(ppl.PplError) as caught:
+        ppl.load(os.path.relpath(model, BAD)).condition(*(data or ["schools.csv"])).fit()
+    golden(model.with_suffix(".expected"), f"exit {caught.value.exit_code}\n{caught.value}\n")
+
+
+def test_there_are_enough() -> None:
+    assert len(list(BAD.glob("*.ppl"))) >= 60
