@@ -15,7 +15,7 @@ from ppl.infer.curvature import Directions
 from ppl.infer.objective import ENTROPY_OF_ONE, LogDensity, MeanField
 
 _MOST_STEPS = 60
-_PATIENCE = 8  # steps without a better ELBO
+_PATIENCE = 5  # steps without a better ELBO
 _DAMPING = np.array([0.0, 1e-3, 1e-1, 10.0])  # of the scaled curvature
 _LENGTHS = np.array([1.0, 0.5, 0.2, 0.05, 0.01, 1e-3])
 _FLAT = 1e-8  # relative curvature below which a direction counts as flat
@@ -26,14 +26,13 @@ _LARGEST_SCALE = 1e4
 class Summit:
     """The best point of one way up.
 
-    `precision` is the curvature there made positive definite (D, D), `elbo` that of the mean field `guide` it gives,
-    `evaluations` the calls of the gradient it took. `arrived` says whether the way ended in a proper mode.
+    `precision` is the curvature there made positive definite (D, D), `elbo` that of the mean field `guide` it gives.
+    `arrived` says whether the way ended in a proper mode.
     """
 
     guide: MeanField
     precision: np.ndarray
     elbo: float
-    evaluations: int
     arrived: bool
 
 
@@ -45,10 +44,9 @@ def climb(joint: LogDensity, start: np.ndarray, directions: Directions, eps: np.
         return None
     scale = np.full(len(z), 0.1)
     best: Summit | None = None
-    evaluations, since_best, arrived = 1, 0, False
+    since_best, arrived = 0, False
     for _ in range(_MOST_STEPS):
         precision = -curvature.hessian(_gradient_of(joint), z, scale, directions, joint.draws_at_once)
-        evaluations += 2 * len(directions)
         if not np.isfinite(precision).all():
             break
         spectrum = _Spectrum.of(precision)
@@ -58,7 +56,7 @@ def climb(joint: LogDensity, start: np.ndarray, directions: Directions, eps: np.
         if best is None or elbo > best.elbo + 1e-3:
             since_best = 0
         if best is None or elbo > best.elbo:
-            best = Summit(guide, spectrum.positive(), elbo, evaluations, False)
+            best = Summit(guide, spectrum.positive(), elbo, False)
         since_best += 1
         decrement = float(gradient @ spectrum.solve(gradient, 0.0))
         if decrement < 1e-8 and spectrum.definite:
@@ -74,12 +72,11 @@ def climb(joint: LogDensity, start: np.ndarray, directions: Directions, eps: np.
         z = z + steps[int(np.argmax(tried))]
         values, gradients = joint.value_and_gradient(z[None])
         value, gradient = float(values[0]), gradients[0]
-        evaluations += 1
         if not np.isfinite(gradient).all():
             break
     if best is None:
         return None
-    return Summit(best.guide, best.precision, best.elbo, evaluations, arrived)
+    return Summit(best.guide, best.precision, best.elbo, arrived)
 
 
 def _gradient_of(joint: LogDensity) -> curvature.Gradient:

@@ -9,7 +9,7 @@ import numpy as np
 from ppl.infer import objective
 from ppl.infer.curvature import Directions
 from ppl.infer.objective import LogDensity, MeanField
-from ppl.infer.optimise import lbfgs
+from ppl.infer.optimise import Objective, lbfgs
 
 CONVERGED = 0.01  # posterior sd: the largest Newton step of an optimum
 _MOST_NEWTON = 8
@@ -32,7 +32,6 @@ class Optimum:
     hessian: np.ndarray
     covariance: np.ndarray | None
     newton_step: float
-    evaluations: int
     trace: tuple[float, ...]
 
 
@@ -59,13 +58,12 @@ def maximise(
 
     found = lbfgs(objective_of, guide.packed(), precondition, _TOLERANCE, _MOST_EVALUATIONS)
     packed, value, gradient = found.x, found.value, found.gradient
-    evaluations, trace = found.evaluations, list(found.trace)
+    trace = list(found.trace)
     few = _subset(eps, draws_of_hessian)
     step_size, hessian, covariance = np.inf, np.eye(2 * dimension), None
     for _ in range(_MOST_NEWTON):
         at = MeanField.unpack(packed)
         hessian = objective.hessian(joint, at, few, at.sigma, directions)
-        evaluations += _cost(directions, few, eps)
         covariance = linear_response(hessian)
         step = newton_step(hessian, gradient)
         if step is None or covariance is None:
@@ -75,15 +73,12 @@ def maximise(
         step_size = float(np.abs(step[:dimension] / sds).max(initial=0.0))
         if max(step_size, float(np.abs(step[dimension:]).max(initial=0.0))) < CONVERGED:
             break
-        moved = _line_search(objective_of, packed, value, gradient, step)
-        evaluations += moved[3]
-        if moved[1] >= value:
+        moved = _line_search(objective_of, packed, value, step)
+        if moved is None:
             break
-        packed, value, gradient, _ = moved
+        packed, value, gradient = moved
         trace.append(value)
-    return Optimum(
-        MeanField.unpack(packed), eps, -value, hessian, covariance, step_size, evaluations, tuple(-v for v in trace)
-    )
+    return Optimum(MeanField.unpack(packed), eps, -value, hessian, covariance, step_size, tuple(-v for v in trace))
 
 
 def _subset(eps: np.ndarray, draws: int) -> np.ndarray:
@@ -92,21 +87,16 @@ def _subset(eps: np.ndarray, draws: int) -> np.ndarray:
     return eps if draws >= len(eps) else np.concatenate([eps[: draws // 2], eps[half : half + draws // 2]])
 
 
-def _cost(directions: Directions, few: np.ndarray, eps: np.ndarray) -> int:
-    """A Hessian in units of evaluations of the objective."""
-    return int(np.ceil((2 * len(directions) + 1) * len(few) / len(eps)))
-
-
 def _line_search(
-    objective_of: object, packed: np.ndarray, value: float, gradient: np.ndarray, step: np.ndarray
-) -> tuple[np.ndarray, float, np.ndarray, int]:
-    assert callable(objective_of)
+    objective_of: Objective, packed: np.ndarray, value: float, step: np.ndarray
+) -> tuple[np.ndarray, float, np.ndarray] | None:
+    """The first of a few shortened steps that lowers the value, with value and gradient there."""
     for halvings in range(6):
         trial = packed + 0.5**halvings * step
         trial_value, trial_gradient = objective_of(trial)
         if trial_value < value:
-            return trial, trial_value, trial_gradient, halvings + 1
-    return packed, value, gradient, 6
+            return trial, trial_value, trial_gradient
+    return None
 
 
 def newton_step(hessian: np.ndarray, gradient: np.ndarray) -> np.ndarray | None:

@@ -29,6 +29,29 @@ class LogDensity(Protocol):
     def value_and_gradient(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
 
 
+@dataclass(slots=True)
+class Counted:
+    """A log density that counts the draws at which its gradient was asked for."""
+
+    density: LogDensity
+    gradients: int = 0
+
+    @property
+    def dimension(self) -> int:
+        return self.density.dimension
+
+    @property
+    def draws_at_once(self) -> int:
+        return self.density.draws_at_once
+
+    def value(self, z: np.ndarray) -> np.ndarray:
+        return self.density.value(z)
+
+    def value_and_gradient(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self.gradients += len(z)
+        return self.density.value_and_gradient(z)
+
+
 @dataclass(frozen=True, slots=True)
 class MeanField:
     """mu and log sigma, each (D,)."""

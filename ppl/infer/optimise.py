@@ -16,12 +16,11 @@ Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 @dataclass(frozen=True, slots=True)
 class Minimum:
-    """Where a minimisation ended. `trace` holds the value after every step, `evaluations` counts calls."""
+    """Where a minimisation ended. `trace` holds the value after every step."""
 
     x: np.ndarray
     value: float
     gradient: np.ndarray
-    evaluations: int
     trace: tuple[float, ...]
 
 
@@ -67,7 +66,7 @@ def lbfgs(
             del pairs[:-_MEMORY]
         x, value, gradient = trial, trial_value, trial_gradient
         trace.append(value)
-    return Minimum(x, value, gradient, evaluations, tuple(trace))
+    return Minimum(x, value, gradient, tuple(trace))
 
 
 def _two_loop(

@@ -14,7 +14,7 @@ from ppl.infer.curvature import Directions
 from ppl.infer.draws import antithetic, generator
 from ppl.infer.importance import Weights
 from ppl.infer.meanfield import Optimum, maximise, newton_step
-from ppl.infer.objective import MeanField, negative_elbo
+from ppl.infer.objective import Counted, LogDensity, MeanField, negative_elbo
 from ppl.infer.start import starting_points
 from ppl.infer.verdict import Evidence
 
@@ -23,9 +23,11 @@ _GUIDE_DRAWS = 64
 _MOST_GUIDE_DRAWS = 1024
 _DRAW_ERROR = 0.05  # posterior sds
 _DISPERSED = 2
+_SAME_ELBO = 5.0  # nats by which two ways up may differ without a third being tried
 _HEAVY_TAILED_BELOW = 12  # coordinates: proposals from a t with 7 degrees of freedom
 _T_DF = 7.0
-_BUDGET = 3e7  # elements of the widest array, over all draws of a Hessian or of the proposals
+_MOST_BATCHES_OF_HESSIAN = 20  # of as many draws as are evaluated at once
+_MOST_BATCHES_OF_PROPOSALS = 30
 _PROPOSALS_PER_DRAW = 5
 _MOST_COORDINATES = 1500  # with linear response; beyond, the guide alone is reported
 
@@ -59,12 +61,12 @@ def approximate(joint: LogJoint, seed: int, draws: int = DRAWS) -> Approximation
         return _nothing_to_infer(joint, draws)
     few = joint.dimension <= _MOST_COORDINATES
     directions = curvature.plan(interactions(joint) if few else np.eye(joint.dimension) > 0)
-    summit, evaluations = _best_start(joint, seed, directions)
-    optimum, draw_error, more = _settled_optimum(joint, seed, summit, directions)
-    evaluations += more
+    counted = Counted(joint)
+    summit = _best_start(counted, joint, seed, directions)
+    optimum, draw_error = _settled_optimum(counted, seed, summit, directions)
     covariance = optimum.covariance
     proposal = covariance if covariance is not None else np.diag(optimum.guide.sigma**2)
-    z, weights = _correct(joint, seed, optimum.guide.mu, proposal, draws)
+    z, weights = _correct(counted, seed, optimum.guide.mu, proposal, draws)
     evidence = Evidence(
         newton_step=optimum.newton_step,
         not_definite=float(covariance is None),
@@ -73,48 +75,42 @@ def approximate(joint: LogJoint, seed: int, draws: int = DRAWS) -> Approximation
         draws=len(z),
         effective=weights.effective,
     )
+    evaluations = int(np.ceil(counted.gradients / _GUIDE_DRAWS))
     return Approximation(optimum, z, weights, evidence, evaluations, optimum.elbo)
 
 
-def _best_start(joint: LogJoint, seed: int, directions: Directions) -> tuple[Summit, int]:
+def _best_start(counted: Counted, joint: LogJoint, seed: int, directions: Directions) -> Summit:
     """Ways up from several points; the one whose guide has the best ELBO."""
     eps = antithetic(generator(seed, _CLIMBING), 32, joint.dimension)
     points = starting_points(joint, generator(seed, _STARTS), _DISPERSED)
     summits: list[Summit] = []
     for point in points:
-        summit = climb(joint, point, directions, eps)
+        summit = climb(counted, point, directions, eps)
         if summit is not None:
             summits.append(summit)
-        if len(summits) >= 2 and _agree(summits[0], summits[1]):
+        if len(summits) == 2 and abs(summits[0].elbo - summits[1].elbo) < _SAME_ELBO:
             break
     if not summits:
         raise NoStart(points[0])
-    return max(summits, key=lambda summit: summit.elbo), sum(summit.evaluations for summit in summits)
+    return max(summits, key=lambda summit: summit.elbo)
 
 
-def _agree(first: Summit, second: Summit) -> bool:
-    """Whether two ways up ended in the same mode."""
-    apart = np.abs(first.guide.mu - second.guide.mu) / first.guide.sigma
-    return first.arrived and second.arrived and float(apart.max()) < 0.1
-
-
-def _settled_optimum(joint: LogJoint, seed: int, summit: Summit, directions: Directions) -> tuple[Optimum, float, int]:
+def _settled_optimum(joint: LogDensity, seed: int, summit: Summit, directions: Directions) -> tuple[Optimum, float]:
     """The optimum over draws that are doubled until fresh ones would not move it."""
     guide, precision = summit.guide, summit.precision
-    draws, evaluations = _GUIDE_DRAWS, 0
-    affordable = _BUDGET / max(1, 2 * len(directions)) * joint.draws_at_once / (1 << 19)
+    draws = _GUIDE_DRAWS
+    affordable = _MOST_BATCHES_OF_HESSIAN * joint.draws_at_once // max(1, 2 * len(directions))
     while True:
         eps = antithetic(generator(seed, _GUIDE, draws), draws, joint.dimension)
-        optimum = maximise(joint, guide, precision, eps, directions, int(max(8, min(draws, affordable))))
-        evaluations += optimum.evaluations
+        optimum = maximise(joint, guide, precision, eps, directions, 2 * int(np.clip(affordable // 2, 4, draws // 2)))
         error = _draw_error(joint, seed, optimum)
         if error <= _DRAW_ERROR or draws >= _MOST_GUIDE_DRAWS or optimum.covariance is None:
-            return optimum, error, evaluations
+            return optimum, error
         guide, draws = optimum.guide, 2 * draws
         precision = np.linalg.inv(optimum.covariance)
 
 
-def _draw_error(joint: LogJoint, seed: int, optimum: Optimum) -> float:
+def _draw_error(joint: LogDensity, seed: int, optimum: Optimum) -> float:
     """How far a fresh set of draws would move the means, in posterior sds: one Newton step over it."""
     if optimum.covariance is None:
         return np.inf
@@ -128,11 +124,11 @@ def _draw_error(joint: LogJoint, seed: int, optimum: Optimum) -> float:
 
 
 def _correct(
-    joint: LogJoint, seed: int, mean: np.ndarray, covariance: np.ndarray, draws: int
+    joint: LogDensity, seed: int, mean: np.ndarray, covariance: np.ndarray, draws: int
 ) -> tuple[np.ndarray, Weights]:
     """Proposals from the corrected Gaussian, or a t of its shape in few dimensions, and their smoothed weights."""
     dimension = joint.dimension
-    affordable = int(_BUDGET * joint.draws_at_once / (1 << 19))
+    affordable = _MOST_BATCHES_OF_PROPOSALS * joint.draws_at_once
     count = 2 * (int(np.clip(affordable, draws, _PROPOSALS_PER_DRAW * draws)) // 2)
     rng = generator(seed, _PROPOSALS)
     eps = antithetic(rng, count, dimension)
@@ -151,6 +147,6 @@ def _nothing_to_infer(joint: LogJoint, draws: int) -> Approximation:
     z = np.zeros((draws, 0))
     empty = MeanField(np.zeros(0), np.zeros(0))
     value = float(joint.value(z[:1])[0])
-    optimum = Optimum(empty, np.zeros((2, 0)), value, np.zeros((0, 0)), np.zeros((0, 0)), 0.0, 1, (value,))
+    optimum = Optimum(empty, np.zeros((2, 0)), value, np.zeros((0, 0)), np.zeros((0, 0)), 0.0, (value,))
     evidence = Evidence(0.0, 0.0, 0.0, -np.inf, draws, float(draws))
     return Approximation(optimum, z, Weights(np.full(draws, 1 / draws), -np.inf), evidence, 1, value)

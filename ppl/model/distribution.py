@@ -73,7 +73,10 @@ def read(reader: Reader, node: s.Dist) -> Distribution:
     form = family.form_with(frozenset(given))
     assert form is not None
     nodes = tuple(given[parameter.name].value for parameter in form.parameters)
-    parameters = tuple(reader.number(value) for value in nodes)
+    parameters = tuple(
+        reader.number(value) if parameter.event_rank else as_scalar(reader.number(value))
+        for value, parameter in zip(nodes, form.parameters, strict=True)
+    )
     lower = None if node.lower is None else as_scalar(reader.number(node.lower))
     upper = None if node.upper is None else as_scalar(reader.number(node.upper))
     if (lower is not None or upper is not None) and (family.event_rank or family.discrete):

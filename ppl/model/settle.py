@@ -191,14 +191,12 @@ class _Settler:
         self.env.settled[name] = term
 
     def shape_of_arguments(self, reader: Reader, found: Distribution) -> tuple[Axis, ...]:
-        """A latent without a bracket takes the shape of its arguments; lists of one number count as numbers."""
+        """A latent without a bracket takes the shape of its arguments."""
         try:
             plates = found.plates()
         except Misaligned as error:
             nodes = list(found.nodes)
             raise Failed(reader.misaligned(error, list(found.parameters), nodes, found.span)) from None  # type: ignore[arg-type]
-        if all(axis.identity is None and axis.length == 1 for axis in plates):
-            plates = ()
         return (*plates, *found.event_axes())
 
     def settle_factor(self, line: Line, target: s.Expr, node: s.Dist) -> None:
