@@ -123,7 +123,7 @@ class Posterior:
         chosen = importance.resample(weights, draws, generator(seed, pipeline.RESAMPLING))
         values = self.joint.constrain(found.z)
         roles = {latent.name: ("latent", latent.axes) for latent in self.model.latents}
-        simulated = simulate(self.model, values, generator(seed, pipeline.SIMULATION)) if self.model.simulated else {}
+        simulated = simulate(self.model, values, len(weights), generator(seed, pipeline.SIMULATION))
         roles |= {latent.name: ("simulated", latent.axes) for latent in self.model.simulated}
         everything = {**values, **simulated}
         wanted = {
@@ -186,7 +186,11 @@ class Posterior:
             array = np.asarray(found)[0] if slot in program.over_draws else np.asarray(found)
             index = place[len(place) - array.ndim :] if array.ndim <= len(place) else ()
             shown.append(f"{label} = {np.asarray(array[index]).reshape(-1)[0]:.6g}")
-        where = f"in element {', '.join(str(i + 1) for i in place)}: " if place else ""
+        column = self.model.data.columns.get(name)
+        if column is not None:
+            where = f"{column.where(place)}: "
+        else:
+            where = f"in element {', '.join(str(i + 1) for i in place)}: " if place else ""
         return where + ", ".join(shown)
 
 

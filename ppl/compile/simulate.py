@@ -15,18 +15,15 @@ from ppl.model.terms import Term
 _ELEMENTS_AT_ONCE = 1 << 22
 
 
-def simulate(model: Model, values: Mapping[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Draws (S, *shape) of every simulated name, from draws (S, *shape) of the latents; S is at least 1."""
+def simulate(
+    model: Model, values: Mapping[str, np.ndarray], draws: int, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Draws (S, *shape) of every simulated name, from S draws (S, *shape) of the latents."""
     known = dict(values)
     found: dict[str, np.ndarray] = {}
-    draws = _count(values)
     for latent in model.simulated:
         found[latent.name] = known[latent.name] = draw_latent(latent, known, draws, rng)
     return found
-
-
-def _count(values: Mapping[str, np.ndarray]) -> int:
-    return len(next(iter(values.values()))) if values else 1
 
 
 def draw_latent(latent: Latent, values: Mapping[str, np.ndarray], draws: int, rng: np.random.Generator) -> np.ndarray:
@@ -89,7 +86,7 @@ def derive(terms: Mapping[str, Term], values: Mapping[str, np.ndarray]) -> dict[
     if not wanted:
         return {}
     program = compile_terms(wanted.values())
-    draws = _count(values)
+    draws = len(next(iter(values.values())))
     widest = max(int(np.prod(term.shape)) for term in wanted.values())
     step = max(1, _ELEMENTS_AT_ONCE // max(1, widest))
     pieces = []

@@ -41,6 +41,11 @@ def rows(length: int, table: str = "rows") -> Axis:
     return Axis(table, length, identity=f"rows:{table}")
 
 
+def is_columns(axis: Axis) -> bool:
+    """Whether an axis runs over columns that `columns(...)` put side by side."""
+    return (axis.identity or "").startswith("columns:")
+
+
 def show(axes: tuple[Axis, ...]) -> str:
     """Axes as a message shows them: `school (8) x 3`, or `a single number`."""
     return " x ".join(str(axis) for axis in axes) if axes else "a single number"

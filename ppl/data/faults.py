@@ -18,41 +18,67 @@ def cannot_read(path: str, reason: str) -> FileError:
 
 
 def unknown_format(path: str) -> FileError:
-    return FileError(f"{path}: data files end in .csv, .tsv, .parquet, .json or .npz")
+    mend = "\n  save the sheet as CSV (UTF-8)" if path.lower().endswith((".xls", ".xlsx", ".ods")) else ""
+    return FileError(f"{path}: data files end in .csv, .tsv, .parquet, .json or .npz{mend}")
 
 
-def wrong_encoding(file: str, offset: int, line: int, byte: int) -> DataError:
+def wrong_encoding(file: str, line: int, character: int, byte: int) -> DataError:
     return DataError(
-        f"{file}, line {line}: byte {offset + 1} (0x{byte:02x}) is not UTF-8\n"
-        f"  save the file as UTF-8, or convert it: iconv -f latin1 -t utf-8 {file} > converted.csv"
+        f"{file}, line {line}, character {character}: byte 0x{byte:02x} is not UTF-8\n"
+        f"  save the file as UTF-8, or convert it: iconv -f latin1 -t utf-8 {file} > converted{_ending(file)}"
     )
 
 
-def null_byte(file: str, line: int) -> DataError:
-    return DataError(f"{file}, line {line}: a zero byte\n  this is no text file, or it is UTF-16: save it as UTF-8")
+def _ending(file: str) -> str:
+    return file[file.rfind(".") :]
 
 
-def empty_file(file: str) -> DataError:
-    return DataError(f"{file}: the file is empty\n  a table begins with a line of column names")
+def is_utf16(file: str) -> DataError:
+    return DataError(
+        f"{file}: the text is UTF-16, not UTF-8\n"
+        f"  save the file as UTF-8, or convert it: iconv -f utf-16 -t utf-8 {file} > converted{_ending(file)}"
+    )
+
+
+def zero_byte(file: str, line: int) -> DataError:
+    return DataError(f"{file}, line {line}: a zero byte\n  this is no text file, or it is damaged")
+
+
+def zip_not_text(file: str) -> DataError:
+    return DataError(f"{file}: this is an Excel or zip file, not text\n  save the sheet as CSV (UTF-8)")
+
+
+def empty_file(file: str, begins: str) -> DataError:
+    return DataError(f"{file}: the file is empty\n  {begins}")
 
 
 def no_rows(file: str) -> DataError:
-    return DataError(f"{file}: column names, but no rows")
+    return DataError(f"{file}: column names, but no rows\n  a table has at least one row of data")
 
 
 def no_columns(file: str) -> DataError:
-    return DataError(f"{file}: a table without columns")
+    return DataError(f"{file}: a table without columns\n  its first line holds the names of the columns")
 
 
-def ragged_row(file: str, row: int, line: int, found: int, expected: int) -> DataError:
-    return DataError(
-        f"{file}, row {row} (line {line}): {found} {_cells(found)}, but the header names {expected} columns\n"
-        "  a comma inside a text must stand in double quotes; a missing value is an empty cell between two commas"
-    )
+def ragged_row(file: str, row: int, line: int, cells: list[str], expected: int, separator: str) -> DataError:
+    """A row with more or fewer cells than the header."""
+    between = "tab" if separator == "\t" else "comma"
+    if not cells:
+        mend = "delete the blank line"
+    elif expected == 1:
+        mend = "the names of the columns stand on the first line, and no title above them"
+    elif len(cells) < expected:
+        mend = f"a missing value is an empty cell between two {between}s"
+    elif not any(cell.strip() for cell in cells[expected:]):
+        mend = f"delete the {between} at the end of the line"
+    else:
+        mend = f"a text with a {between} stands in double quotes; decimals are written with a point"
+    found, wanted = _counted(len(cells), "cell"), _counted(expected, "column")
+    return DataError(f"{file}, row {row} (line {line}): {found}, but the header names {wanted}\n  {mend}")
 
 
-def _cells(count: int) -> str:
-    return "cell" if count == 1 else "cells"
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}" + ("" if count == 1 else "s")
 
 
 def duplicate_column(file: str, name: str, first: int, second: int) -> DataError:
@@ -61,23 +87,38 @@ def duplicate_column(file: str, name: str, first: int, second: int) -> DataError
     )
 
 
-def empty_column_name(file: str, number: int) -> DataError:
-    return DataError(f"{file}: column {number} has no name\n  write one into the first line, or delete the column")
+def empty_column_name(file: str, number: int, columns: int) -> DataError:
+    mend = "write one into the first line, or delete the column"
+    if number == 1:
+        mend += "; R leaves row names out with write.csv(..., row.names = FALSE)"
+    elif number == columns:
+        mend += "; does the line end in a comma?"
+    return DataError(f"{file}: column {number} has no name\n  {mend}")
 
 
 def unclosed_quote(file: str, line: int) -> DataError:
-    return DataError(f"{file}, line {line}: a double quote is opened here and never closed")
-
-
-def bad_csv(file: str, line: int, reason: str) -> DataError:
-    return DataError(f"{file}, line {line}: {reason}")
-
-
-def wrong_separator(file: str, separator: str) -> DataError:
-    shown = "tabs" if separator == "\t" else f"`{separator}`"
     return DataError(
-        f"{file}: the columns are separated by {shown}, not by commas\n"
-        "  save the table with commas (and decimal points), or with tabs as .tsv"
+        f"{file}, line {line}: a double quote is opened here and never closed\n"
+        "  close it; a double quote that belongs to a text is written twice, inside quotes"
+    )
+
+
+def text_after_quote(file: str, line: int) -> DataError:
+    return DataError(
+        f"{file}, line {line}: a cell goes on after its closing double quote\n"
+        '  a double quote that belongs to a text is written twice: "the ""old"" school"'
+    )
+
+
+def cell_too_long(file: str, line: int) -> DataError:
+    return DataError(f"{file}, line {line}: a cell of more than 100,000 characters\n  is a double quote never closed?")
+
+
+def wrong_separator(file: str, found: str, expected: str) -> DataError:
+    words = {",": "commas", "\t": "tabs", " ": "blanks", ";": "`;`", "|": "`|`"}
+    return DataError(
+        f"{file}: the columns are separated by {words[found]}, not by {words[expected]}\n"
+        "  save the table with commas (and decimal points) as .csv, or with tabs as .tsv"
     )
 
 
@@ -88,14 +129,18 @@ def header_looks_numeric(file: str, header: list[str]) -> DataError:
     )
 
 
-def bad_json(file: str, line: int, column: int, reason: str) -> DataError:
-    return DataError(f"{file}:{line}:{column}: not JSON: {reason}")
+def bad_json(file: str, line: int, column: int, reason: str, mend: str | None = None) -> DataError:
+    return DataError(f"{file}:{line}:{column}: not JSON: {reason}" + (f"\n  {mend}" if mend else ""))
+
+
+def json_too_deep(file: str) -> DataError:
+    return DataError(f"{file}: lists nest too deeply to be read")
 
 
 def json_not_an_object(file: str, found: str) -> DataError:
     return DataError(
         f"{file}: {found} stands at the top\n"
-        '  data in JSON are one object, names and values: {"N": 3, "y": [1, 2, 3]}'
+        '  data in JSON are one object, names and values: {"N": 3, "y": [1, 2, 3]}; a table is written as CSV'
     )
 
 
@@ -115,12 +160,12 @@ def tables_differ(first: str, rows: int, second: str, others: int) -> DataError:
     )
 
 
-def bad_parquet(file: str, reason: str) -> DataError:
-    return DataError(f"{file}: not a Parquet file: {reason}")
+def bad_parquet(file: str) -> DataError:
+    return DataError(f"{file}: this is no Parquet file, or it is damaged")
 
 
-def bad_npz(file: str, reason: str) -> DataError:
-    return DataError(f"{file}: not an npz file of plain arrays: {reason}")
+def bad_npz(file: str) -> DataError:
+    return DataError(f"{file}: this is no npz file, or it is damaged\n  np.savez(file, y=y, x=x) writes one")
 
 
 def not_data(found: str) -> DataError:

@@ -18,7 +18,7 @@ _MOST_STEPS = 60
 _PATIENCE = 5  # steps without a better ELBO
 _DAMPING = np.array([0.0, 1e-3, 1e-1, 10.0])  # of the scaled curvature
 _LENGTHS = np.array([1.0, 0.5, 0.2, 0.05, 0.01, 1e-3])
-_FLAT = 1e-8  # relative curvature below which a direction counts as flat
+_FLAT = 1e-11  # relative curvature below which a direction counts as flat
 _LARGEST_SCALE = 1e4
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-STEP = 1e-3  # of a coordinate's scale; the error is of the order of its square
+STEP = 3e-3  # of a coordinate's scale; the error is of the order of its square
 _MOST_THRESHOLDS = 12
 
 Gradient = Callable[[np.ndarray], np.ndarray]  # (S, D) -> (S, D)

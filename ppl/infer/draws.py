@@ -1,8 +1,9 @@
-"""seed -> standard normal draws, balanced: antithetic pairs, with exact moments where there are enough of them."""
+"""seed -> standard draws, balanced: antithetic pairs, with exact moments or evenly spread where that can be had."""
 
 from __future__ import annotations
 
 import numpy as np
+from scipy import special
 
 
 def generator(seed: int, *purpose: int) -> np.random.Generator:
@@ -26,3 +27,27 @@ def antithetic(rng: np.random.Generator, draws: int, dimension: int) -> np.ndarr
     else:
         one = one / np.sqrt((one**2).mean(axis=0))
     return np.concatenate([one, -one])
+
+
+def student(rng: np.random.Generator, draws: int, dimension: int, df: float) -> np.ndarray:
+    """Draws (S, D) of a standard multivariate t, S even, in antithetic pairs, spread evenly: for few coordinates.
+
+    Normals and their common stretch are quantiles of a randomly shifted Kronecker sequence, so means and sds over the
+    draws are about ten times as sharp as those of independent draws.
+    """
+    half = draws // 2
+    uniform = _kronecker(rng, half, dimension + 1)
+    normal = special.ndtri(uniform[:, :dimension])
+    stretch = np.sqrt(0.5 * df / special.gammaincinv(0.5 * df, uniform[:, dimension]))
+    one = normal * stretch[:, None]
+    return np.concatenate([one, -one])
+
+
+def _kronecker(rng: np.random.Generator, points: int, dimension: int) -> np.ndarray:
+    """Multiples of powers of the generalised golden ratio, the root of x^(d+1) = x + 1 (Roberts 2018), modulo 1."""
+    ratio = 2.0
+    for _ in range(60):
+        ratio = (1.0 + ratio) ** (1.0 / (dimension + 1))
+    steps = ratio ** -np.arange(1.0, dimension + 1)
+    found = (rng.random(dimension) + np.arange(1.0, points + 1)[:, None] * steps) % 1.0
+    return np.clip(found, 1e-15, 1 - 1e-15)

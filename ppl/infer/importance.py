@@ -19,8 +19,15 @@ class Weights:
         return float(1.0 / np.sum(self.weights**2))
 
 
+_BOUNDED = 5.0  # times the mean weight
+
+
 def smooth(log_ratios: np.ndarray) -> Weights:
-    """The largest weights replaced by the quantiles of a generalised Pareto distribution fitted to them."""
+    """The largest weights replaced by the quantiles of a generalised Pareto distribution fitted to them.
+
+    Where no weight exceeds five times their mean, the tail is bounded as far as the draws can tell: the weights stay as
+    they are, and k is at most 0. (A fit to a tail in two steps can give any k, though nothing is wrong.)
+    """
     draws = len(log_ratios)
     finite = np.isfinite(log_ratios)
     if not finite.any():
@@ -35,7 +42,9 @@ def smooth(log_ratios: np.ndarray) -> Weights:
         if len(in_tail) >= 5:
             excess = np.exp(logs[in_tail]) - np.exp(cutoff)
             k, sigma = fit_pareto(excess)
-            if np.isfinite(k):
+            if _are_bounded(logs):
+                k = min(k, 0.0)
+            elif np.isfinite(k):
                 probabilities = (np.arange(len(in_tail)) + 0.5) / len(in_tail)
                 smoothed = np.log(_pareto_quantile(probabilities, k, sigma) + np.exp(cutoff))
                 logs[in_tail] = np.minimum(smoothed, 0.0)
@@ -43,6 +52,11 @@ def smooth(log_ratios: np.ndarray) -> Weights:
             k = -np.inf  # the tail is flat: all weights are equal
     weights = np.exp(logs)
     return Weights(weights / weights.sum(), float(k))
+
+
+def _are_bounded(logs: np.ndarray) -> bool:
+    """Whether the largest of the weights, the logs of which have their maximum at 0, is small next to their mean."""
+    return bool(_BOUNDED * np.exp(logs).mean() > 1.0)
 
 
 def fit_pareto(excess: np.ndarray) -> tuple[float, float]:

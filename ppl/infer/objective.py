@@ -61,7 +61,8 @@ class MeanField:
 
     @property
     def sigma(self) -> np.ndarray:
-        return np.exp(self.log_sigma)
+        with np.errstate(over="ignore"):  # a step of the optimiser may overshoot; the ELBO there is infinite
+            return np.exp(self.log_sigma)
 
     def draws(self, eps: np.ndarray) -> np.ndarray:
         return self.mu + self.sigma * eps

@@ -11,7 +11,7 @@ from ppl.compile.sparsity import interactions
 from ppl.infer import curvature, importance
 from ppl.infer.climb import Summit, climb
 from ppl.infer.curvature import Directions
-from ppl.infer.draws import antithetic, generator
+from ppl.infer.draws import antithetic, generator, student
 from ppl.infer.importance import Weights
 from ppl.infer.meanfield import Optimum, maximise, newton_step
 from ppl.infer.objective import Counted, LogDensity, MeanField, negative_elbo
@@ -22,13 +22,17 @@ DRAWS = 4000
 _GUIDE_DRAWS = 64
 _MOST_GUIDE_DRAWS = 1024
 _DRAW_ERROR = 0.05  # posterior sds
-_DISPERSED = 2
-_SAME_ELBO = 5.0  # nats by which two ways up may differ without a third being tried
+_DISPERSED = 1  # pairs of points
+_COSTLY = 100  # draws evaluated at once: below this, two ways up that agree are enough
+_SAME_ELBO = 5.0  # nats by which they agree
+_NEGLIGIBLE = 10.0  # nats of ELBO below which another mode does not count
 _HEAVY_TAILED_BELOW = 12  # coordinates: proposals from a t with 7 degrees of freedom
 _T_DF = 7.0
 _MOST_BATCHES_OF_HESSIAN = 20  # of as many draws as are evaluated at once
 _MOST_BATCHES_OF_PROPOSALS = 30
-_PROPOSALS_PER_DRAW = 5
+_PROPOSALS_PER_DRAW = (5, 25)
+_UNEVEN = 0.3  # Pareto k above which more proposals are made
+_MOST_KEPT = 4_000_000  # elements of the proposals
 _MOST_COORDINATES = 1500  # with linear response; beyond, the guide alone is reported
 
 # One purpose a stream of random numbers.
@@ -62,7 +66,7 @@ def approximate(joint: LogJoint, seed: int, draws: int = DRAWS) -> Approximation
     few = joint.dimension <= _MOST_COORDINATES
     directions = curvature.plan(interactions(joint) if few else np.eye(joint.dimension) > 0)
     counted = Counted(joint)
-    summit = _best_start(counted, joint, seed, directions)
+    summit, rivals = _best_start(counted, joint, seed, directions)
     optimum, draw_error = _settled_optimum(counted, seed, summit, directions)
     covariance = optimum.covariance
     proposal = covariance if covariance is not None else np.diag(optimum.guide.sigma**2)
@@ -74,13 +78,14 @@ def approximate(joint: LogJoint, seed: int, draws: int = DRAWS) -> Approximation
         pareto_k=weights.pareto_k,
         draws=len(z),
         effective=weights.effective,
+        rivals=len(rivals),
     )
     evaluations = int(np.ceil(counted.gradients / _GUIDE_DRAWS))
     return Approximation(optimum, z, weights, evidence, evaluations, optimum.elbo)
 
 
-def _best_start(counted: Counted, joint: LogJoint, seed: int, directions: Directions) -> Summit:
-    """Ways up from several points; the one whose guide has the best ELBO."""
+def _best_start(counted: Counted, joint: LogJoint, seed: int, directions: Directions) -> tuple[Summit, list[Summit]]:
+    """Ways up from several points: the one whose guide has the best ELBO, and rivals that ended in other modes."""
     eps = antithetic(generator(seed, _CLIMBING), 32, joint.dimension)
     points = starting_points(joint, generator(seed, _STARTS), _DISPERSED)
     summits: list[Summit] = []
@@ -88,11 +93,21 @@ def _best_start(counted: Counted, joint: LogJoint, seed: int, directions: Direct
         summit = climb(counted, point, directions, eps)
         if summit is not None:
             summits.append(summit)
-        if len(summits) == 2 and abs(summits[0].elbo - summits[1].elbo) < _SAME_ELBO:
+        costly = joint.draws_at_once < _COSTLY
+        if costly and len(summits) == 2 and abs(summits[0].elbo - summits[1].elbo) < _SAME_ELBO:
             break
     if not summits:
         raise NoStart(points[0])
-    return max(summits, key=lambda summit: summit.elbo)
+    best = max(summits, key=lambda summit: summit.elbo)
+    return best, [summit for summit in summits if _is_rival(summit, best)]
+
+
+def _is_rival(summit: Summit, best: Summit) -> bool:
+    """Whether a way up ended in a mode of its own that is not negligible next to the best."""
+    if not (summit.arrived and best.arrived) or best.elbo - summit.elbo > _NEGLIGIBLE:
+        return False
+    apart = summit.guide.mu - best.guide.mu
+    return float(apart @ best.precision @ apart) > 1.0
 
 
 def _settled_optimum(joint: LogDensity, seed: int, summit: Summit, directions: Directions) -> tuple[Optimum, float]:
@@ -126,20 +141,28 @@ def _draw_error(joint: LogDensity, seed: int, optimum: Optimum) -> float:
 def _correct(
     joint: LogDensity, seed: int, mean: np.ndarray, covariance: np.ndarray, draws: int
 ) -> tuple[np.ndarray, Weights]:
-    """Proposals from the corrected Gaussian, or a t of its shape in few dimensions, and their smoothed weights."""
+    """Proposals from the corrected guide with their smoothed weights: more of them where the weights are uneven."""
+    affordable = min(_MOST_BATCHES_OF_PROPOSALS * joint.draws_at_once, _MOST_KEPT // max(1, joint.dimension))
+    few, many = (int(np.clip(affordable, draws, times * draws)) for times in _PROPOSALS_PER_DRAW)
+    z, weights = _propose(joint, seed, mean, covariance, few)
+    if weights.pareto_k > _UNEVEN and many > few:
+        return _propose(joint, seed, mean, covariance, many)
+    return z, weights
+
+
+def _propose(
+    joint: LogDensity, seed: int, mean: np.ndarray, covariance: np.ndarray, count: int
+) -> tuple[np.ndarray, Weights]:
+    """An even number of proposals from the Gaussian, or a t of its shape in few dimensions."""
     dimension = joint.dimension
-    affordable = _MOST_BATCHES_OF_PROPOSALS * joint.draws_at_once
-    count = 2 * (int(np.clip(affordable, draws, _PROPOSALS_PER_DRAW * draws)) // 2)
     rng = generator(seed, _PROPOSALS)
-    eps = antithetic(rng, count, dimension)
-    root = np.linalg.cholesky(covariance)
     if dimension <= _HEAVY_TAILED_BELOW:
-        stretch = np.sqrt(_T_DF / rng.chisquare(_T_DF, count // 2))
-        eps = eps * np.concatenate([stretch, stretch])[:, None]
+        eps = student(rng, count, dimension, _T_DF)
         log_q = -0.5 * (_T_DF + dimension) * np.log1p((eps**2).sum(axis=1) / _T_DF)
     else:
+        eps = antithetic(rng, count, dimension)
         log_q = -0.5 * (eps**2).sum(axis=1)
-    z = mean + eps @ root.T
+    z = mean + eps @ np.linalg.cholesky(covariance).T
     return z, importance.smooth(joint.value(z) - log_q)
 
 
@@ -148,5 +171,5 @@ def _nothing_to_infer(joint: LogJoint, draws: int) -> Approximation:
     empty = MeanField(np.zeros(0), np.zeros(0))
     value = float(joint.value(z[:1])[0])
     optimum = Optimum(empty, np.zeros((2, 0)), value, np.zeros((0, 0)), np.zeros((0, 0)), 0.0, (value,))
-    evidence = Evidence(0.0, 0.0, 0.0, -np.inf, draws, float(draws))
+    evidence = Evidence(0.0, 0.0, 0.0, -np.inf, draws, float(draws), 0)
     return Approximation(optimum, z, Weights(np.full(draws, 1 / draws), -np.inf), evidence, 1, value)

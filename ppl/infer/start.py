@@ -1,4 +1,4 @@
-"""model -> points to begin from: the medians of the priors, the origin, and dispersed ones."""
+"""model -> points to begin from: the medians of the priors, and dispersed ones."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ _WIDTH = 2.0  # dispersed points lie within this of 0, as Stan's do
 
 
 def starting_points(joint: LogJoint, rng: np.random.Generator, dispersed: int) -> list[np.ndarray]:
-    """Unconstrained points (D,), the likeliest first."""
-    medians = _prior_medians(joint)
-    points = [medians]
-    if np.abs(medians).max(initial=0.0) > 1e-12:
-        points.append(np.zeros(joint.dimension))
-    points += [rng.uniform(-_WIDTH, _WIDTH, joint.dimension) for _ in range(dispersed)]
+    """Unconstrained points (D,), the likeliest first, then `dispersed` opposite pairs."""
+    points = [_prior_medians(joint)]
+    for _ in range(dispersed):  # opposite points: a mode often has its mirror image
+        point = rng.uniform(-_WIDTH, _WIDTH, joint.dimension)
+        points += [point, -point]
     return points
 
 

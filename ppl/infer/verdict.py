@@ -48,6 +48,7 @@ class Evidence:
     pareto_k: float
     draws: int  # proposals
     effective: float  # of the weighted draws
+    rivals: int  # other modes that ways up from other starts ended in
 
 
 def rules(draws: int) -> dict[str, Rule]:
@@ -62,6 +63,11 @@ def rules(draws: int) -> dict[str, Rule]:
             "definiteness", 0.0, 0.0,
             "at the optimum the posterior is not curved downwards in every direction",
             "look for latents that only appear together, or write a hierarchy as offset times scale",
+        ),
+        "rivals": Rule(
+            "rival modes", 0, 0,
+            "starts from other points ended in {value:.0f} other modes of similar weight",
+            "look for signs that can flip or components that can change places, and bound or order them",
         ),
         "draw_error": Rule(
             "draw error", 0.1, 0.25,
@@ -92,6 +98,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
     numbers = {
         "newton_step": evidence.newton_step,
         "not_definite": evidence.not_definite,
+        "rivals": evidence.rivals,
         "draw_error": evidence.draw_error,
         "pareto_k": evidence.pareto_k,
         "inefficiency": 1 / max(evidence.effective, 1e-300),

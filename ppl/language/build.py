@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from lark import Token
 from lark.visitors import Transformer_NonRecursive, v_args
 
-from ppl.language import mistakes
+from ppl.language import foreign, mistakes
 from ppl.language import syntax as s
 from ppl.language.errors import Mistake
 from ppl.language.source import Source, Span
@@ -26,6 +27,7 @@ class Builder(Transformer_NonRecursive[Token, tuple[s.Statement, ...]]):
         super().__init__(visit_tokens=False)
         self.source = source
         self.found: list[Mistake] = []
+        self._reserved_used: set[str] = set()
         self._heights: dict[int, int] = {}
         self._kept: list[Any] = []  # ids stay unique only while the nodes live
 
@@ -48,8 +50,9 @@ class Builder(Transformer_NonRecursive[Token, tuple[s.Statement, ...]]):
     def _name(self, token: Token) -> s.Name:
         assert token.start_pos is not None and token.end_pos is not None
         span = Span(token.start_pos, token.end_pos)
-        if token in _RESERVED:
+        if token in _RESERVED and token not in self._reserved_used:
             self.found.append(mistakes.keyword_as_name(span, str(token)))
+            self._reserved_used.add(str(token))  # said once
         return s.Name(str(token).strip("`"), span)
 
     # -- expressions --------------------------------------------------------------------------------------------------
@@ -58,8 +61,10 @@ class Builder(Transformer_NonRecursive[Token, tuple[s.Statement, ...]]):
         text = str(children[0])
         is_integer = text.isdigit()
         value = float(text)
-        if value == float("inf") or (is_integer and len(text.lstrip("0")) > 15 and int(value) != int(text)):
-            self.found.append(mistakes.number_not_exact(_span(meta), text))
+        if value == float("inf") or (value == 0 and text.lower().split("e")[0].strip("0.")):
+            self.found.append(mistakes.number_out_of_reach(_span(meta), text))
+        elif is_integer and len(text.lstrip("0")) > 15 and int(value) != int(text):
+            self.found.append(mistakes.number_not_exact(_span(meta), text, f"{value:.6g}"))
         return s.Number(value, is_integer, _span(meta))
 
     def string(self, meta: Any, children: list[Token]) -> s.String:
@@ -147,7 +152,10 @@ class Builder(Transformer_NonRecursive[Token, tuple[s.Statement, ...]]):
             calls = [i for i, operand in enumerate(node.operands) if _is_family_call(operand)]
             if len(calls) == 1:
                 return self._bounded(node, calls[0])
-        self.found.append(mistakes.not_a_distribution(node.span, self.source.cut(node.span)))
+        if isinstance(node, s.Name) and is_family_name(node.name):
+            self.found.append(mistakes.family_without_arguments(node.span, node.name))
+        else:
+            self.found.append(mistakes.not_a_distribution(node.span, self.source.cut(node.span)))
         missing = s.Name("", node.span)
         return s.Dist(missing, (), None, None, node.span)
 
@@ -197,15 +205,38 @@ class Builder(Transformer_NonRecursive[Token, tuple[s.Statement, ...]]):
                 parameters = [a.value for a in arguments if a.keyword is None and isinstance(a.value, s.Name)]
                 if len(parameters) == len(arguments):
                     return s.Define(function, tuple(parameters), value, _span(meta))
-        self.found.append(mistakes.not_assignable(target.span, self.source.cut(target.span)))
+        self.found.append(self._turn(meta) or mistakes.not_assignable(target.span, self.source.cut(target.span)))
         return None
 
+    def _turn(self, meta: Any) -> Mistake | None:
+        """A turn of another language that happens to parse."""
+        turn = foreign.turn(self.source.text[meta.start_pos : meta.end_pos])
+        if turn is None:
+            return None
+        start, end, mend = turn
+        span = Span(meta.start_pos + start, meta.start_pos + end)
+        return mistakes.foreign_turn(span, self.source.cut(span), mend)
+
     def bare(self, meta: Any, children: list[s.Expr]) -> None:
+        """An expression that is no statement."""
+        span, text = _span(meta), self.source.text[meta.start_pos : meta.end_pos]
+        arrow = re.match(r'[^<"`#]*(<-)', text)
+        mend = None
         match children[0]:
-            case s.Compare(("<",), (_, s.Unary("-", _))):
-                self.found.append(mistakes.unexpected_text(_span(meta), "<-"))
-            case _:
-                self.found.append(mistakes.bare_expression(_span(meta), self.source.cut(_span(meta))))
+            case _ if arrow is not None:
+                place = Span(span.start + arrow.start(1), span.start + arrow.end(1))
+                self.found.append(mistakes.unexpected_text(place, "<-"))
+                return
+            case _ if text[0] in "+-":
+                self.found.append(mistakes.line_begins_with_operator(Span(span.start, span.start + 1), text[0]))
+                return
+            case s.Call(function) if is_family_name(function.name):
+                mend = f"write whose distribution it is: `name ~ {function.name}(...)`"
+            case s.Compare(("==",)):
+                mend = "a name is defined with a single `=`"
+            case s.Compare():
+                mend = "a bound stands at the distribution: `tau ~ Normal(0, 1) > 0`"
+        self.found.append(self._turn(meta) or mistakes.bare_expression(span, self.source.cut(span), mend))
 
     def plate(self, meta: Any, children: list[Any]) -> s.For:
         binders, *body = children

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from ppl.language.source import Source, Span
 
-MOST_SHOWN = 20  # mistakes rendered for one run; the rest are counted
+MOST_SHOWN = 20  # mistakes rendered for one run
 WIDEST_LINE = 160  # characters of a source line that are shown around the caret
 
 
@@ -74,7 +74,7 @@ def render(source: Source, mistakes: Iterable[Mistake], severity: str = "error")
     mistakes = list(mistakes)
     blocks = [_render_one(source, mistake, severity) for mistake in mistakes[:MOST_SHOWN]]
     if len(mistakes) > MOST_SHOWN:
-        blocks.append(f"... and {len(mistakes) - MOST_SHOWN} more")
+        blocks.append("... and more")
     return "\n".join(blocks)
 
 

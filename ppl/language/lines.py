@@ -78,6 +78,16 @@ def open_brackets(text: str, offset: int) -> list[Mark]:
     return stack
 
 
+def is_closed(text: str, bracket: Mark) -> bool:
+    """Whether a bracket has its partner: brackets between them come in pairs."""
+    depth = 0
+    for mark in scan(text[bracket.start :]):
+        depth += {"open": 1, "close": -1}.get(mark.kind, 0)
+        if depth == 0 or mark.kind == "brace":
+            return depth == 0
+    return False
+
+
 def deepest(text: str) -> tuple[int, int]:
     """How deep brackets nest, and the offset of the bracket that is deepest."""
     depth = most = place = 0

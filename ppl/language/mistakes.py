@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
+from ppl.language import foreign
 from ppl.language.errors import Mistake
 from ppl.language.source import Span
-
-# Words of other languages, and what to write here.
-FOREIGN = {
-    "'": 'text stands in double quotes: "Aitkin"',
-    "!": "write `not x`, or `!=` between two values",
-    "&": "write `and`",
-    "|": "write `or`",
-    "%": "a matrix product is `x @ y`; a remainder does not exist here",
-    "$": "columns are named directly: `height`, not `data$height`",
-    "**": "a power is written `x^2`",
-    "//": "a comment starts with `#`",
-    "&&": "write `and`",
-    "||": "write `or`",
-    "<-": "a derived name is written `name = expression`, a random one `name ~ Family(...)`",
-    "->": "a derived name is written `name = expression`",
-    ":=": "a derived name is written `name = expression`",
-    "%*%": "a matrix product is `x @ y`",
-}
 
 
 def too_long(characters: int, most: int) -> Mistake:
@@ -30,15 +13,38 @@ def too_long(characters: int, most: int) -> Mistake:
 
 
 def unexpected_text(span: Span, text: str, mend: str | None = None) -> Mistake:
-    return Mistake("unexpected-text", f"`{text}` does not belong here", span, mend or FOREIGN.get(text))
+    return Mistake("unexpected-text", f"`{text}` does not belong here", span, mend or foreign.SIGNS.get(text))
+
+
+def foreign_turn(span: Span, text: str, mend: str) -> Mistake:
+    return Mistake("foreign-turn", f"`{text}` is not understood", span, mend)
+
+
+def looks_like_data(span: Span) -> Mistake:
+    mend = "the model comes first, then its data: ppl fit MODEL DATA"
+    return Mistake("looks-like-data", "this looks like data, not like a model", span, mend)
 
 
 def statement_breaks_off(span: Span, mend: str | None = None) -> Mistake:
     return Mistake("statement-breaks-off", "the statement breaks off here", span, mend)
 
 
-def operator_missing(span: Span, text: str) -> Mistake:
-    mend = "put an operator or a comma before it, or begin a new line"
+def line_begins_with_operator(span: Span, text: str) -> Mistake:
+    mend = f"put the `{text}` at the end of the line above, or the whole expression into parentheses"
+    return Mistake("line-begins-with-operator", f"a statement cannot begin with `{text}`", span, mend)
+
+
+def nothing_after_comma(span: Span, in_index: bool) -> Mistake:
+    mend = "a whole axis is written `:`, as in `x[1, :]`" if in_index else "delete it, or write what is missing"
+    return Mistake("nothing-after-comma", "nothing follows this comma", span, mend)
+
+
+def empty_bracket(span: Span) -> Mistake:
+    mend = "on the left it holds a count or a column, `beta[3]`, `theta[school]`; on the right an index"
+    return Mistake("empty-bracket", "this bracket is empty", span, mend)
+
+
+def operator_missing(span: Span, text: str, mend: str) -> Mistake:
     return Mistake("operator-missing", f"`{text}` follows a complete expression", span, mend)
 
 
@@ -50,6 +56,11 @@ def assignment_in_expression(span: Span) -> Mistake:
 def bracket_never_closed(span: Span, text: str) -> Mistake:
     closing = {"(": ")", "[": "]", "{": "}"}[text]
     return Mistake("bracket-never-closed", f"this `{text}` is never closed", span, f"add the `{closing}`")
+
+
+def bracket_closed_wrongly(span: Span, opening: str, closing: str, line: int) -> Mistake:
+    mend = f"write `{')' if opening == '(' else ']'}`, or close the `{opening}` before it"
+    return Mistake("bracket-closed-wrongly", f"`{closing}` cannot close the `{opening}` of line {line}", span, mend)
 
 
 def bracket_never_opened(span: Span, text: str) -> Mistake:
@@ -70,17 +81,31 @@ def nested_too_deeply(span: Span, most: int) -> Mistake:
     return Mistake("nested-too-deeply", f"expressions nest more than {most} levels deep", span, mend)
 
 
-def number_not_exact(span: Span, text: str) -> Mistake:
-    return Mistake("number-not-exact", f"{text} cannot be held exactly in 64 bits", span, "write it as 1.2e20, rounded")
+def number_not_exact(span: Span, text: str, rounded: str) -> Mistake:
+    mend = f"numbers are held in 64 bits; write it rounded: {rounded}"
+    return Mistake("number-not-exact", f"{text} cannot be held exactly", span, mend)
+
+
+def number_out_of_reach(span: Span, text: str) -> Mistake:
+    mend = "numbers are held in 64 bits and lie between 2.2e-308 and 1.8e308; infinity is written `inf`"
+    return Mistake("number-out-of-reach", f"{text} is too large or too small", span, mend)
 
 
 def family_in_lower_case(span: Span, name: str) -> Mistake:
-    mend = f"a distribution begins with a capital: `{_camel(name)}(...)`; a derived name is written with `=`"
+    written = foreign.FAMILIES.get(name, f"`{_camel(name)}(...)`")
+    mend = f"a distribution begins with a capital, {written}; a derived name is written with `=`"
+    if name in foreign.FAMILIES:
+        mend = f"write {written}"
     return Mistake("family-in-lower-case", f"`{name}` is not a distribution", span, mend)
 
 
 def _camel(name: str) -> str:
     return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+
+
+def family_without_arguments(span: Span, name: str) -> Mistake:
+    mend = f"write its arguments, `{name}(...)`, or `{name}()` where it takes none"
+    return Mistake("family-without-arguments", f"`{name}` stands without parentheses", span, mend)
 
 
 def not_a_distribution(span: Span, text: str) -> Mistake:
@@ -98,8 +123,8 @@ def not_assignable(span: Span, text: str) -> Mistake:
     return Mistake("not-assignable", f"`{text}` cannot be defined", span, mend)
 
 
-def bare_expression(span: Span, text: str) -> Mistake:
-    mend = "a statement is `name ~ Family(...)`, `name = expression`, or begins with for, data, levels, factor or ode"
+def bare_expression(span: Span, text: str, mend: str | None = None) -> Mistake:
+    mend = mend or "a statement is `name ~ Family(...)` or `name = expression`"
     return Mistake("bare-expression", f"`{text}` says nothing about any name", span, mend)
 
 

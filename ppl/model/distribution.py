@@ -188,6 +188,7 @@ def check_values(reader: Reader, distribution: Distribution, value: Term, text: 
     family = distribution.family
     bad = ~np.isfinite(values) if values.dtype.kind == "f" else np.zeros(values.shape, dtype=bool)
     words = "numbers"
+    low = high = None
     if family.support.kind == "category":
         size = distribution.parameters[0].axes[-1].length
         bad, words = (values < 0) | (values >= size), f"categories 1 to {size}"
@@ -201,11 +202,12 @@ def check_values(reader: Reader, distribution: Distribution, value: Term, text: 
         for bound, beyond in ((low, np.less), (high, np.greater)):
             if bound is not None:
                 bad = bad | beyond(values, bound)
-        words += _range_words(low, high)
     bad = np.broadcast_to(bad, np.broadcast_shapes(bad.shape, values.shape))
     if bad.any() and bad.shape == values.shape:
         place = tuple(int(i) for i in np.argwhere(bad)[0]) if values.ndim else ()
         where = (reader.env.where(text, place) or _element(text, place)) if place else "its one value"
+        if family.support.kind in ("integer", "interval", "real"):
+            words += _range_words(low, high, place)
         shift = 1 if family.support.kind == "category" else 0
         shown = str(int(values[place]) + shift) if shift else show_value(value, place)
         raise Failed(mistakes.outside_support(span, text, family.name, words, shown, where, None))
@@ -215,9 +217,9 @@ def _known_bound(bound: Term | None) -> np.ndarray | None:
     return None if bound is None or not bound.known else np.asarray(bound.value)
 
 
-def _range_words(low: np.ndarray | None, high: np.ndarray | None) -> str:
+def _range_words(low: np.ndarray | None, high: np.ndarray | None, place: tuple[int, ...]) -> str:
     def one(bound: np.ndarray) -> str:
-        return f"{float(bound):g}" if bound.ndim == 0 else "its own bound"
+        return f"{float(bound[place[len(place) - bound.ndim :]]):g}"
 
     if low is not None and high is not None:
         return f" between {one(low)} and {one(high)}"

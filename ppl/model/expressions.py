@@ -11,7 +11,7 @@ import autograd.numpy as anp
 import numpy as np
 
 from ppl.data import axes as axes_of
-from ppl.data.axes import Axis
+from ppl.data.axes import Axis, is_columns
 from ppl.data.column import Kind
 from ppl.language import syntax as s
 from ppl.language.errors import Mistake
@@ -138,8 +138,20 @@ class Reader:
                 left = self.apply(fn.POWERS[right.number()], [left], (), step.span)
             else:
                 kind = _kind_of(step.op, left, right)
+                self.check_product(left, right, step)
                 left = self.elementwise(fn.ARITHMETIC[step.op], [left, right], [step.left, step.right], step.span, kind)
         return left
+
+    def check_product(self, left: Term, right: Term, step: s.Binary) -> None:
+        """`X * beta` for a matrix of columns and a vector over them is a slip for `X @ beta`."""
+        if step.op != "*" or {len(left.axes), len(right.axes)} != {1, 2}:
+            return
+        matrix, vector = (left, right) if len(left.axes) == 2 else (right, left)
+        texts = self.text(step.left), self.text(step.right)
+        if is_columns(matrix.axes[1]) and matrix.axes[1] == vector.axes[0]:
+            ordered = texts if matrix is left else texts[::-1]
+            mend = f"did you mean the matrix product, `{ordered[0]} @ {ordered[1]}`?"
+            raise Failed(mistakes.axes_do_not_align(step.span, texts[0], left.axes, texts[1], right.axes, mend))
 
     def unary(self, op: str, operand: s.Expr, span: Span) -> Term:
         term = self.number(operand)
@@ -293,7 +305,7 @@ class Reader:
     def factor(self, node: s.Node) -> Levels:
         """An expression that must be the name of a column with levels."""
         if isinstance(node, s.Name) and node.name in self.env.data.columns and node.name not in self.env.settled:
-            self.env.used_columns.add(node.name)
+            self.env.touched.add(node.name)
             factor = self.env.levels(node.name, node.span)
             if factor is not None:
                 return factor
@@ -319,8 +331,6 @@ class Reader:
         chosen: list[str] = []
         for argument in node.arguments:
             chosen += indexing.chosen_columns(self, argument.value)
-        for name in chosen:
-            self.env.used_columns.add(name)
         parts = [self.env.as_number(self.env.column(name, node.span), name, node.span) for name in chosen]
         rows = parts[0].axes
         for name, part in zip(chosen, parts, strict=True):

@@ -11,7 +11,7 @@ import autograd.numpy as anp
 import numpy as np
 
 from ppl.data import axes as axes_of
-from ppl.data.axes import Axis
+from ppl.data.axes import Axis, is_columns
 from ppl.data.column import Kind
 from ppl.language import syntax as s
 from ppl.model import mistakes, terms
@@ -110,11 +110,11 @@ def _as_positions(reader: Reader, term: Term, node: s.Node, axis: Axis, text: st
 def _on_levels(reader: Reader, term: Term, node: s.Node, axis: Axis) -> np.ndarray:
     """Positions from 0 along an axis of levels: the values are levels, as text or as the whole numbers they are."""
     assert axis.labels is not None and term.value is not None
-    is_columns = (axis.identity or "").startswith("columns:")
-    if is_columns and term.kind is not Kind.TEXT and not term.axes:
+    over_columns = is_columns(axis)
+    if over_columns and term.kind is not Kind.TEXT and not term.axes:
         return _as_positions(reader, term, node, axis, axis.name)
     numbers = all(map(_is_whole, axis.labels)) or set(axis.labels) <= {"true", "false"}
-    if term.kind is not Kind.TEXT and (is_columns or not numbers):
+    if term.kind is not Kind.TEXT and (over_columns or not numbers):
         raise Failed(mistakes.number_on_levels(node.span, axis.name, axis.labels))
     unique, inverse = np.unique(term.value, return_inverse=True)
     places = {label: i for i, label in enumerate(axis.labels)}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from ppl.data import axes as axes_of
 from ppl.data.axes import Axis
+from ppl.language import foreign
 from ppl.language.errors import Mistake, nearest
 from ppl.language.source import Span
 
@@ -13,14 +14,24 @@ from ppl.language.source import Span
 
 
 def unknown_name(span: Span, name: str, candidates: Iterable[str]) -> Mistake:
-    close = nearest(name, candidates)
-    mend = f"did you mean `{close}`?" if close else "define it with `~` or `=`, or add it to the data"
+    known = list(candidates)
+    close = nearest(name, known)
+    if name in foreign.NAMES:
+        mend = f"write {foreign.NAMES[name]}"
+    elif close:
+        mend = f"did you mean `{close}`?"
+    elif name in foreign.LENGTHS and "rows" in known:
+        mend = "the number of rows of the table is called `rows`"
+    else:
+        mend = f"give it a prior, `{name} ~ Normal(0, 1)`, define it, `{name} = ...`, or add it to the data"
     return Mistake("unknown-name", f"`{name}` is neither defined nor in the data", span, mend)
 
 
 def unknown_function(span: Span, name: str, candidates: Iterable[str]) -> Mistake:
     close = nearest(name, candidates)
     mend = f"did you mean `{close}`?" if close else "see the list of functions in docs/language.md"
+    if name in foreign.FUNCTIONS:
+        mend = f"write {foreign.FUNCTIONS[name]}"
     return Mistake("unknown-function", f"there is no function `{name}`", span, mend)
 
 
@@ -37,7 +48,10 @@ def defined_twice(span: Span, name: str, line: int) -> Mistake:
 
 def depends_on_itself(span: Span, path: Sequence[str]) -> Mistake:
     shown = " -> ".join(path)
-    return Mistake("depends-on-itself", f"`{path[0]}` depends on itself: {shown}", span, "break the circle")
+    mend = "define one of them without the others"
+    if len(path) == 2:
+        mend = "give the new value a name of its own; of a column, the expression may stand on the left of `~` itself"
+    return Mistake("depends-on-itself", f"`{path[0]}` depends on itself: {shown}", span, mend)
 
 
 def observed_is_derived(span: Span, name: str) -> Mistake:
@@ -74,7 +88,7 @@ def function_as_name(span: Span, name: str) -> Mistake:
 
 
 def family_in_expression(span: Span, name: str) -> Mistake:
-    mend = f"give its value a name, `x ~ {name}(...)`, and use that"
+    mend = f"a random name is written with `~`: `x ~ {name}(...)`; then `x` can be used"
     return Mistake("family-in-expression", f"`{name}(...)` is a distribution, not a value", span, mend)
 
 
@@ -95,18 +109,20 @@ def wrong_arity(span: Span, name: str, least: int, most: int, found: int) -> Mis
 
 
 def no_keywords(span: Span, function: str, keyword: str) -> Mistake:
-    return Mistake("no-keywords", f"`{function}` has no argument called `{keyword}`", span)
+    mend = "the arguments of functions stand in order, without names"
+    return Mistake("no-keywords", f"`{function}` has no argument called `{keyword}`", span, mend)
 
 
 def unknown_parameter(span: Span, family: str, keyword: str, parameters: Sequence[str]) -> Mistake:
-    close = nearest(keyword, parameters)
+    elsewhere = [parameter for parameter in foreign.PARAMETERS.get(keyword, ()) if parameter in parameters]
+    close = elsewhere[0] if elsewhere else nearest(keyword, parameters)
     known = ", ".join(parameters)
     mend = f"did you mean `{close} =`?" if close else f"its parameters are {known}"
     return Mistake("unknown-parameter", f"`{family}` has no parameter `{keyword}`", span, mend)
 
 
 def parameter_twice(span: Span, family: str, keyword: str) -> Mistake:
-    return Mistake("parameter-twice", f"`{family}` is given `{keyword}` twice", span)
+    return Mistake("parameter-twice", f"`{family}` is given `{keyword}` twice", span, "delete one of the two")
 
 
 def parameters_clash(span: Span, family: str, keywords: Sequence[str], forms: Sequence[str]) -> Mistake:
@@ -128,7 +144,8 @@ def _forms(forms: Sequence[str]) -> str:
 
 
 def no_wrapper(span: Span, family: str, inner: str) -> Mistake:
-    return Mistake("no-wrapper", f"`{family}` takes numbers, and `{inner}(...)` is a distribution", span)
+    mend = f"give it a name, `x ~ {inner}(...)`, and write `x` here"
+    return Mistake("no-wrapper", f"`{family}` takes numbers, and `{inner}(...)` is a distribution", span, mend)
 
 
 def bad_axis_number(span: Span, rank: int) -> Mistake:
@@ -142,10 +159,9 @@ def bad_axis_number(span: Span, rank: int) -> Mistake:
 def axes_do_not_align(
     span: Span, left: str, left_axes: tuple[Axis, ...], right: str, right_axes: tuple[Axis, ...], mend: str | None
 ) -> Mistake:
-    message = (
-        f"`{left}` has axes {axes_of.show(left_axes)} and `{right}` has {axes_of.show(right_axes)}: they do not align"
-    )
-    return Mistake("axes-do-not-align", message, span, mend)
+    both = f"`{left}` has {_axes_words(left_axes)} and `{right}` has {_axes_words(right_axes)}"
+    mend = mend or "gather one of them with an index, `a[column]`, pick an element, `a[1]`, or reduce it, `sum(a)`"
+    return Mistake("axes-do-not-align", f"{both}: they do not align", span, mend)
 
 
 def latent_lacks_axis(span: Span, name: str, have: tuple[Axis, ...], needed: tuple[Axis, ...]) -> Mistake:
@@ -156,13 +172,18 @@ def latent_lacks_axis(span: Span, name: str, have: tuple[Axis, ...], needed: tup
 
 
 def _axes_words(axes: tuple[Axis, ...]) -> str:
-    return f"axes {axes_of.show(axes)}" if axes else "no axis"
+    """Axes in a sentence: `no axis`, `an axis of 3`, `the axis school (8)`, `the axes school (8) x 3`."""
+    if len(axes) == 1:
+        axis = axes[0]
+        return f"an axis of {axis.length}" if axis.name == str(axis.length) else f"the axis {axis}"
+    return f"the axes {axes_of.show(axes)}" if axes else "no axis"
 
 
 def observed_lacks_axis(
     span: Span, name: str, have: tuple[Axis, ...], needed: tuple[Axis, ...], mend: str | None
 ) -> Mistake:
     message = f"`{name}` has {_axes_words(have)}, but its distribution has {_axes_words(needed)}"
+    mend = mend or f"each value of `{name}` has one distribution: index the argument, or reduce it, `sum(a)`"
     return Mistake("observed-lacks-axis", message, span, mend)
 
 
@@ -177,8 +198,12 @@ def event_axis_missing(span: Span, family: str, name: str) -> Mistake:
 
 
 def cannot_index(span: Span, name: str, rank: int, found: int) -> Mistake:
-    have = _counted(rank, "axis").replace("axiss", "axes")
-    return Mistake("cannot-index", f"`{name}` has {have}, and is indexed with {found}", span)
+    if rank == 0:
+        mend = f"declare its axis where it is defined, `{name}[...]`, or use it without an index"
+        return Mistake("cannot-index", f"`{name}` is a single number and has no elements", span, mend)
+    have = "1 axis" if rank == 1 else f"{rank} axes"
+    mend = "an index has one subscript an axis, or fewer"
+    return Mistake("cannot-index", f"`{name}` has {have}, and is indexed with {found} subscripts", span, mend)
 
 
 def index_not_known(span: Span, name: str) -> Mistake:
@@ -187,9 +212,14 @@ def index_not_known(span: Span, name: str) -> Mistake:
 
 
 def index_out_of_range(span: Span, name: str, value: str, length: int, where: str | None) -> Mistake:
-    mend = where if where is None else f"the value stands at {where}"
+    place = None if where is None else f"the value stands at {where}"
+    hint = "indices start at 1" if value.startswith(("0", "-")) else None
     message = f"`{name}` has elements 1 to {length}, and the index is {value}"
-    return Mistake("index-out-of-range", message, span, mend, in_data=where is not None)
+    return Mistake("index-out-of-range", message, span, _lines(place, hint), in_data=where is not None)
+
+
+def _lines(*parts: str | None) -> str | None:
+    return "\n".join(part for part in parts if part) or None
 
 
 def index_not_whole(span: Span, value: str, where: str | None) -> Mistake:
@@ -200,13 +230,13 @@ def index_not_whole(span: Span, value: str, where: str | None) -> Mistake:
 def unknown_level(span: Span, axis: str, level: str, levels: Sequence[str], where: str | None) -> Mistake:
     close = nearest(level, levels)
     place = f"it stands at {where}" if where is not None else None
-    hint = f"did you mean `{close}`?" if close else f"its levels are {_few(levels)}"
-    mend = "\n".join(line for line in (place, hint) if line)
-    return Mistake("unknown-level", f"`{axis}` has no level {level!r}", span, mend, where is not None)
+    hint = f'did you mean "{close}"?' if close else f"its levels are {_few(levels)}"
+    message = f'`{axis}` has no level "{level}"'
+    return Mistake("unknown-level", message, span, _lines(place, hint), where is not None)
 
 
 def _few(values: Sequence[str]) -> str:
-    shown = ", ".join(repr(value) for value in values[:5])
+    shown = ", ".join(f'"{value}"' for value in values[:5])
     return shown + (f", ... ({len(values)} in all)" if len(values) > 5 else "")
 
 
@@ -216,12 +246,14 @@ def number_on_levels(span: Span, axis: str, levels: Sequence[str]) -> Mistake:
 
 
 def text_on_positions(span: Span, name: str) -> Mistake:
-    mend = "its axis was declared by a count and holds positions, from 1"
+    mend = "declare it over the levels of a column, `a[column] ~ ...`, or index with positions, from 1"
     return Mistake("text-on-positions", f"`{name}` has no named levels", span, mend)
 
 
 def bad_range(span: Span, low: int, high: int, length: int) -> Mistake:
-    return Mistake("bad-range", f"{low}..{high} is no range of an axis with elements 1 to {length}", span)
+    mend = "a range goes up" if high < low else None
+    message = f"{low}..{high} is no range of an axis with elements 1 to {length}"
+    return Mistake("bad-range", message, span, mend)
 
 
 def not_a_count(span: Span, text: str, found: str) -> Mistake:
@@ -230,12 +262,14 @@ def not_a_count(span: Span, text: str, found: str) -> Mistake:
 
 
 def too_large(span: Span, elements: int, most: int) -> Mistake:
-    return Mistake("too-large", f"an array of {elements:,} elements is more than the {most:,} that fit", span)
+    mend = "is one of its axes longer than it should be?"
+    return Mistake("too-large", f"an array of {elements:,} elements is more than the {most:,} that fit", span, mend)
 
 
 def not_constant_within(span: Span, name: str, level: str, first: str, second: str) -> Mistake:
     mend = (
-        f"a column used over levels has one value a level; summarise it on a line of its own, `mean({name}, by = ...)`"
+        "a column used over levels has one value a level: mend the rows, or summarise it on a line of its own, "
+        f"`mean({name}, by = ...)`"
     )
     message = f"`{name}` is not constant within {level}: {first}, {second}"
     return Mistake("not-constant-within", message, span, mend, in_data=True)
@@ -249,11 +283,13 @@ def ambiguous_lift(span: Span, name: str, axis: str) -> Mistake:
 def matrix_product(
     span: Span, left: str, left_axes: tuple[Axis, ...], right: str, right_axes: tuple[Axis, ...]
 ) -> Mistake:
-    message = (
-        f"`{left}` has axes {axes_of.show(left_axes)} and `{right}` has {axes_of.show(right_axes)}: "
-        "`@` needs the last axis of the left to match the first of a matrix, or the only one of a vector, on the right"
-    )
-    return Mistake("matrix-product", message, span)
+    for text, axes in ((left, left_axes), (right, right_axes)):
+        if not 1 <= len(axes) <= 2:
+            message = f"`@` multiplies matrices and vectors, and `{text}` has {_axes_words(axes)}"
+            return Mistake("matrix-product", message, span, "`*` multiplies element by element")
+    ends, begins = _axes_words(left_axes[-1:]), _axes_words(right_axes[:1])
+    message = f"`{left}` ends in {ends} and `{right}` begins with {begins}: `@` needs the two to be the same"
+    return Mistake("matrix-product", message, span, "change the order, or choose the columns that belong together")
 
 
 def needs_an_axis(span: Span, function: str) -> Mistake:
@@ -265,7 +301,7 @@ def needs_an_axis(span: Span, function: str) -> Mistake:
 
 def text_as_number(span: Span, name: str, trouble: str | None) -> Mistake:
     mend = trouble or 'text can be compared, `x == "a"`, and used as an index or an axis'
-    return Mistake("text-as-number", f"`{name}` is text and cannot be calculated with", span, mend, trouble is not None)
+    return Mistake("text-as-number", f"`{name}` cannot be calculated with", span, mend, trouble is not None)
 
 
 def unusable_data(span: Span, name: str, reason: str) -> Mistake:
@@ -296,7 +332,7 @@ def bad_parameter(span: Span, family: str, parameter: str, words: str, value: st
 
 
 def parameter_may_leave(span: Span, family: str, parameter: str, words: str, name: str, mend: str) -> Mistake:
-    message = f"`{parameter}` of `{family}` must be {words}, and `{name}` can be anything"
+    message = f"`{parameter}` of `{family}` must be {words}, and `{name}` need not be"
     return Mistake("parameter-may-leave", message, span, mend)
 
 
@@ -308,15 +344,13 @@ def outside_support(
 
 
 def empty_bounds(span: Span, lower: str, upper: str) -> Mistake:
-    return Mistake("empty-bounds", f"nothing lies above {lower} and below {upper}", span)
-
-
-def bounds_outside(span: Span, family: str, bound: str, support: str) -> Mistake:
-    return Mistake("bounds-outside", f"the bound {bound} lies outside what `{family}` gives, {support}", span)
+    mend = "the lower bound is the smaller one; a family's own bounds count too"
+    return Mistake("empty-bounds", f"nothing lies above {lower} and below {upper}", span, mend)
 
 
 def cannot_bound(span: Span, family: str) -> Mistake:
-    return Mistake("cannot-bound", f"`{family}` cannot be bounded", span)
+    mend = "bounds cut the families of single real numbers"
+    return Mistake("cannot-bound", f"`{family}` cannot be bounded", span, mend)
 
 
 def latent_is_discrete(span: Span, name: str, family: str) -> Mistake:
@@ -329,10 +363,6 @@ def cannot_simulate(span: Span, name: str, family: str) -> Mistake:
     return Mistake(
         "cannot-simulate", f"`{family}` cannot be drawn from, and nothing observed depends on `{name}`", span, mend
     )
-
-
-def needs_a_shape(span: Span, name: str) -> Mistake:
-    return Mistake("needs-a-shape", f"`{name}` has no shape: its distribution takes no arguments", span)
 
 
 def nothing_observed(span: Span | None, names: Sequence[str], columns: Sequence[str]) -> Mistake:

@@ -63,7 +63,7 @@ class Environment:
     data: Dataset
     settled: dict[str, Term] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
-    used_columns: set[str] = field(default_factory=set)
+    touched: set[str] = field(default_factory=set)  # columns that the line at hand has read
     expansions: int = 0
     _columns: dict[str, Term] = field(default_factory=dict)
     _levels: dict[str, Levels | None] = field(default_factory=dict)
@@ -99,7 +99,7 @@ class Environment:
 
     def column(self, name: str, span: Span) -> Term:
         """A column of data as a constant. Raises `Failed` where cells are missing or it is unusable."""
-        self.used_columns.add(name)
+        self.touched.add(name)
         if name not in self._columns:
             column = self.data.columns[name]
             if column.unusable is not None:

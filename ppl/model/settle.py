@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import networkx as nx
 
 from ppl.data import axes as axes_of
-from ppl.data.axes import Axis
+from ppl.data.axes import Axis, is_columns
 from ppl.data.column import Kind
 from ppl.data.dataset import Dataset
 from ppl.language import mistakes as language_mistakes
@@ -109,17 +109,12 @@ class _Settler:
     derived: dict[str, Term] = field(default_factory=dict)
     distributions: list[Distribution] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    columns_read: dict[Span, set[str]] = field(default_factory=dict)  # by the span of the statement
 
     def settle(self, line: Line) -> None:
+        self.env.touched.clear()
         try:
-            match line.statement:
-                case s.Assign():
-                    self.derive(line.statement)
-                case s.Tilde(target, node):
-                    self.draw(line, target, node)
-                case s.FactorOf():
-                    raise Failed(mistakes.not_yet(line.statement.span, "`factor`"))
-            return
+            self.say(line)
         except Failed as error:
             self.found.append(error.mistake)
         except TooLarge as error:
@@ -128,8 +123,18 @@ class _Settler:
             self.found.append(language_mistakes.nested_too_deeply(line.statement.span, MOST_NESTED))
         except Skipped:
             pass
+        self.columns_read[line.statement.span] = set(self.env.touched)
         if line.defines is not None and line.defines not in self.env.settled and not self.is_observed(line.defines):
             self.env.failed.add(line.defines)
+
+    def say(self, line: Line) -> None:
+        match line.statement:
+            case s.Assign():
+                self.derive(line.statement)
+            case s.Tilde(target, node):
+                self.draw(line, target, node)
+            case s.FactorOf():
+                raise Failed(mistakes.not_yet(line.statement.span, "`factor`"))
 
     def is_observed(self, name: str) -> bool:
         return name in self.data.columns and name not in self.names.derived
@@ -255,7 +260,7 @@ class _Settler:
             if not count.is_integer() or count < 0:
                 raise Failed(mistakes.not_a_count(node.span, text, f"{count:g}"))
             return declared_axis(int(count), text), None
-        if len(term.axes) == 2 and (term.axes[1].identity or "").startswith("columns:"):
+        if len(term.axes) == 2 and is_columns(term.axes[1]):
             return term.axes[1], None
         if isinstance(node, s.Name) and self.is_observed(node.name):
             factor = self.env.levels(node.name, node.span)
@@ -314,7 +319,7 @@ class _Settler:
 
     def point_out_near_misses(self) -> None:
         """A latent whose name is almost that of a column nobody uses is most likely a slip."""
-        used = self.env.used_columns | {factor.name for factor in self.factors}
+        used = set().union(*self.columns_read.values()) | {factor.name for factor in self.factors}
         unused = [name for name in self.data.columns if name not in used]
         for name in self.latents:
             close = nearest(name, unused, cutoff=0.8)
@@ -328,11 +333,13 @@ def _draw_graph(settler: _Settler, needed: set[str]) -> nx.DiGraph:
     functions = set(settler.names.functions)
     for line in settler.names.lines:
         name = _node_name(settler, line, graph)
-        for used, span in line.uses.items():
+        columns = sorted(settler.columns_read[line.statement.span] - {line.defines or ""})
+        uses = dict(line.uses) | dict.fromkeys(columns, line.name_span)
+        for used, span in uses.items():
             if used not in graph and used not in functions:
                 graph.add_node(used, **_data_attributes(settler, used, span))
         graph.add_node(name, **_attributes(settler, line, name, needed))
-        graph.add_edges_from((used, name) for used in line.uses if used in graph and used != name)
+        graph.add_edges_from((used, name) for used in uses if used in graph and used != name)
     return graph
 
 

@@ -27,7 +27,9 @@ def variance(x: Any, axis: int = -1) -> Any:
 
 
 def standard_deviation(x: Any, axis: int = -1) -> Any:
-    return sqrt(variance(x, axis))
+    """Of values that are all the same it has a kink, as abs has at 0; the gradient there is 0 too."""
+    found = variance(x, axis)
+    return np.where(found > 0, sqrt(np.where(found > 0, found, 1.0)), found)
 
 
 @primitive

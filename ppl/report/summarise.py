@@ -7,6 +7,9 @@ import numpy as np
 from ppl.data.axes import Axis
 from ppl.report.record import Quantity
 
+_LEVELS = np.array([0.05, 0.5, 0.95])
+_MOST_SORTED = 4_000_000  # elements; for more the quantiles are those of the equally weighted draws
+
 
 def summarise(
     name: str, role: str, axes: tuple[Axis, ...], values: np.ndarray, weights: np.ndarray, chosen: np.ndarray
@@ -21,10 +24,23 @@ def summarise(
     sd = np.sqrt(weights @ deviation2)
     mcse = np.sqrt(weights**2 @ deviation2)
     draws = flat[chosen]
-    quantiles = np.quantile(draws, [0.05, 0.5, 0.95], axis=0)
+    if flat.size <= _MOST_SORTED:
+        quantiles = weighted_quantiles(flat, weights, _LEVELS)
+    else:
+        quantiles = np.quantile(draws, _LEVELS, axis=0)
     shape = values.shape[1:]
     q5, q50, q95 = (quantile.reshape(shape) for quantile in quantiles)
     return Quantity(
         name, role, axes, draws.reshape(len(chosen), *shape), mean.reshape(shape), sd.reshape(shape), q5, q50, q95,
         mcse.reshape(shape),
     )  # fmt: skip
+
+
+def weighted_quantiles(values: np.ndarray, weights: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Quantiles (levels, n) of columns of values (P, n): linear between the middles of the weights."""
+    order = np.argsort(values, axis=0)
+    ordered = np.take_along_axis(values, order, axis=0)
+    carried = weights[order]
+    middles = np.cumsum(carried, axis=0) - 0.5 * carried
+    columns = [np.interp(levels, middles[:, i], ordered[:, i]) for i in range(values.shape[1])]
+    return np.stack(columns, axis=1)

@@ -11,7 +11,7 @@ from autograd.numpy.numpy_vjps import unbroadcast
 from scipy import special as scipy_special
 
 from ppl.model.distributions.family import COUNT, NONNEGATIVE, POSITIVE, SIMPLEX, UNIT, Family, Form, Parameter, Support
-from ppl.numeric.special import digamma, elementwise, inv_logit, softplus
+from ppl.numeric.special import digamma, elementwise, inv_logit, softplus, weigh
 
 
 def _only_counts(x: Any, inside: Any, upper: Any = numpy.inf) -> Any:
@@ -143,7 +143,7 @@ def categorical(x: Any, p: Any) -> Any:
 def _categorical_backward(answer: Any, x: Any, p: Any) -> Any:
     meta = np.metadata(p)
     hit = _is_category(x, p.shape[-1])
-    return lambda g: unbroadcast(g[..., None] * hit / np.where(hit > 0, p, 1.0), meta)
+    return lambda g: unbroadcast(weigh(g[..., None], hit / np.where(hit > 0, p, 1.0)), meta)
 
 
 defvjp(categorical, _categorical_backward, argnums=[1])

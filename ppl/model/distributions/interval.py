@@ -9,7 +9,8 @@ import numpy
 from scipy import special as scipy_special
 
 from ppl.model.distributions.family import POSITIVE, Family, Form, Parameter, Support
-from ppl.numeric.special import beta_cdf, digamma, elementwise
+from ppl.numeric.special import digamma, elementwise, log
+from ppl.numeric.tails import cdf_within, log_beta_cdf, log_beta_sf, sf_within
 
 
 def _beta(x: Any, a: Any, b: Any) -> Any:
@@ -33,14 +34,16 @@ uniform = elementwise(
     name="uniform",
 )
 
+log_within_unit = cdf_within(log, upper=1.0)
+
 BETA = Family(
     "Beta",
     (Form((Parameter("a", POSITIVE), Parameter("b", POSITIVE)), beta),),
     Support("interval", 0.0, 1.0),
     draw=lambda rng, shape, a, b: rng.beta(a, b, shape),
     mean=lambda a, b: a / (a + b),
-    log_cdf=lambda x, a, b: np.log(beta_cdf(a, b, x)),
-    log_sf=lambda x, a, b: np.log(beta_cdf(b, a, 1 - x)),
+    log_cdf=cdf_within(lambda x, a, b: log_beta_cdf(a, b, x), upper=1.0),
+    log_sf=sf_within(lambda x, a, b: log_beta_sf(a, b, x), upper=1.0),
     quantile=lambda u, a, b: scipy_special.betaincinv(a, b, u),
 )
 UNIFORM = Family(
@@ -49,8 +52,8 @@ UNIFORM = Family(
     Support("interval", "lower", "upper"),
     draw=lambda rng, shape, lower, upper: lower + (upper - lower) * rng.random(shape),
     mean=lambda lower, upper: 0.5 * (lower + upper),
-    log_cdf=lambda x, lower, upper: np.log((x - lower) / (upper - lower)),
-    log_sf=lambda x, lower, upper: np.log((upper - x) / (upper - lower)),
+    log_cdf=lambda x, lower, upper: log_within_unit((x - lower) / (upper - lower)),
+    log_sf=lambda x, lower, upper: log_within_unit((upper - x) / (upper - lower)),
     quantile=lambda u, lower, upper: lower + (upper - lower) * u,
 )
 

@@ -9,10 +9,12 @@ import numpy
 from scipy import special as scipy_special
 
 from ppl.model.distributions.family import POSITIVE, Family, Form, Parameter, Support
-from ppl.model.distributions.real_line import cauchy, log_student_cdf, normal, student
-from ppl.numeric.special import digamma, elementwise, gamma_cdf, gamma_sf, lgamma, log1mexp, log_Phi
+from ppl.model.distributions.real_line import cauchy, normal, student
+from ppl.numeric.special import digamma, elementwise, erf, lgamma, log, log1mexp, log_Phi
+from ppl.numeric.tails import cdf_within, log_beta_cdf, log_gamma_cdf, log_gamma_sf, log_student_cdf, sf_within
 
 LOG_TWO = numpy.log(2.0)
+ROOT_TWO = numpy.sqrt(2.0)
 ABOVE_ZERO = Support("interval", 0.0)
 
 
@@ -103,6 +105,30 @@ weibull = elementwise(
     name="weibull",
 )
 
+
+def log_weibull_cdf(s: Any) -> Any:
+    """log(1 - exp(-exp(s))), which far below is s."""
+    return np.where(s < -50.0, s, log1mexp(-np.exp(s)))
+
+
+def half_cauchy_quantile(u: Any) -> Any:
+    """tan(pi u / 2), from the end that is nearer."""
+    return numpy.where(u < 0.5, numpy.tan(0.5 * numpy.pi * u), 1 / numpy.tan(0.5 * numpy.pi * (1 - u)))
+
+
+def half_student_cdf(t: Any, df: Any) -> Any:
+    """log P(|T| <= t): up to the shoulders by T**2 / (df + T**2), a Beta variable, beyond by the upper tail."""
+    below = np.where(t * t < df, t, 0.0) ** 2
+    inner = log_beta_cdf(0.5, 0.5 * df, below / (df + below))
+    return np.where(t * t < df, inner, log1mexp(LOG_TWO + log_student_cdf(df, -t)))
+
+
+def half_student_quantile(u: Any, df: Any) -> Any:
+    """In the same two pieces."""
+    ratio = scipy_special.betaincinv(0.5, 0.5 * df, u)
+    return numpy.where(ratio < 0.5, numpy.sqrt(df * ratio / (1 - ratio)), -scipy_special.stdtrit(df, 0.5 * (1 - u)))
+
+
 _SCALE = (Parameter("scale", POSITIVE),)
 
 HALF_NORMAL = Family(
@@ -111,18 +137,18 @@ HALF_NORMAL = Family(
     ABOVE_ZERO,
     draw=lambda rng, shape, sd: sd * numpy.abs(rng.standard_normal(shape)),
     mean=lambda sd: sd * numpy.sqrt(2 / numpy.pi),
-    log_cdf=lambda x, sd: log1mexp(LOG_TWO + log_Phi(-x / sd)),
-    log_sf=lambda x, sd: LOG_TWO + log_Phi(-x / sd),
-    quantile=lambda u, sd: -sd * scipy_special.ndtri(0.5 * (1 - u)),
+    log_cdf=cdf_within(lambda x, sd: log(erf(x / (ROOT_TWO * sd)))),
+    log_sf=sf_within(lambda x, sd: LOG_TWO + log_Phi(-x / sd)),
+    quantile=lambda u, sd: sd * ROOT_TWO * scipy_special.erfinv(u),
 )
 HALF_CAUCHY = Family(
     "HalfCauchy",
     (Form(_SCALE, half_cauchy),),
     ABOVE_ZERO,
     draw=lambda rng, shape, scale: scale * numpy.abs(rng.standard_cauchy(shape)),
-    log_cdf=lambda x, scale: np.log(2 / numpy.pi * np.arctan2(x / scale, 1.0)),
-    log_sf=lambda x, scale: np.log(2 / numpy.pi * np.arctan2(1.0, x / scale)),
-    quantile=lambda u, scale: scale * numpy.tan(0.5 * numpy.pi * u),
+    log_cdf=cdf_within(lambda x, scale: log(2 / numpy.pi * np.arctan2(x, scale))),
+    log_sf=sf_within(lambda x, scale: log(2 / numpy.pi * np.arctan2(scale, x))),
+    quantile=lambda u, scale: scale * half_cauchy_quantile(u),
 )
 HALF_STUDENT_T = Family(
     "HalfStudentT",
@@ -132,9 +158,9 @@ HALF_STUDENT_T = Family(
     mean=lambda df, scale: numpy.where(
         df > 1, 2 * scale * numpy.sqrt(df) * numpy.exp(-scipy_special.betaln(0.5 * df, 0.5)) / (df - 1), numpy.nan
     ),
-    log_cdf=lambda x, df, scale: log1mexp(LOG_TWO + log_student_cdf(-x / scale, df)),
-    log_sf=lambda x, df, scale: LOG_TWO + log_student_cdf(-x / scale, df),
-    quantile=lambda u, df, scale: -scale * scipy_special.stdtrit(df, 0.5 * (1 - u)),
+    log_cdf=cdf_within(lambda x, df, scale: half_student_cdf(x / scale, df)),
+    log_sf=sf_within(lambda x, df, scale: LOG_TWO + log_student_cdf(df, -x / scale)),
+    quantile=lambda u, df, scale: scale * half_student_quantile(u, df),
 )
 LOG_NORMAL = Family(
     "LogNormal",
@@ -142,8 +168,8 @@ LOG_NORMAL = Family(
     ABOVE_ZERO,
     draw=lambda rng, shape, mean, sd: numpy.exp(mean + sd * rng.standard_normal(shape)),
     mean=lambda mean, sd: np.exp(mean + 0.5 * sd * sd),
-    log_cdf=lambda x, mean, sd: log_Phi((np.log(x) - mean) / sd),
-    log_sf=lambda x, mean, sd: log_Phi((mean - np.log(x)) / sd),
+    log_cdf=cdf_within(lambda x, mean, sd: log_Phi((log(x) - mean) / sd)),
+    log_sf=sf_within(lambda x, mean, sd: log_Phi((mean - log(x)) / sd)),
     quantile=lambda u, mean, sd: numpy.exp(mean + sd * scipy_special.ndtri(u)),
 )
 EXPONENTIAL = Family(
@@ -152,8 +178,8 @@ EXPONENTIAL = Family(
     ABOVE_ZERO,
     draw=lambda rng, shape, rate: rng.standard_exponential(shape) / rate,
     mean=lambda rate: 1 / rate,
-    log_cdf=lambda x, rate: log1mexp(-rate * x),
-    log_sf=lambda x, rate: -rate * x,
+    log_cdf=cdf_within(lambda x, rate: log1mexp(-rate * x)),
+    log_sf=sf_within(lambda x, rate: -rate * x),
     quantile=lambda u, rate: -numpy.log1p(-u) / rate,
 )
 GAMMA = Family(
@@ -162,8 +188,8 @@ GAMMA = Family(
     ABOVE_ZERO,
     draw=lambda rng, size, shape, rate: rng.standard_gamma(shape, size) / rate,
     mean=lambda shape, rate: shape / rate,
-    log_cdf=lambda x, shape, rate: np.log(gamma_cdf(shape, rate * x)),
-    log_sf=lambda x, shape, rate: np.log(gamma_sf(shape, rate * x)),
+    log_cdf=cdf_within(lambda x, shape, rate: log_gamma_cdf(shape, rate * x)),
+    log_sf=sf_within(lambda x, shape, rate: log_gamma_sf(shape, rate * x)),
     quantile=lambda u, shape, rate: scipy_special.gammaincinv(shape, u) / rate,
 )
 INV_GAMMA = Family(
@@ -172,8 +198,8 @@ INV_GAMMA = Family(
     ABOVE_ZERO,
     draw=lambda rng, size, shape, scale: scale / rng.standard_gamma(shape, size),
     mean=lambda shape, scale: numpy.where(shape > 1, scale / (shape - 1), numpy.nan),
-    log_cdf=lambda x, shape, scale: np.log(gamma_sf(shape, scale / x)),
-    log_sf=lambda x, shape, scale: np.log(gamma_cdf(shape, scale / x)),
+    log_cdf=cdf_within(lambda x, shape, scale: log_gamma_sf(shape, scale / x)),
+    log_sf=sf_within(lambda x, shape, scale: log_gamma_cdf(shape, scale / x)),
     quantile=lambda u, shape, scale: scale / scipy_special.gammainccinv(shape, u),
 )
 WEIBULL = Family(
@@ -182,8 +208,8 @@ WEIBULL = Family(
     ABOVE_ZERO,
     draw=lambda rng, size, shape, scale: scale * rng.standard_exponential(size) ** (1 / shape),
     mean=lambda shape, scale: scale * np.exp(lgamma(1 + 1 / shape)),
-    log_cdf=lambda x, shape, scale: log1mexp(-((x / scale) ** shape)),
-    log_sf=lambda x, shape, scale: -((x / scale) ** shape),
+    log_cdf=cdf_within(lambda x, shape, scale: log_weibull_cdf(shape * log(x / scale))),
+    log_sf=sf_within(lambda x, shape, scale: -((x / scale) ** shape)),
     quantile=lambda u, shape, scale: scale * (-numpy.log1p(-u)) ** (1 / shape),
 )
 

@@ -9,7 +9,8 @@ import numpy
 from scipy import special as scipy_special
 
 from ppl.model.distributions.family import POSITIVE, Family, Form, Parameter, Support
-from ppl.numeric.special import digamma, elementwise, log_Phi, softplus, student_cdf
+from ppl.numeric.special import digamma, elementwise, log_Phi, softplus
+from ppl.numeric.tails import log_student_cdf
 
 HALF_LOG_TWO_PI = 0.5 * numpy.log(2 * numpy.pi)
 LOG_PI = numpy.log(numpy.pi)
@@ -101,13 +102,14 @@ logistic = elementwise(
 )
 
 
-def log_student_cdf(t: Any, df: Any) -> Any:
-    return np.log(student_cdf(df, t))
-
-
 def log_cauchy_cdf(t: Any) -> Any:
     """log(1/2 + arctan(t)/pi), as arctan2(1, -t)/pi, which keeps the lower tail."""
     return np.log(np.arctan2(1.0, -t) / numpy.pi)
+
+
+def cauchy_quantile(u: Any) -> Any:
+    """tan(pi (u - 1/2)), from the end that is nearer."""
+    return numpy.where(u < 0.5, -1.0, 1.0) / numpy.tan(numpy.pi * numpy.minimum(u, 1 - u))
 
 
 def log_laplace_cdf(t: Any) -> Any:
@@ -145,8 +147,8 @@ STUDENT_T = Family(
     Support("real"),
     draw=lambda rng, shape, df, location, scale: location + scale * rng.standard_t(df, shape),
     mean=lambda df, location, scale: numpy.where(df > 1, location + 0.0 * scale, numpy.nan),
-    log_cdf=lambda x, df, location, scale: log_student_cdf((x - location) / scale, df),
-    log_sf=lambda x, df, location, scale: log_student_cdf((location - x) / scale, df),
+    log_cdf=lambda x, df, location, scale: log_student_cdf(df, (x - location) / scale),
+    log_sf=lambda x, df, location, scale: log_student_cdf(df, (location - x) / scale),
     quantile=lambda u, df, location, scale: location + scale * scipy_special.stdtrit(df, u),
 )
 
@@ -157,7 +159,7 @@ CAUCHY = Family(
     draw=lambda rng, shape, location, scale: location + scale * rng.standard_cauchy(shape),
     log_cdf=lambda x, location, scale: log_cauchy_cdf((x - location) / scale),
     log_sf=lambda x, location, scale: log_cauchy_cdf((location - x) / scale),
-    quantile=lambda u, location, scale: location - scale / numpy.tan(numpy.pi * u),
+    quantile=lambda u, location, scale: location + scale * cauchy_quantile(u),
 )
 
 LAPLACE = Family(

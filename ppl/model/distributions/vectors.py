@@ -6,24 +6,50 @@ from typing import Any
 
 import autograd.numpy as np
 import numpy
+from autograd.extend import defvjp, primitive
+from autograd.numpy.numpy_vjps import unbroadcast
+from scipy import special as scipy_special
 
 from ppl.model.distributions.family import POSITIVE, SYMMETRIC, TRIANGULAR, Family, Form, Parameter, Support
 from ppl.model.distributions.real_line import HALF_LOG_TWO_PI
 from ppl.numeric.linear import apply_to_vectors, cholesky, inverse_lower, transpose
-from ppl.numeric.special import lgamma, xlogy
+from ppl.numeric.special import digamma, weigh
 
 
+@primitive
 def dirichlet(x: Any, concentration: Any) -> Any:
-    """Dirichlet log density by the measure of the first K - 1 coordinates (Stan's and scipy's)."""
-    concentration = concentration + numpy.zeros(np.shape(x)[-1])  # one number serves all coordinates
-    constant = lgamma(np.sum(concentration, axis=-1)) - np.sum(lgamma(concentration), axis=-1)
-    return constant + np.sum(xlogy(concentration - 1.0, x), axis=-1)
+    """Dirichlet log density by the measure of the first K - 1 coordinates (Stan's and scipy's).
+
+    That the coordinates sum to 1 is not looked at.
+    """
+    concentration = concentration + numpy.zeros(numpy.shape(x)[-1])  # one number serves all coordinates
+    with numpy.errstate(all="ignore"):
+        total = scipy_special.gammaln(concentration.sum(axis=-1))
+        each = scipy_special.xlogy(concentration - 1.0, x) - scipy_special.gammaln(concentration)
+        return numpy.where((x < 0).any(axis=-1), -numpy.inf, total + each.sum(axis=-1))
+
+
+def _dirichlet_by_x(answer: Any, x: Any, concentration: Any) -> Any:
+    meta = np.metadata(x)
+    power = concentration - 1.0
+    slope = np.where(power == 0, 0.0, power / np.where(power == 0, 1.0, x))
+    return lambda g: unbroadcast(weigh(np.expand_dims(g, -1), slope), meta)
+
+
+def _dirichlet_by_concentration(answer: Any, x: Any, concentration: Any) -> Any:
+    meta = np.metadata(concentration)
+    concentration = concentration + numpy.zeros(np.shape(x)[-1])
+    slope = np.log(x) + digamma(np.sum(concentration, axis=-1, keepdims=True)) - digamma(concentration)
+    return lambda g: unbroadcast(weigh(np.expand_dims(g, -1), slope), meta)
+
+
+defvjp(dirichlet, _dirichlet_by_x, _dirichlet_by_concentration)
 
 
 def mv_normal_chol(x: Any, mean: Any, chol: Any) -> Any:
     """Normal vectors with covariance `chol @ chol.T`."""
     whitened = apply_to_vectors(inverse_lower(chol), x - mean)
-    log_diagonal = np.sum(np.log(np.diagonal(chol, axis1=-2, axis2=-1)), axis=-1)
+    log_diagonal = np.sum(np.log(np.diagonal(chol, axis1=-1, axis2=-2)), axis=-1)
     length = np.shape(chol)[-1]
     return -0.5 * np.sum(whitened**2, axis=-1) - log_diagonal - length * HALF_LOG_TWO_PI
 
@@ -36,7 +62,7 @@ def mv_normal_prec(x: Any, mean: Any, prec: Any) -> Any:
     """With the precision matrix: no inverse is taken."""
     root = cholesky(prec)
     whitened = apply_to_vectors(transpose(root), x - mean)
-    log_diagonal = np.sum(np.log(np.diagonal(root, axis1=-2, axis2=-1)), axis=-1)
+    log_diagonal = np.sum(np.log(np.diagonal(root, axis1=-1, axis2=-2)), axis=-1)
     return -0.5 * np.sum(whitened**2, axis=-1) + log_diagonal - np.shape(prec)[-1] * HALF_LOG_TWO_PI
 
 
