@@ -40,7 +40,8 @@ FUNCTIONS = {
 }  # fmt: skip
 REDUCTIONS = {
     "sum": np.sum, "mean": np.mean, "prod": np.prod, "min": np.min, "max": np.max,
-    "sd": lambda x, axis=None: np.std(x, axis=axis, ddof=1), "var": lambda x, axis=None: np.var(x, axis=axis, ddof=1),
+    "sd": lambda x, axis=None: np.std(x, axis=axis, ddof=1),
+    "var": lambda x, axis=None: np.var(x, axis=axis, ddof=1),
     "logsumexp": lambda x, axis=None: special.logsumexp(x, axis=axis),
 }  # fmt: skip
 ALONG = {
@@ -85,7 +86,8 @@ POSITIONAL = {
     "HalfNormal": ("sd",), "HalfCauchy": ("scale",), "HalfStudentT": ("df", "scale"), "Exponential": ("rate",),
     "Gamma": ("shape", "rate"), "InvGamma": ("shape", "scale"), "Weibull": ("shape", "scale"), "Beta": ("a", "b"),
     "Uniform": ("lower", "upper"), "Flat": (), "Bernoulli": ("p",), "Binomial": ("n", "p"), "Poisson": ("rate",),
-    "NegBinomial": ("mean", "size"), "Categorical": ("p",), "Dirichlet": ("concentration",), "MvNormal": ("mean", "cov"),
+    "NegBinomial": ("mean", "size"), "Categorical": ("p",), "Dirichlet": ("concentration",),
+    "MvNormal": ("mean", "cov"),
 }  # fmt: skip
 REPLACES = {"logit": "p", "var": "sd", "prec": "sd", "chol": "cov"}  # a keyword, and the parameter it stands in for
 
@@ -269,8 +271,7 @@ class Interpreter:
         if name in self.assigned:
             found = self.assign(self.assigned[name])
         elif name in self.latents:
-            found = Value(self.latents[name], self.declared.get(name, (None,) * self.latents[name].ndim))
-            return found
+            return Value(self.latents[name], self.declared.get(name, (None,) * self.latents[name].ndim))
         elif name in self.columns:
             found = value(self.columns[name])
         elif name == "rows":

@@ -77,8 +77,7 @@ def read(reader: Reader, node: s.Dist) -> Distribution:
         reader.number(value) if parameter.event_rank else as_scalar(reader.number(value))
         for value, parameter in zip(nodes, form.parameters, strict=True)
     )
-    lower = None if node.lower is None else as_scalar(reader.number(node.lower))
-    upper = None if node.upper is None else as_scalar(reader.number(node.upper))
+    lower, upper = _bound_of(reader, node.lower), _bound_of(reader, node.upper)
     if (lower is not None or upper is not None) and (family.event_rank or family.discrete):
         raise Failed(mistakes.cannot_bound(node.span, family.name))
     by_name = {p.name: term for p, term in zip(form.parameters, parameters, strict=True)}
@@ -93,6 +92,14 @@ def read(reader: Reader, node: s.Dist) -> Distribution:
     return distribution
 
 
+def _bound_of(reader: Reader, node: s.Expr | None) -> Term | None:
+    """A bound that was written; one that is infinite everywhere is none."""
+    if node is None:
+        return None
+    term = as_scalar(reader.number(node))
+    return None if term.known and np.isinf(np.asarray(term.value)).all() else term
+
+
 def _natural(family: Family, side: str, by_name: dict[str, Term], span: Span) -> Term | None:
     """The bound that the family itself has on one side: a number, or one of its parameters."""
     bound: float | str = getattr(family.support, side)
@@ -102,9 +109,7 @@ def _natural(family: Family, side: str, by_name: dict[str, Term], span: Span) ->
 
 
 def _tighter(reader: Reader, written: Term | None, natural: Term | None, choose: Any) -> Term | None:
-    """The tighter of two bounds; no bound where it is infinite."""
-    if written is not None and written.known and np.isinf(np.asarray(written.value)).all():
-        written = None
+    """The tighter of two bounds."""
     if written is None or natural is None:
         return written if natural is None else natural
     return reader.apply(Op("tighter", choose, None, (choose.__name__,)), [written, natural], (), written.span)
