@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
 from ppl.data.axes import Axis
 
 LARGEST_EXACT = 2**53  # integers up to here are exact as float64
+_MOST_DIGITS = 4000  # of an integer; Python reads 4300
+_LONGEST_SHOWN = 40  # characters of a cell in a message
 _NUMBER = r"[ \t]*[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?[ \t]*"
 _INTEGERS = re.compile(r"(?:[ \t]*[-+]?[0-9]+[ \t]*\n)*")
 _MISSING = re.compile(r"[ \t]*(?:[nN][aA][nN])?[ \t]*")  # an empty cell, or nan
 _NUMBERS = re.compile(rf"(?:(?:{_NUMBER}|{_MISSING.pattern})\n)*")
 _ONE_NUMBER = re.compile(_NUMBER)
+_ONE_INTEGER = re.compile(r"[ \t]*[-+]?[0-9]+[ \t]*")
 _INFINITE = re.compile(r"[ \t]*[-+]?(?:inf|infinity)[ \t]*", re.IGNORECASE)
+_OTHER_DTYPES = {"c": "complex numbers", "M": "dates", "m": "durations", "S": "bytes", "V": "records"}
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+
+
+# Cells that are no numbers, and what to write instead.
+_HINTS = [
+    (re.compile(pattern), hint)
+    for pattern, hint in (
+        (r"\s*[-+]?[0-9]{1,3}(,[0-9]{3})+\s*", "numbers hold no commas: 1,500 is written 1500, or 1.5"),
+        (r"\s*[-+]?[0-9]*,[0-9]+\s*", "decimals are written with a point"),
+        (r"\s*(NA|N/A|n/a|na|null|NULL|None|#N/A|\.|-|--|\?)\s*", "a missing number is an empty cell"),
+        (r"\s*#.*", "this is an error of a spreadsheet; a missing number is an empty cell"),
+        (r"\s*[-+]?[0-9.]+\s*%\s*", "a number is written without the %"),
+        (r"\s*[$€£¥]\s*[-+]?[0-9.,]+\s*", "a number is written without the currency"),
+        (r"\s*[\u2010-\u2015\u2212][0-9.]+\s*", "this is a typographic minus; write -"),
+        (r"\s*[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}.*", "dates are no numbers; count the days from one of them"),
+    )
+]
 
 
 class Kind(StrEnum):
@@ -69,39 +91,59 @@ def from_cells(name: str, cells: Sequence[str], axis: Axis, file: str) -> Column
             return _integers(name, cells, axis, file)
         if _NUMBERS.fullmatch(joined):
             return _reals(name, cells, axis, file)
-    if all(cell.strip() in _BOOLEANS for cell in cells):
-        return Column(name, np.array([_BOOLEANS[cell.strip()] for cell in cells]), Kind.BOOLEAN, (axis,), file)
-    return from_texts(name, np.array([cell or None for cell in cells], dtype=object), (axis,), file)
+    truths = [_BOOLEANS.get(cell.strip()) for cell in cells]
+    gaps = np.array([not cell.strip() for cell in cells])
+    if all(truth is not None or gap for truth, gap in zip(truths, gaps, strict=True)):
+        if not gaps.any():
+            return Column(name, np.array(truths, dtype=bool), Kind.BOOLEAN, (axis,), file)
+        return _from_floats(name, np.array(truths, dtype=np.float64), (axis,), file, gaps)
+    return from_texts(name, np.array([cell if cell.strip() else None for cell in cells], dtype=object), (axis,), file)
 
 
 def _integers(name: str, cells: Sequence[str], axis: Axis, file: str) -> Column:
-    try:
-        return Column(name, np.array([int(cell) for cell in cells], dtype=np.int64), Kind.INTEGER, (axis,), file)
-    except OverflowError:  # beyond 64 bits they are names, not numbers: as text they stay what they are
-        texts = np.array([str(int(cell)) for cell in cells], dtype=object)
-        column = from_texts(name, texts, (axis,), file)
-        row = next(i for i, cell in enumerate(cells) if not -(2**63) <= int(cell) < 2**63)
-        trouble = f"{column.where(row)}: {cells[row].strip()} does not fit in 64 bits"
-        return Column(name, column.values, Kind.TEXT, (axis,), file, column.levels, trouble=trouble)
+    numbers = [_whole(cell) for cell in cells]
+    too_long = next((i for i, number in enumerate(numbers) if not -(2**63) <= number < 2**63), None)
+    if too_long is None:
+        return Column(name, np.array(numbers, dtype=np.int64), Kind.INTEGER, (axis,), file)
+    # beyond 64 bits they are names, not numbers: as text they stay what they are
+    column = from_texts(name, np.array([cell.strip() for cell in cells], dtype=object), (axis,), file)
+    trouble = f"{column.where(too_long)}: {_short(cells[too_long])} does not fit in 64 bits"
+    return replace(column, trouble=trouble)
+
+
+def _whole(cell: str) -> int:
+    """The integer that a cell says, or some larger one where it has more digits than Python reads."""
+    if len(cell) < _MOST_DIGITS:
+        return int(cell)
+    digits = cell.strip().lstrip("+-").lstrip("0") or "0"
+    magnitude = int(digits) if len(digits) < _MOST_DIGITS else 10**_MOST_DIGITS
+    return -magnitude if cell.strip().startswith("-") else magnitude
+
+
+def _short(cell: str) -> str:
+    """A cell as a message shows it."""
+    text = cell.strip()
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def _reals(name: str, cells: Sequence[str], axis: Axis, file: str) -> Column:
+    present = [cell for cell in cells if not _MISSING.fullmatch(cell)]
     values = np.array([np.nan if _MISSING.fullmatch(cell) else float(cell) for cell in cells])
     column = _from_floats(name, values, (axis,), file, None)
-    present = [cell for cell in cells if not _MISSING.fullmatch(cell)]
-    if 0 < len(present) < len(cells) and _INTEGERS.fullmatch("\n".join(present) + "\n"):
-        return _with_integer_kind(column, [abs(int(cell)) for cell in present])
-    return column
+    for row in np.flatnonzero(np.abs(values) >= LARGEST_EXACT).tolist():
+        cell = cells[row]
+        if np.isinf(values[row]):
+            return _refused(column, row, f"{_short(cell)} is too large for a number of 64 bits")
+        if _ONE_INTEGER.fullmatch(cell) and int(values[row]) != _whole(cell):
+            return _refused(column, row, f"{_short(cell)} cannot be held exactly in 64 bits beside decimals or gaps")
+    whole = present and _INTEGERS.fullmatch("\n".join(present) + "\n")
+    return replace(column, kind=Kind.INTEGER) if whole else column
 
 
-def _with_integer_kind(column: Column, magnitudes: Sequence[int]) -> Column:
-    """A column of integers with gaps, held as float64: exact or in trouble."""
-    trouble = None
-    if max(magnitudes, default=0) > LARGEST_EXACT:
-        trouble = f"{column.where()}: integers beyond 2^53 beside empty cells cannot be held exactly"
-    return Column(
-        column.name, column.values, Kind.INTEGER, column.axes, column.file, None, column.missing, trouble, trouble
-    )
+def _refused(column: Column, index: int | tuple[int, ...], why: str) -> Column:
+    """A column that cannot be used because of one element."""
+    reason = f"{column.where(index)}: {why}"
+    return replace(column, trouble=reason, unusable=reason)
 
 
 def from_texts(name: str, cells: np.ndarray, axes: tuple[Axis, ...], file: str) -> Column:
@@ -112,26 +154,36 @@ def from_texts(name: str, cells: np.ndarray, axes: tuple[Axis, ...], file: str) 
     positions = {level: i for i, level in enumerate(levels)}
     codes = np.array([-1 if cell is None else positions[cell] for cell in flat], dtype=np.int64).reshape(cells.shape)
     column = Column(name, codes, Kind.TEXT, axes, file, levels, missing.reshape(cells.shape) if missing.any() else None)
-    trouble = _not_numbers(column, flat)
-    return Column(name, codes, Kind.TEXT, axes, file, levels, column.missing, trouble)
+    return replace(column, trouble=_not_numbers(column, [cell for cell in flat if cell is not None]))
 
 
-def _not_numbers(column: Column, flat: np.ndarray) -> str | None:
+def _not_numbers(column: Column, present: Sequence[str]) -> str | None:
     """Why a text column is no numeric one: the first cell that is none, and what it may have been meant for."""
-    for position, cell in enumerate(flat):
-        if cell is None or _ONE_NUMBER.fullmatch(cell):
-            continue
-        index = tuple(int(i) for i in np.unravel_index(position, column.values.shape))
-        where = column.where(index)
-        if _INFINITE.fullmatch(cell):
-            return f"{where}: {cell.strip()} is infinite, and data must be finite"
-        hint = ""
-        if re.fullmatch(r"\s*[-+]?[0-9]+,[0-9]+\s*", cell):
-            hint = " (decimals are written with a point)"
-        elif cell.strip() in ("NA", "N/A", "n/a", "null", "NULL", ".", "-", "?"):
-            hint = " (a missing number is an empty cell)"
-        return f"{where}: {cell!r} is not a number{hint}"
-    return None
+    odd = {level for level in column.levels or () if not _ONE_NUMBER.fullmatch(level)}
+    truths = {level for level in odd if level.strip() in _BOOLEANS}
+    what = "a number"
+    if truths and odd != truths and 2 * sum(cell in truths for cell in present) >= len(present):
+        odd, what = odd - truths, "a truth value"  # a column of truth values with something else among them
+    if not odd:
+        return None
+    is_odd = np.isin(column.values, [i for i, level in enumerate(column.levels or ()) if level in odd])
+    place = column.first(is_odd)
+    assert column.levels is not None
+    cell = column.levels[int(column.values[place])]
+    if _INFINITE.fullmatch(cell):
+        return f"{column.where(place)}: {cell.strip()} is infinite, and data must be finite"
+    hint = next((hint for pattern, hint in _HINTS if pattern.fullmatch(cell)), None)
+    count = int(is_odd.sum())
+    if hint is None and count == len(present):
+        hint = f"text can be compared, `{column.name} == {_quoted(cell)}`, and used as an index or an axis"
+    elif hint is None:
+        plural = what.removeprefix("a ") + "s"
+        hint = f"all other values are {plural}" if count == 1 else f"{count} of {len(present)} values are no {plural}"
+    return f"{column.where(place)}: {_quoted(cell)} is not {what}" + (f"\n{hint}" if hint else "")
+
+
+def _quoted(cell: str) -> str:
+    return f'"{_short(cell)}"'
 
 
 def from_array(
@@ -150,9 +202,8 @@ def from_array(
             return from_texts(name, array.astype(object), axes, file)
         case "O":
             return _from_objects(name, array, axes, file)
-    empty = np.zeros(array.shape)
-    reason = f"{file}, {name}: values of type {array.dtype} are neither numbers nor text"
-    return Column(name, empty, Kind.REAL, axes, file, unusable=reason)
+    words = _OTHER_DTYPES.get(array.dtype.kind, f"values of type {array.dtype}")
+    return unusable(name, axes, file, f"{file}, {name}: {words} are neither numbers nor text")
 
 
 def _from_integers(
@@ -165,9 +216,13 @@ def _from_integers(
         return Column(name, column.values, Kind.TEXT, axes, file, column.levels, trouble=trouble)
     if missing is None:
         return Column(name, array.astype(np.int64), Kind.INTEGER, axes, file)
-    magnitudes = [int(np.abs(array[~missing].astype(np.float64)).max())] if not missing.all() else []
     values = np.where(missing, np.nan, array.astype(np.float64))
-    return _with_integer_kind(Column(name, values, Kind.INTEGER, axes, file, missing=missing), magnitudes)
+    column = Column(name, values, Kind.INTEGER, axes, file, missing=missing)
+    for place in np.argwhere(~missing & (np.abs(values) >= LARGEST_EXACT)):
+        index = tuple(int(i) for i in place)
+        if int(values[index]) != int(array[index]):
+            return _refused(column, index, f"{array[index]} cannot be held exactly in 64 bits beside gaps")
+    return column
 
 
 def _from_floats(name: str, array: np.ndarray, axes: tuple[Axis, ...], file: str, missing: np.ndarray | None) -> Column:
@@ -176,11 +231,9 @@ def _from_floats(name: str, array: np.ndarray, axes: tuple[Axis, ...], file: str
     values = np.where(gaps, np.nan, values)
     column = Column(name, values, Kind.REAL, axes, file, missing=gaps if gaps.any() else None)
     infinite = np.isinf(values)
-    if not infinite.any():
-        return column
-    where = column.where(column.first(infinite))
-    trouble = f"{where}: an infinite value, and data must be finite"
-    return Column(name, values, Kind.REAL, axes, file, None, column.missing, trouble, trouble)
+    if infinite.any():
+        return _refused(column, column.first(infinite), "an infinite value, and data must be finite")
+    return column
 
 
 def _from_objects(name: str, array: np.ndarray, axes: tuple[Axis, ...], file: str) -> Column:
@@ -197,27 +250,52 @@ def _from_objects(name: str, array: np.ndarray, axes: tuple[Axis, ...], file: st
         if all(-(2**63) <= number < 2**63 for number in numbers):
             integers = np.array(numbers, dtype=np.int64).reshape(array.shape)
             return _from_integers(name, integers, axes, file, gaps if gaps.any() else None)
-    if sorts <= {"integer", "real", "boolean"} and not ("boolean" in sorts and len(sorts) > 1):
-        try:
-            reals = np.array([np.nan if cell is None else float(cell) for cell in flat]).reshape(array.shape)
-            return _from_floats(name, reals, axes, file, gaps)
-        except OverflowError:
-            pass
+    if sorts in ({"boolean"}, {"real"}, {"integer", "real"}):
+        return _from_numbers(name, flat, array.shape, axes, file, gaps)
     if "other" in sorts:
-        return _unusable(name, array, axes, file, flat)
+        kinds = sorted({type(cell).__name__ for cell in flat if cell is not None})
+        reason = f"{file}, {name}: values of type {', '.join(kinds)} are neither numbers nor text"
+        return unusable(name, axes, file, reason)
     texts = np.empty(array.size, dtype=object)
-    texts[:] = [None if cell is None else str(cell) for cell in flat]
+    texts[:] = [None if cell is None else _as_text(cell) for cell in flat]
     column = from_texts(name, texts.reshape(array.shape), axes, file)
+    if sorts == {"integer"}:
+        large = next(i for i, cell in enumerate(flat) if cell is not None and not -(2**63) <= cell < 2**63)
+        index = tuple(int(i) for i in np.unravel_index(large, array.shape))
+        return replace(column, trouble=f"{column.where(index)}: {_short(str(flat[large]))} does not fit in 64 bits")
     if column.trouble is None:
-        trouble = f"{file}, {name}: numbers that are written as text"
-        return Column(name, column.values, Kind.TEXT, axes, file, column.levels, column.missing, trouble)
+        return replace(column, trouble=f"{file}, {name}: numbers that are written as text\nwrite them without quotes")
     return column
 
 
-def _unusable(name: str, array: np.ndarray, axes: tuple[Axis, ...], file: str, flat: list[object]) -> Column:
-    kinds = sorted({type(cell).__name__ for cell in flat if cell is not None})
-    reason = f"{file}, {name}: values of type {', '.join(kinds)} are neither numbers nor text"
-    return Column(name, np.zeros(array.shape), Kind.REAL, axes, file, unusable=reason)
+def _from_numbers(
+    name: str, flat: Sequence[Any], shape: tuple[int, ...], axes: tuple[Axis, ...], file: str, gaps: np.ndarray
+) -> Column:
+    """Decimal numbers and integers, or truth values, with gaps."""
+    values = np.array([np.nan if cell is None else _as_float(cell) for cell in flat]).reshape(shape)
+    column = _from_floats(name, values, axes, file, gaps)
+    for position, cell in enumerate(flat):
+        if isinstance(cell, int) and abs(cell) > LARGEST_EXACT and column.unusable is None:
+            index = tuple(int(i) for i in np.unravel_index(position, shape))
+            if int(values[index]) != cell:
+                return _refused(column, index, f"{_short(str(cell))} cannot be held exactly in 64 bits beside decimals")
+    return column
+
+
+def _as_float(cell: Any) -> float:
+    try:
+        return float(cell)
+    except OverflowError:
+        return math.inf if cell > 0 else -math.inf
+
+
+def _as_text(cell: object) -> str:
+    return str(cell).lower() if isinstance(cell, bool | np.bool_) else str(cell)
+
+
+def unusable(name: str, axes: tuple[Axis, ...], file: str, reason: str) -> Column:
+    """A column of values that are neither numbers nor text: an error where it is used."""
+    return Column(name, np.zeros(tuple(axis.length for axis in axes)), Kind.REAL, axes, file, unusable=reason)
 
 
 def _is_gap(cell: object) -> bool:

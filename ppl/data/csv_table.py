@@ -19,10 +19,7 @@ def read_csv(path: Path, file: str, separator: str = ",") -> list[Column]:
 
     Raises `DataError` for wrong encoding, an empty file, no rows, ragged rows and bad column names.
     """
-    text = decode(path.read_bytes(), file)
-    if not text.strip():
-        raise faults.empty_file(file, "a table begins with a line of column names")
-    header, table = _rows(text, file, separator)
+    header, table = _rows(decode(path.read_bytes(), file), file, separator)
     if not table:
         raise faults.no_rows(file)
     axis = axes.rows(len(table))
@@ -34,14 +31,17 @@ def _rows(text: str, file: str, separator: str) -> tuple[list[str], list[list[st
     rows, lines = _split(text, file, separator)
     while rows and _is_blank(rows[-1]):
         rows.pop()
-    header = rows[0]
+    if not rows:
+        raise faults.empty_file(file, "a table begins with a line of column names")
     _check_separator(rows, file, separator)
+    header = _checked_names(rows[0], file)
     for i, row in enumerate(rows[1:], start=1):
         if not row and len(header) == 1:
             rows[i] = [""]  # in a table of one column a blank line is an empty cell
         elif len(row) != len(header):
-            raise faults.ragged_row(file, i, lines[i], row, len(header), separator)
-    return _checked_names(header, file), rows[1:]
+            all_alike = len(rows) > 2 and all(len(other) == len(row) for other in rows[1:])
+            raise faults.ragged_row(file, i, lines[i], row, len(header), separator, all_alike)
+    return header, rows[1:]
 
 
 def _split(text: str, file: str, separator: str) -> tuple[list[list[str]], list[int]]:
@@ -81,7 +81,7 @@ def _check_separator(rows: list[list[str]], file: str, separator: str) -> None:
 
 def _checked_names(header: list[str], file: str) -> list[str]:
     if all(not name.strip() for name in header):
-        raise faults.no_columns(file)
+        raise faults.blank_header(file)
     if all(_NUMERIC.fullmatch(name) for name in header):
         raise faults.header_looks_numeric(file, header)
     names = [name.strip() for name in header]

@@ -57,11 +57,17 @@ def no_rows(file: str) -> DataError:
 
 
 def no_columns(file: str) -> DataError:
-    return DataError(f"{file}: a table without columns\n  its first line holds the names of the columns")
+    return DataError(f"{file}: a table without columns")
 
 
-def ragged_row(file: str, row: int, line: int, cells: list[str], expected: int, separator: str) -> DataError:
-    """A row with more or fewer cells than the header."""
+def blank_header(file: str) -> DataError:
+    return DataError(f"{file}, line 1: no column names\n  the first line of a table holds the names of its columns")
+
+
+def ragged_row(
+    file: str, row: int, line: int, cells: list[str], expected: int, separator: str, all_alike: bool
+) -> DataError:
+    """A row with more or fewer cells than the header; `all_alike` where all rows have as many cells as this one."""
     between = "tab" if separator == "\t" else "comma"
     if not cells:
         mend = "delete the blank line"
@@ -71,6 +77,8 @@ def ragged_row(file: str, row: int, line: int, cells: list[str], expected: int, 
         mend = f"a missing value is an empty cell between two {between}s"
     elif not any(cell.strip() for cell in cells[expected:]):
         mend = f"delete the {between} at the end of the line"
+    elif all_alike:
+        mend = "all rows are alike: does the header lack a name? decimals are written with a point"
     else:
         mend = f"a text with a {between} stands in double quotes; decimals are written with a point"
     found, wanted = _counted(len(cells), "cell"), _counted(expected, "column")
@@ -111,7 +119,7 @@ def text_after_quote(file: str, line: int) -> DataError:
 
 
 def cell_too_long(file: str, line: int) -> DataError:
-    return DataError(f"{file}, line {line}: a cell of more than 100,000 characters\n  is a double quote never closed?")
+    return DataError(f"{file}, line {line}: a cell longer than a cell can be\n  is a double quote never closed?")
 
 
 def wrong_separator(file: str, found: str, expected: str) -> DataError:

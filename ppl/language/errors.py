@@ -123,6 +123,8 @@ def nearest(name: str, candidates: Iterable[str], cutoff: float = 0.62) -> str |
         by_folded.setdefault(_fold(candidate), candidate)
     if not name or not by_folded:
         return None
+    if len(name) <= 2:  # too short to be like anything but itself
+        cutoff = 1.0
     found = get_close_matches(_fold(name), by_folded, n=1, cutoff=cutoff)
     return by_folded[found[0]] if found else None
 

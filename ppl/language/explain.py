@@ -17,7 +17,7 @@ KEYWORDS = ("for", "in", "if", "else", "and", "or", "not", "data", "only", "miss
 _AFTER_VALUE = ("if", "else", "and", "or", "in", "from", "for")  # keywords that may follow a complete expression
 _INSIDE_A_LINE = ("~", "=", ",")  # what a parser that waits for a closing bracket may stumble over first
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
-_TABLE = re.compile(r"\s*[^\n,~=()\[\]{}#]+(,[^\n,~=()\[\]{}#]*)+\n")  # a line of cells
+_TABLE = re.compile(r"\s*([^\n,~=()\[\]{}#]+(,[^\n,~=()\[\]{}#]*)+\n){2}")  # two lines of cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,12 @@ class _Stumble:
 
     `found` is the text it did not expect, at `span`, empty at the end of the model; `statement` the extent of the
     statement around it; `previous` the mark before it, and `open` the brackets that are open there, innermost last.
-    `joined` is `text` with the line ends blanked that end no statement.
+    `joined` is `text` with the line ends blanked that end no statement; `untouched` says that no statement has been
+    blanked out of `text` yet.
     """
 
     text: str
+    untouched: bool
     joined: str
     found: str
     span: Span
@@ -54,11 +56,11 @@ class _Stumble:
 Said = tuple[Mistake, Span] | None  # the mistake, and the part of the text to leave out
 
 
-def explain(text: str, joined: str, error: UnexpectedInput) -> tuple[Mistake, Span]:
+def explain(text: str, untouched: bool, joined: str, error: UnexpectedInput) -> tuple[Mistake, Span]:
     """What a parse error means, and the part of the text to leave out before parsing on."""
     start, found = _offending(joined, error)
     stumble = _Stumble(
-        text, joined, found, Span(start, start + max(len(found), 1)), lines.statement_around(joined, start),
+        text, untouched, joined, found, Span(start, start + max(len(found), 1)), lines.statement_around(joined, start),
         next(reversed(list(lines.scan(joined[:start]))), None),
         lines.open_brackets(joined, start),
     )  # fmt: skip
@@ -85,6 +87,8 @@ def _offending(joined: str, error: UnexpectedInput) -> tuple[int, str]:
 
 def _not_a_model(at: _Stumble) -> Said:
     """The files in the wrong order: a table, or JSON."""
+    if not at.untouched:
+        return None
     first = len(at.text) - len(at.text.lstrip())
     table = _TABLE.match(at.text)
     in_table = table is not None and at.found == "," and at.span.start < table.end()
@@ -109,14 +113,27 @@ def _foreign_continuation(at: _Stumble) -> Said:
 
 
 def _foreign_turn(at: _Stumble) -> Said:
-    turn = foreign.turn(at.joined[at.statement.start : at.statement.end])
+    whole = _with_brace(at)
+    turn = foreign.turn(at.joined[whole.start : whole.end])
     if turn is None:
         return None
     start, end, mend = turn
-    span = Span(at.statement.start + start, at.statement.start + end)
-    is_block = at.joined[span.end - 1] == "{"
-    hole = Span(at.statement.start, len(at.text)) if is_block else at.statement
+    span = Span(whole.start + start, whole.start + end)
+    hole = whole
+    if at.joined[span.end - 1] == "{":  # a block of Stan or BUGS: nothing that follows is of this language
+        hole = Span(whole.start, len(at.text))
+    elif at.joined[whole.end - 1] == "{":
+        hole = Span(whole.start, lines.statement_around(at.joined, whole.end - 1).end)
     return mistakes.foreign_turn(span, " ".join(at.joined[span.start : span.end].split()), mend), hole
+
+
+def _with_brace(at: _Stumble) -> Span:
+    """The statement, with the line before it where it begins with a brace, or the brace that follows on the next."""
+    start, end = at.statement.start, at.statement.end
+    if at.found == "{" and not at.before.strip():
+        start = lines.statement_around(at.joined, max(0, len(at.joined[: at.span.start].rstrip()) - 1)).start
+    following = re.compile(r"\s*\{").match(at.joined, end)
+    return Span(start, end if following is None else following.end())
 
 
 def _line_broke_off(at: _Stumble) -> Said:
@@ -142,18 +159,19 @@ def _brackets(at: _Stumble) -> Said:
         mistake = mistakes.bracket_never_closed(Span(bracket.start, bracket.end), bracket.text)
         end = max(at.span.start, bracket.end)
         return mistake, Span(whole.start, _line_end(at, end) if at.found in _INSIDE_A_LINE else end)
-    if at.found == "}" and bracket is None:
-        return mistakes.bracket_never_opened(at.span, at.found), at.span
     if at.found == ";" and bracket is not None and bracket.kind == "open":
         mistake = mistakes.unexpected_text(at.span, ";", "values inside brackets are separated by commas")
         return mistake, Span(at.statement.start, _line_end(at, at.span.end))
-    if at.found in (")", "]"):
-        if bracket is None or bracket.text == "{":
-            return mistakes.bracket_never_opened(at.span, at.found), at.statement
-        if _CLOSING[bracket.text] != at.found:
-            line = at.joined.count("\n", 0, bracket.start) + 1
-            return mistakes.bracket_closed_wrongly(at.span, bracket.text, at.found, line), at.statement
-    return None
+    if at.found not in _CLOSING.values() or (at.found == "}" and bracket is not None and bracket.text == "{"):
+        return None
+    if bracket is None or bracket.text == "{":
+        hole = at.span if at.found == "}" else at.statement
+        return mistakes.bracket_never_opened(at.span, at.found), hole
+    if _CLOSING[bracket.text] == at.found:
+        return None
+    line = at.joined.count("\n", 0, bracket.start) + 1
+    whole = Span(at.statement.start, _line_end(at, at.span.end) if at.found == "}" else at.statement.end)
+    return mistakes.bracket_closed_wrongly(at.span, bracket.text, at.found, line), whole
 
 
 def _left_open(at: _Stumble, bracket: lines.Mark) -> bool:
@@ -162,7 +180,8 @@ def _left_open(at: _Stumble, bracket: lines.Mark) -> bool:
         return True
     if bracket.kind != "open":
         return False
-    if at.found == "}" or lines.starts_line(at.text, at.span.start):
+    in_block = at.found == "}" and any(mark.text == "{" for mark in at.open)
+    if in_block or lines.starts_line(at.text, at.span.start):
         return True
     return at.found in _INSIDE_A_LINE and not all(lines.is_closed(at.joined, mark) for mark in at.open)
 
@@ -176,7 +195,7 @@ def _foreign_sign(at: _Stumble) -> Said:
     for width in (3, 2):
         for start in range(max(0, at.span.start - width + 1), at.span.start + 1):
             sign = at.joined[start : start + width]
-            if sign in foreign.SIGNS:
+            if len(sign) == width and sign in foreign.SIGNS:
                 return mistakes.unexpected_text(Span(start, start + width), sign), at.statement
     return None
 

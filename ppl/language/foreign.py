@@ -243,3 +243,4 @@ NAMES = {
     "PI": "`pi`",
 }
 LENGTHS = ("N", "n", "nrow", "nobs", "n_obs", "length")
+COUNTERS = ("i", "j")

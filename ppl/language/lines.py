@@ -34,25 +34,27 @@ class Mark:
 
 def scan(text: str) -> Iterator[Mark]:
     """All marks of a text, comments and white space left out."""
+    return (mark for mark in _scan_all(text) if mark.kind != "comment")
+
+
+def _scan_all(text: str) -> Iterator[Mark]:
     for match in _SCAN.finditer(text):
-        kind = match.lastgroup or "other"
-        if kind != "comment":
-            yield Mark(kind, match.group(), match.start(), match.end())
+        yield Mark(match.lastgroup or "other", match.group(), match.start(), match.end())
 
 
 def join_lines(text: str) -> str:
-    """`text` with every line end that does not end a statement replaced by a blank, so offsets stay as they are.
+    """`text` with comments, and the line ends that do not end a statement, replaced by blanks: offsets stay.
 
     A line goes on inside `(` and `[`, and after an operator or a comma.
     """
     pieces, taken, depth, previous = [], 0, 0, ""
-    for mark in scan(text):
-        if mark.kind == "end":
-            if mark.text == "\n" and (depth > 0 or previous == "operator"):
-                pieces += [text[taken : mark.start], " "]
-                taken = mark.end
-                continue
-        elif mark.kind == "open":
+    for mark in _scan_all(text):
+        goes_on = mark.text == "\n" and (depth > 0 or previous == "operator")
+        if mark.kind == "comment" or goes_on:
+            pieces += [text[taken : mark.start], " " * len(mark.text)]
+            taken = mark.end
+            continue
+        if mark.kind == "open":
             depth += 1
         elif mark.kind == "close":
             depth = max(0, depth - 1)

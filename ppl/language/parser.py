@@ -36,7 +36,7 @@ def parse(source: Source) -> s.Program:
         try:
             tree = _grammar().parse(joined)
         except UnexpectedInput as error:
-            mistake, hole = explain(text, joined, error)
+            mistake, hole = explain(text, text == source.text, joined, error)
             found.append(mistake)
             text = lines.blank(text, hole)
             continue

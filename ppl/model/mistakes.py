@@ -22,6 +22,8 @@ def unknown_name(span: Span, name: str, candidates: Iterable[str]) -> Mistake:
         mend = f"did you mean `{close}`?"
     elif name in foreign.LENGTHS and "rows" in known:
         mend = "the number of rows of the table is called `rows`"
+    elif name in foreign.COUNTERS:
+        mend = "leave the index out: a statement speaks of all rows at once"
     else:
         mend = f"give it a prior, `{name} ~ Normal(0, 1)`, define it, `{name} = ...`, or add it to the data"
     return Mistake("unknown-name", f"`{name}` is neither defined nor in the data", span, mend)
@@ -50,7 +52,7 @@ def depends_on_itself(span: Span, path: Sequence[str]) -> Mistake:
     shown = " -> ".join(path)
     mend = "define one of them without the others"
     if len(path) == 2:
-        mend = "give the new value a name of its own; of a column, the expression may stand on the left of `~` itself"
+        mend = "give the new value another name; what is observed may be written out, `log(y) ~ ...`"
     return Mistake("depends-on-itself", f"`{path[0]}` depends on itself: {shown}", span, mend)
 
 
@@ -293,7 +295,8 @@ def matrix_product(
 
 
 def needs_an_axis(span: Span, function: str) -> Mistake:
-    return Mistake("needs-an-axis", f"`{function}` works along an axis, and this is a single number", span)
+    mend = "give it an array: a column, or a name that was declared with a bracket"
+    return Mistake("needs-an-axis", f"`{function}` works along an axis, and this is a single number", span, mend)
 
 
 # -- kinds and supports -----------------------------------------------------------------------------------------------
@@ -310,12 +313,12 @@ def unusable_data(span: Span, name: str, reason: str) -> Mistake:
 
 def missing_value(span: Span, name: str, where: str) -> Mistake:
     mend = f"fill it in, drop the row, or give the name a distribution, `{name} ~ ...`, which imputes it"
-    return Mistake("missing-value", f"`{name}` has an empty cell: {where}", span, mend, in_data=True)
+    return Mistake("missing-value", f"`{name}` has a missing value: {where}", span, mend, in_data=True)
 
 
 def observed_gap(span: Span, name: str, where: str) -> Mistake:
     mend = "drop the row: this version does not impute observed names"
-    return Mistake("observed-gap", f"`{name}` has an empty cell: {where}", span, mend, in_data=True)
+    return Mistake("observed-gap", f"`{name}` has a missing value: {where}", span, mend, in_data=True)
 
 
 def not_exact(span: Span, name: str, value: int) -> Mistake:
@@ -340,6 +343,7 @@ def outside_support(
     span: Span, name: str, family: str, support: str, value: str, where: str, mend: str | None
 ) -> Mistake:
     message = f"`{name}` is {value} at {where}, and `{family}` gives {support}"
+    mend = mend or "correct the value, drop the row, or choose a distribution that can give it"
     return Mistake("outside-support", message, span, mend, in_data=True)
 
 
