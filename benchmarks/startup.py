@@ -1,6 +1,6 @@
 """Times a fresh `ppl fit` of eight schools against importing its dependencies alone, and prints the ratio.
 
-    python benchmarks/startup.py [--runs N]
+python benchmarks/startup.py [--runs N]
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ppl.compile.joint import LogJoint, compile_joint
+from ppl.compile.joint import LogJoint, Part, compile_joint
 from ppl.compile.program import compile_terms
 from ppl.compile.simulate import derive, simulate
 from ppl.data import dataset
@@ -169,20 +169,23 @@ class Posterior:
             bad = ~np.isfinite(elementwise[0])
             if bad.any():
                 place = tuple(int(i) for i in np.argwhere(bad)[0]) if bad.ndim else ()
-                return mistakes.not_finite(part.span, part.name, self._show(part.name, place, values))
+                return mistakes.not_finite(part.span, part.name, self._show(part, place, values))
         return mistakes.not_finite(self.joint.parts[0].span, self.joint.parts[0].name, "its gradient is not finite")
 
-    def _show(self, name: str, place: tuple[int, ...], values: Mapping[str, np.ndarray]) -> str:
+    def _show(self, part: Part, place: tuple[int, ...], values: Mapping[str, np.ndarray]) -> str:
         """The value and the parameters of one element of a factor."""
+        name = part.name
         everything: list[graph.Latent | graph.Factor] = [*self.model.latents, *self.model.factors]
-        random = next(x for x in everything if x.name == name)
+        random = next(x for x in everything if x.log_prob is part.log_prob)
         terms = list(random.distribution.parameters)
         names = [parameter.name for parameter in random.distribution.form.parameters]
         if isinstance(random, graph.Factor):
             terms, names = [random.value, *terms], [name, *names]
         program = compile_terms(terms)
         shown = []
-        for label, found, slot in zip(names, program.run(values), program.outputs, strict=True):
+        with np.errstate(all="ignore"):
+            results = program.run(values)
+        for label, found, slot in zip(names, results, program.outputs, strict=True):
             array = np.asarray(found)[0] if slot in program.over_draws else np.asarray(found)
             index = place[len(place) - array.ndim :] if array.ndim <= len(place) else ()
             shown.append(f"{label} = {np.asarray(array[index]).reshape(-1)[0]:.6g}")

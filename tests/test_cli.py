@@ -132,7 +132,7 @@ def test_exit_code_of_bad_data(tmp_path: Path, ppl_command: Run) -> None:
     assert ppl_command("fit", "m.ppl", "d.csv").returncode == 5
     text = ppl_command("fit", "m.ppl", "e.csv")
     assert text.returncode == 5
-    assert "e.csv, row 2, column y: \"two\" is not a number" in text.stderr
+    assert 'e.csv, row 2, column y: "two" is not a number' in text.stderr
 
 
 def test_exit_code_of_files(tmp_path: Path, ppl_command: Run) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from ppl.language import foreign
-from ppl.language.errors import Mistake
+from ppl.language.errors import Mistake, nearest
 from ppl.language.source import Span
 
 
@@ -131,3 +133,106 @@ def bare_expression(span: Span, text: str, mend: str | None = None) -> Mistake:
 def half_an_equation(span: Span, name: str, has_start: bool) -> Mistake:
     lacking = f"`{name}' = ...`, its slope" if has_start else f"`{name} = ...`, its value at the start"
     return Mistake("half-an-equation", f"the state `{name}` has only one of its two equations", span, f"add {lacking}")
+
+
+# -- definitions and calls ---------------------------------------------------------------------------------------------
+
+
+def unknown_function(span: Span, name: str, candidates: Iterable[str]) -> Mistake:
+    close = nearest(name, candidates)
+    mend = f"did you mean `{close}`?" if close else "see the list of functions in docs/language.md"
+    if name in foreign.FUNCTIONS:
+        mend = f"write {foreign.FUNCTIONS[name]}"
+    return Mistake("unknown-function", f"there is no function `{name}`", span, mend)
+
+
+def unknown_family(span: Span, name: str, candidates: Iterable[str]) -> Mistake:
+    close = nearest(name, candidates)
+    mend = f"did you mean `{close}`?" if close else "see the list of families in docs/language.md"
+    return Mistake("unknown-family", f"there is no distribution `{name}`", span, mend)
+
+
+def defined_twice(span: Span, name: str, line: int) -> Mistake:
+    mend = "a name has one definition; give one of the two another name"
+    return Mistake("defined-twice", f"`{name}` is already defined on line {line}", span, mend)
+
+
+def function_defined(span: Span, name: str) -> Mistake:
+    return Mistake("function-defined", f"`{name}` is a function already", span, "choose another name")
+
+
+def function_in_capitals(span: Span, name: str) -> Mistake:
+    mend = f"a capital letter makes a distribution; call it `{name.lower()}`"
+    return Mistake("function-in-capitals", f"`{name}` cannot be the name of a function", span, mend)
+
+
+def function_calls_itself(span: Span, name: str) -> Mistake:
+    return Mistake(
+        "function-calls-itself", f"`{name}` calls itself", span, "a function is one expression, put in where it is used"
+    )
+
+
+def repeated_parameter(span: Span, name: str) -> Mistake:
+    return Mistake("repeated-parameter", f"two parameters are called `{name}`", span, "rename one of them")
+
+
+def family_in_expression(span: Span, name: str) -> Mistake:
+    mend = f"a random name is written with `~`: `x ~ {name}(...)`; then `x` can be used"
+    return Mistake("family-in-expression", f"`{name}(...)` is a distribution, not a value", span, mend)
+
+
+def not_yet(span: Span, what: str) -> Mistake:
+    return Mistake("not-yet", f"{what} is not understood by this version", span)
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}" + ("" if count == 1 else "s")
+
+
+def wrong_arity(span: Span, name: str, least: int, most: int, found: int) -> Mistake:
+    takes = _counted(least, "argument") if least == most else f"{least} to {_counted(most, 'argument')}"
+    return Mistake("wrong-arity", f"`{name}` takes {takes}, not {found}", span)
+
+
+def no_keywords(span: Span, function: str, keyword: str) -> Mistake:
+    mend = "the arguments of functions stand in order, without names"
+    return Mistake("no-keywords", f"`{function}` has no argument called `{keyword}`", span, mend)
+
+
+def unknown_parameter(span: Span, family: str, keyword: str, parameters: Sequence[str]) -> Mistake:
+    elsewhere = [parameter for parameter in foreign.PARAMETERS.get(keyword, ()) if parameter in parameters]
+    close = elsewhere[0] if elsewhere else nearest(keyword, parameters)
+    known = ", ".join(parameters)
+    mend = f"did you mean `{close} =`?" if close else f"its parameters are {known}"
+    return Mistake("unknown-parameter", f"`{family}` has no parameter `{keyword}`", span, mend)
+
+
+def parameter_twice(span: Span, family: str, keyword: str) -> Mistake:
+    return Mistake("parameter-twice", f"`{family}` is given `{keyword}` twice", span, "delete one of the two")
+
+
+def parameters_clash(span: Span, family: str, keywords: Sequence[str], forms: Sequence[str]) -> Mistake:
+    shown = " and ".join(f"`{keyword}`" for keyword in keywords)
+    return Mistake("parameters-clash", f"`{family}` cannot take {shown} together", span, _forms(forms))
+
+
+def missing_parameter(span: Span, family: str, name: str, forms: Sequence[str]) -> Mistake:
+    return Mistake("missing-parameter", f"`{family}` lacks its parameter `{name}`", span, _forms(forms))
+
+
+def too_many_parameters(span: Span, family: str, takes: int, found: int, forms: Sequence[str]) -> Mistake:
+    takes_words = _counted(takes, "parameter") if takes else "no parameters"
+    return Mistake("too-many-parameters", f"`{family}` takes {takes_words}, not {found}", span, _forms(forms))
+
+
+def _forms(forms: Sequence[str]) -> str:
+    return "write " + " or ".join(f"`{form}`" for form in forms)
+
+
+def no_wrapper(span: Span, family: str, inner: str) -> Mistake:
+    mend = f"give it a name, `x ~ {inner}(...)`, and write `x` here"
+    return Mistake("no-wrapper", f"`{family}` takes numbers, and `{inner}(...)` is a distribution", span, mend)
+
+
+def no_random_names(span: Span | None) -> Mistake:
+    return Mistake("no-random-names", "the model has no random name", span, "write one: `mu ~ Normal(0, 10)`")

@@ -8,14 +8,13 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 
-from ppl.data import axes as axes_of
 from ppl.data.axes import Axis
 from ppl.data.column import Kind
 from ppl.language import syntax as s
 from ppl.language.errors import Mistake
 from ppl.language.source import Span
 from ppl.model import mistakes, terms
-from ppl.model.distributions.family import Family, Form, Parameter, canonical
+from ppl.model.distributions.family import SIMPLEX, Family, Form, Parameter, canonical
 from ppl.model.distributions.table import FAMILIES
 from ppl.model.expressions import Reader
 from ppl.model.names import match_parameters
@@ -112,7 +111,12 @@ def _tighter(reader: Reader, written: Term | None, natural: Term | None, choose:
     """The tighter of two bounds."""
     if written is None or natural is None:
         return written if natural is None else natural
-    return reader.apply(Op("tighter", choose, None, (choose.__name__,)), [written, natural], (), written.span)
+    try:
+        return reader.apply(Op("tighter", choose, None, (choose.__name__,)), [written, natural], (), written.span)
+    except Misaligned:
+        texts = [reader.env.source.cut(term.span) for term in (written, natural)]
+        axes = written.axes, natural.axes
+        raise Failed(mistakes.axes_do_not_align(written.span, texts[0], axes[0], texts[1], axes[1], None)) from None
 
 
 # -- checks -----------------------------------------------------------------------------------------------------------
@@ -123,23 +127,41 @@ def _check_parameter(
 ) -> None:
     requirement = parameter.requirement
     name, text = distribution.family.name, reader.text(node)
+    if parameter.event_rank == 2 and len({axis.length for axis in term.axes[-2:]}) > 1:
+        raise Failed(mistakes.event_lengths_differ(node.span, name, parameter.name, term.axes, "a square matrix"))
     if term.known and not (parameter.event_rank and len(term.axes) < parameter.event_rank):
         assert term.value is not None
         values = np.asarray(term.value, dtype=np.float64)
         wrong = ~np.broadcast_to(requirement.holds(values), values.shape) | ~np.isfinite(values)
         if wrong.any():
             place = tuple(int(i) for i in np.argwhere(wrong)[0]) if values.ndim else ()
-            where = (reader.env.where(text, place) or _element(text, place)) if place else None
-            shown, words = show_value(term, place), requirement.words
-            raise Failed(mistakes.bad_parameter(node.span, name, parameter.name, words, shown, where))
+            in_data = reader.env.where(text, place) if place else None
+            shown: str | None = show_value(term, place)
+            where = in_data or (_element(term, text, place) if place else None)
+            if requirement is SIMPLEX and (values[place[:-1]] >= 0).all():
+                shown, where = f"their sum is {values[place[:-1]].sum():.6g}", in_data
+            elif parameter.event_rank == 2:  # no element of a matrix is at fault alone
+                shown, where = None, in_data
+            words, is_data = requirement.words, in_data is not None or _over_rows(term)
+            raise Failed(mistakes.bad_parameter(node.span, name, parameter.name, words, shown, where, is_data))
+    if parameter.event_rank > len(term.axes) and not (distribution.family.event_rank and not term.axes):
+        needed = "a vector" if parameter.event_rank == 1 else "a matrix"
+        raise Failed(mistakes.event_lengths_differ(node.span, name, parameter.name, term.axes, needed))
 
 
-def _element(text: str, place: tuple[int, ...]) -> str:
+def _element(term: Term, text: str, place: tuple[int, ...]) -> str:
+    """Where an element of a calculated array stands: its row, where it runs over the rows of the table."""
+    if len(place) == 1 and _over_rows(term):
+        return f"row {place[0] + 1}"
     return f"element {', '.join(str(i + 1) for i in place)} of `{text}`"
 
 
-def check_against_support(distribution: Distribution, supports: dict[str, Distribution]) -> Mistake | None:
-    """A parameter that is simply a latent, and a latent that can leave what the parameter must be."""
+def _over_rows(term: Term) -> bool:
+    return bool(term.axes) and (term.axes[0].identity or "").startswith("rows:")
+
+
+def check_against_support(distribution: Distribution, supports: dict[str, Distribution]) -> tuple[str, Mistake] | None:
+    """A parameter that is simply a latent, and a latent that can leave what the parameter must be: its name."""
     for node, parameter in zip(distribution.nodes, distribution.form.parameters, strict=True):
         requirement = parameter.requirement
         name = node.base if isinstance(node, s.Index) else node
@@ -155,10 +177,10 @@ def check_against_support(distribution: Distribution, supports: dict[str, Distri
                 mend = f"give `{name.name}` a Beta or Uniform distribution, or use log-odds: `{family}(logit = ...)`"
             else:
                 mend = f"bound it, `{name.name} ~ {given.family.name}(...) > 0`, or give it a family of positive values"
-            return mistakes.parameter_may_leave(node.span, family, parameter.name, words, name.name, mend)
+            return name.name, mistakes.parameter_may_leave(node.span, family, parameter.name, words, name.name, mend)
         if np.isfinite(requirement.upper) and _may_pass(given.support_upper, requirement.upper, below=False):
             mend = f"bound it: `{name.name} ~ {given.family.name}(...) < {requirement.upper:g}`"
-            return mistakes.parameter_may_leave(node.span, family, parameter.name, words, name.name, mend)
+            return name.name, mistakes.parameter_may_leave(node.span, family, parameter.name, words, name.name, mend)
     return None
 
 
@@ -196,7 +218,9 @@ def check_values(reader: Reader, distribution: Distribution, value: Term, text: 
     low = high = None
     if family.support.kind == "category":
         size = distribution.parameters[0].axes[-1].length
-        bad, words = (values < 0) | (values >= size), f"categories 1 to {size}"
+        bad, words = (values < 0) | (values >= size) | (values != np.floor(values)), f"categories 1 to {size}"
+        if value.levels is not None:
+            words = f"{size} categories, one a level"
     elif family.support.kind == "simplex":
         off = np.abs(values.sum(axis=-1, keepdims=True) - 1) > 1e-6
         bad, words = bad | (values < 0) | off, "positive numbers that sum to 1 along the last axis"
@@ -210,11 +234,14 @@ def check_values(reader: Reader, distribution: Distribution, value: Term, text: 
     bad = np.broadcast_to(bad, np.broadcast_shapes(bad.shape, values.shape))
     if bad.any() and bad.shape == values.shape:
         place = tuple(int(i) for i in np.argwhere(bad)[0]) if values.ndim else ()
-        where = (reader.env.where(text, place) or _element(text, place)) if place else "its one value"
+        where = (reader.env.where(text, place) or _element(value, text, place)) if place else "its one value"
         if family.support.kind in ("integer", "interval", "real"):
             words += _range_words(low, high, place)
-        shift = 1 if family.support.kind == "category" else 0
-        shown = str(int(values[place]) + shift) if shift else show_value(value, place)
+        shown = show_value(value, place)
+        if family.support.kind == "category" and value.levels is None:
+            shown = f"{float(values[place]) + 1:.6g}"
+        elif family.support.kind == "simplex" and (values[place[:-1]] >= 0).all():
+            shown, where = f"{float(values[place[:-1]].sum()):.6g} in all", where.removesuffix(f"[{place[-1] + 1}]")
         raise Failed(mistakes.outside_support(span, text, family.name, words, shown, where, None))
 
 
@@ -324,7 +351,10 @@ def fit_to(
     if fits:
         return
     if not observed:
-        raise Failed(mistakes.latent_lacks_axis(span, name, axes, (*plates, *event)))
+        mend = None
+        if clash is not None:
+            mend = reader.gathering(clash, list(zip(distribution.parameters, distribution.nodes, strict=True)))  # type: ignore[arg-type]
+        raise Failed(mistakes.latent_lacks_axis(span, name, axes, (*plates, *event), mend))
     mend = None
     if clash is not None:
         operands = [(t, n) for t, n in zip(distribution.parameters, distribution.nodes, strict=True)]
@@ -345,17 +375,13 @@ def _check_event(family: Family, parameter: Parameter, term: Term, event: tuple[
     if len(term.axes) < rank:
         raise Failed(
             mistakes.event_lengths_differ(
-                term.span, family.name, parameter.name, axes_of.show(term.axes), f"a {length} x {length} matrix"
+                term.span, family.name, parameter.name, term.axes, f"a {length} x {length} matrix"
             )
         )
     core = term.axes[len(term.axes) - rank :]
     if not all(axis.aligns(event[-1]) for axis in core):
         expected = f"{length} numbers" if rank == 1 else f"a {length} x {length} matrix"
-        raise Failed(
-            mistakes.event_lengths_differ(
-                term.span, family.name, parameter.name, f"axes {axes_of.show(core)}", expected
-            )
-        )
+        raise Failed(mistakes.event_lengths_differ(term.span, family.name, parameter.name, core, expected))
 
 
 def categories(value: Term, distribution: Distribution) -> Term:

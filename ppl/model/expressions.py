@@ -13,12 +13,13 @@ import numpy as np
 from ppl.data import axes as axes_of
 from ppl.data.axes import Axis, is_columns
 from ppl.data.column import Kind
+from ppl.language import mistakes as language_mistakes
 from ppl.language import syntax as s
 from ppl.language.errors import Mistake
 from ppl.language.source import Span
 from ppl.model import functions as fn
 from ppl.model import indexing, mistakes, terms
-from ppl.model.scope import Environment, Failed, Levels, Scope, as_scalar
+from ppl.model.scope import Environment, Failed, Levels, Scope, Skipped, as_scalar
 from ppl.model.terms import Misaligned, Op, Term, TooLarge
 from ppl.numeric import gather
 from ppl.numeric.shape import stack
@@ -57,7 +58,7 @@ class Reader:
                 return self.index(node)
             case s.Call():
                 return self.call(node)
-        raise Failed(mistakes.not_yet(node.span, "this"))
+        raise Failed(language_mistakes.not_yet(node.span, "this"))
 
     def number(self, node: s.Node) -> Term:
         """The term of an expression that must be a number or an array of numbers."""
@@ -110,17 +111,31 @@ class Reader:
                 other = clash.second if axis is clash.first else clash.first
                 if term.axes and term.axes[-1] == axis and (mend := self.index_to_write(axis, other, self.text(node))):
                     return mend
-        return None
+        return self.indices_to_write(operands)
 
-    def index_to_write(self, axis: Axis, other: Axis, text: str) -> str | None:
+    def indices_to_write(self, operands: list[tuple[Term, s.Expr]]) -> str | None:
+        """The indices that bring two arrays over the levels of two factors together: over the rows of both."""
+        factors = [self.factor_of(term.axes[-1]) if term.axes else None for term, _ in operands]
+        if len(factors) != 2 or factors[0] is None or factors[1] is None or factors[0].rows != factors[1].rows:
+            return None
+        shown = [
+            f"{_indexable(self.text(node))}[{f.name}]" for (_, node), f in zip(operands, factors, strict=True) if f
+        ]
+        return f"bring both to the rows: `{shown[0]}` and `{shown[1]}`"
+
+    def factor_of(self, axis: Axis) -> Levels | None:
         identity = axis.identity or ""
         if not identity.startswith("levels:"):
             return None
-        factor = self.env.levels(identity.removeprefix("levels:"), Span(0, 0))
-        if factor is None or not other.aligns(factor.rows):
+        return self.env.levels(identity.removeprefix("levels:"), Span(0, 0))
+
+    def index_to_write(self, axis: Axis, other: Axis, text: str) -> str | None:
+        factor = self.factor_of(axis)
+        over = self.factor_of(other)
+        nested = over is not None and over in self.scope.lifted and factor is not None and over.rows == factor.rows
+        if factor is None or not (other.aligns(factor.rows) or nested):
             return None
-        shown = text if re.fullmatch(r"\w+", text) else f"({text})"
-        return f"`{text}` has the axis {axis.name}; did you mean `{shown}[{factor.name}]`?"
+        return f"`{text}` has the axis {axis.name}; did you mean `{_indexable(text)}[{factor.name}]`?"
 
     def binary(self, node: s.Binary) -> Term:
         """Chains of operators lean to the left and may be long: walked in a loop."""
@@ -273,14 +288,20 @@ class Reader:
                 return term  # the sum, mean, ... of one number
             raise Failed(mistakes.needs_an_axis(node.span, row.name))
         if len(positional) == 1 and row.sort in ("reduction", "either"):
+            self.check_not_empty(row, term, list(range(rank)), node)
             return self.apply(fn.over_all(row, rank), [term], (), node.span)
         axis = self.axis_number(positional[1], rank) if len(positional) > 1 else rank - 1
+        self.check_not_empty(row, term, [axis], node)
         after = term.axes[axis + 1 :]
         if row.sort == "running":
             after = (term.axes[axis], *after)
         elif row.sort == "shorter":
             after = (axes_of.plain(max(0, term.axes[axis].length - 1)), *after)
         return self.apply(fn.along(row, rank, axis), [term], after, node.span)
+
+    def check_not_empty(self, row: fn.Function, term: Term, axes: list[int], node: s.Call) -> None:
+        if row.name not in fn.OF_NOTHING and any(term.axes[axis].length == 0 for axis in axes):
+            raise Failed(mistakes.nothing_to_reduce(node.span, row.name))
 
     def axis_number(self, node: s.Expr, rank: int) -> int:
         """The axis that a second argument names, from 0."""
@@ -309,7 +330,9 @@ class Reader:
             factor = self.env.levels(node.name, node.span)
             if factor is not None:
                 return factor
-        raise Failed(mistakes.not_a_count(node.span, self.text(node), "not a column of whole numbers or text"))
+        if isinstance(node, s.Name) and node.name in self.env.failed:
+            raise Skipped(node.name)
+        raise Failed(mistakes.not_a_factor(node.span, self.text(node)))
 
     def expand(self, node: s.Call) -> Term:
         """A one-line function: its body, with the arguments in place of the parameters."""
@@ -323,8 +346,10 @@ class Reader:
         try:
             return Reader(self.env, Scope(self.scope.lifted, bound)).read(define.body)
         except Failed as error:
-            message = f"{error.mistake.message} (in the function `{name}`, called here)"
-            raise Failed(replace(error.mistake, message=message, span=node.span)) from None
+            inside = error.inside or name
+            message = error.bare or error.mistake.message
+            shown = f"{message} (in the function `{inside}`, called here)"
+            raise Failed(replace(error.mistake, message=shown, span=node.span), inside, message) from None
 
     def columns(self, node: s.Call) -> Term:
         """`columns("px_*")`, `columns(x1..x20)`, `columns(a, b)`: columns of the table side by side."""
@@ -341,6 +366,10 @@ class Reader:
         axis = Axis("columns", len(chosen), "columns:" + "|".join(chosen), tuple(chosen))
         value = np.stack([np.asarray(part.value, dtype=np.float64) for part in parts], axis=-1)
         return terms.constant(value, (*rows, axis), node.span)
+
+
+def _indexable(text: str) -> str:
+    return text if re.fullmatch(r"\w+", text) else f"({text})"
 
 
 def _kind_of(op: str, left: Term, right: Term) -> Kind:

@@ -83,6 +83,7 @@ FUNCTIONS: dict[str, Function] = {
     )
 }
 
+OF_NOTHING = ("sum", "prod", "cumsum", "cumprod", "diff")  # what has a value for no elements at all
 CONSTANTS = {"pi": float(np.pi), "inf": float("inf")}
 
 ADD = Op("+", np.add)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import autograd.numpy as anp
@@ -94,6 +94,8 @@ def _position(reader: Reader, node: s.Expr) -> int:
 def _as_positions(reader: Reader, term: Term, node: s.Node, axis: Axis, text: str) -> np.ndarray:
     """Positions from 0 along an axis that was declared by a count: the values are positions from 1."""
     if term.kind is Kind.TEXT:
+        if axis.identity is not None and axis in term.axes:
+            raise Failed(mistakes.already_over_rows(node.span, text))
         raise Failed(mistakes.text_on_positions(node.span, text))
     values = np.asarray(term.value)
     wrong = (values != np.floor(values)) if values.dtype.kind == "f" else np.zeros(values.shape, dtype=bool)
@@ -204,6 +206,27 @@ def _gather_array(x: Any, positions: gather.Positions, places: list[int], rank: 
     return np.take(x, positions.index, axis=axis) if take_known else gather.gather(x, positions, axis)
 
 
+def without_counts(reader: Reader, target: s.Index) -> s.Expr:
+    """The left side `y[rows]`, `y[N]` of an observed name: a bracket on the left declares, so a name in it says how
+    long `y` is, and not which element is meant. Raises `Failed` where it is not so long."""
+    base = reader.read(target.base)
+    text = reader.text(target.base)
+    left: list[s.Expr | s.Range | s.Whole] = list(target.subscripts)
+    for i, (subscript, axis) in enumerate(zip(target.subscripts, base.axes, strict=False)):
+        if not isinstance(subscript, s.Name):
+            continue
+        term = as_scalar(reader.read(subscript))
+        if term.axes and axis in term.axes:
+            raise Failed(mistakes.already_over_rows(subscript.span, text))
+        if not term.known or term.axes or term.kind is Kind.TEXT or term.number() != axis.length:
+            found = show_value(term, ()) if term.known and not term.axes else "no count"
+            raise Failed(mistakes.observed_is_longer(subscript.span, text, axis, subscript.name, found))
+        left[i] = s.Whole(subscript.span)
+    if all(isinstance(subscript, s.Whole) for subscript in left):
+        return target.base
+    return replace(target, subscripts=tuple(left))
+
+
 def chosen_columns(reader: Reader, node: s.Node) -> list[str]:
     """The columns that one argument of `columns` names, in the table's order for patterns."""
     held = [name for name, column in reader.env.data.columns.items() if len(column.axes) == 1]
@@ -211,18 +234,18 @@ def chosen_columns(reader: Reader, node: s.Node) -> list[str]:
         case s.String(pattern, span):
             found = [name for name in held if fnmatch.fnmatchcase(name, pattern)]
             if not found:
-                raise Failed(mistakes.unknown_name(span, pattern, held))
+                raise Failed(mistakes.no_such_column(span, pattern, held))
             return found
         case s.Name(name, span):
             if name not in held:
-                raise Failed(mistakes.unknown_name(span, name, held))
+                raise Failed(mistakes.no_such_column(span, name, held))
             return [name]
         case s.Range(s.Name(first, span), s.Name(last, last_span)):
             for name, place in ((first, span), (last, last_span)):
                 if name not in held:
-                    raise Failed(mistakes.unknown_name(place, name, held))
+                    raise Failed(mistakes.no_such_column(place, name, held))
             return _between(reader, first, last, held, node)
-    raise Failed(mistakes.not_a_count(node.span, reader.text(node), "not the name of a column"))
+    raise Failed(mistakes.no_such_column(node.span, reader.text(node), held))
 
 
 def _between(reader: Reader, first: str, last: str, held: list[str], node: s.Range) -> list[str]:
@@ -235,7 +258,7 @@ def _between(reader: Reader, first: str, last: str, held: list[str], node: s.Ran
             wanted = [f"{low[1]}{number:0{width}d}" for number in range(int(low[2]), int(high[2]) + 1)]
         for name in wanted:
             if name not in held:
-                raise Failed(mistakes.unknown_name(node.span, name, held))
+                raise Failed(mistakes.no_such_column(node.span, name, held))
         return wanted
     start, stop = held.index(first), held.index(last)
     if stop < start:

@@ -29,25 +29,6 @@ def unknown_name(span: Span, name: str, candidates: Iterable[str]) -> Mistake:
     return Mistake("unknown-name", f"`{name}` is neither defined nor in the data", span, mend)
 
 
-def unknown_function(span: Span, name: str, candidates: Iterable[str]) -> Mistake:
-    close = nearest(name, candidates)
-    mend = f"did you mean `{close}`?" if close else "see the list of functions in docs/language.md"
-    if name in foreign.FUNCTIONS:
-        mend = f"write {foreign.FUNCTIONS[name]}"
-    return Mistake("unknown-function", f"there is no function `{name}`", span, mend)
-
-
-def unknown_family(span: Span, name: str, candidates: Iterable[str]) -> Mistake:
-    close = nearest(name, candidates)
-    mend = f"did you mean `{close}`?" if close else "see the list of families in docs/language.md"
-    return Mistake("unknown-family", f"there is no distribution `{name}`", span, mend)
-
-
-def defined_twice(span: Span, name: str, line: int) -> Mistake:
-    mend = "a name has one definition; give one of the two another name"
-    return Mistake("defined-twice", f"`{name}` is already defined on line {line}", span, mend)
-
-
 def depends_on_itself(span: Span, path: Sequence[str]) -> Mistake:
     shown = " -> ".join(path)
     mend = "define one of them without the others"
@@ -61,25 +42,6 @@ def observed_is_derived(span: Span, name: str) -> Mistake:
     return Mistake("observed-is-derived", f"`{name}` is derived from latents and cannot be random as well", span, mend)
 
 
-def function_defined(span: Span, name: str) -> Mistake:
-    return Mistake("function-defined", f"`{name}` is a function already", span, "choose another name")
-
-
-def function_in_capitals(span: Span, name: str) -> Mistake:
-    mend = f"a capital letter makes a distribution; call it `{name.lower()}`"
-    return Mistake("function-in-capitals", f"`{name}` cannot be the name of a function", span, mend)
-
-
-def function_calls_itself(span: Span, name: str) -> Mistake:
-    return Mistake(
-        "function-calls-itself", f"`{name}` calls itself", span, "a function is one expression, put in where it is used"
-    )
-
-
-def repeated_parameter(span: Span, name: str) -> Mistake:
-    return Mistake("repeated-parameter", f"two parameters are called `{name}`", span, "rename one of them")
-
-
 def too_much_expansion(span: Span, name: str, most: int) -> Mistake:
     mend = "give intermediate results names of their own"
     return Mistake("too-much-expansion", f"`{name}` expands to more than {most:,} calls", span, mend)
@@ -87,67 +49,6 @@ def too_much_expansion(span: Span, name: str, most: int) -> Mistake:
 
 def function_as_name(span: Span, name: str) -> Mistake:
     return Mistake("function-as-name", f"`{name}` is a function", span, f"call it: `{name}(...)`")
-
-
-def family_in_expression(span: Span, name: str) -> Mistake:
-    mend = f"a random name is written with `~`: `x ~ {name}(...)`; then `x` can be used"
-    return Mistake("family-in-expression", f"`{name}(...)` is a distribution, not a value", span, mend)
-
-
-def not_yet(span: Span, what: str) -> Mistake:
-    return Mistake("not-yet", f"{what} is not understood by this version", span)
-
-
-# -- calls ------------------------------------------------------------------------------------------------------------
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}" + ("" if count == 1 else "s")
-
-
-def wrong_arity(span: Span, name: str, least: int, most: int, found: int) -> Mistake:
-    takes = _counted(least, "argument") if least == most else f"{least} to {_counted(most, 'argument')}"
-    return Mistake("wrong-arity", f"`{name}` takes {takes}, not {found}", span)
-
-
-def no_keywords(span: Span, function: str, keyword: str) -> Mistake:
-    mend = "the arguments of functions stand in order, without names"
-    return Mistake("no-keywords", f"`{function}` has no argument called `{keyword}`", span, mend)
-
-
-def unknown_parameter(span: Span, family: str, keyword: str, parameters: Sequence[str]) -> Mistake:
-    elsewhere = [parameter for parameter in foreign.PARAMETERS.get(keyword, ()) if parameter in parameters]
-    close = elsewhere[0] if elsewhere else nearest(keyword, parameters)
-    known = ", ".join(parameters)
-    mend = f"did you mean `{close} =`?" if close else f"its parameters are {known}"
-    return Mistake("unknown-parameter", f"`{family}` has no parameter `{keyword}`", span, mend)
-
-
-def parameter_twice(span: Span, family: str, keyword: str) -> Mistake:
-    return Mistake("parameter-twice", f"`{family}` is given `{keyword}` twice", span, "delete one of the two")
-
-
-def parameters_clash(span: Span, family: str, keywords: Sequence[str], forms: Sequence[str]) -> Mistake:
-    shown = " and ".join(f"`{keyword}`" for keyword in keywords)
-    return Mistake("parameters-clash", f"`{family}` cannot take {shown} together", span, _forms(forms))
-
-
-def missing_parameter(span: Span, family: str, name: str, forms: Sequence[str]) -> Mistake:
-    return Mistake("missing-parameter", f"`{family}` lacks its parameter `{name}`", span, _forms(forms))
-
-
-def too_many_parameters(span: Span, family: str, takes: int, found: int, forms: Sequence[str]) -> Mistake:
-    takes_words = _counted(takes, "parameter") if takes else "no parameters"
-    return Mistake("too-many-parameters", f"`{family}` takes {takes_words}, not {found}", span, _forms(forms))
-
-
-def _forms(forms: Sequence[str]) -> str:
-    return "write " + " or ".join(f"`{form}`" for form in forms)
-
-
-def no_wrapper(span: Span, family: str, inner: str) -> Mistake:
-    mend = f"give it a name, `x ~ {inner}(...)`, and write `x` here"
-    return Mistake("no-wrapper", f"`{family}` takes numbers, and `{inner}(...)` is a distribution", span, mend)
 
 
 def bad_axis_number(span: Span, rank: int) -> Mistake:
@@ -166,11 +67,29 @@ def axes_do_not_align(
     return Mistake("axes-do-not-align", f"{both}: they do not align", span, mend)
 
 
-def latent_lacks_axis(span: Span, name: str, have: tuple[Axis, ...], needed: tuple[Axis, ...]) -> Mistake:
+def latent_lacks_axis(
+    span: Span, name: str, have: tuple[Axis, ...], needed: tuple[Axis, ...], mend: str | None
+) -> Mistake:
     message = f"`{name}` has {_axes_words(have)}, but its distribution has {_axes_words(needed)}"
     declared = ", ".join(axis.name for axis in needed)
-    mend = f"declare the axis, `{name}[{declared}] ~ ...`, or reduce the argument to what `{name}` has"
+    mend = mend or f"declare the axis, `{name}[{declared}] ~ ...`, or reduce the argument to what `{name}` has"
     return Mistake("latent-lacks-axis", message, span, mend)
+
+
+def derived_lacks_axis(span: Span, name: str, have: tuple[Axis, ...], needed: tuple[Axis, ...]) -> Mistake:
+    message = f"`{name}` is declared with {_axes_words(have)}, but its expression has {_axes_words(needed)}"
+    mend = f"leave the bracket out, `{name} = ...`: a derived name takes the axes of its expression"
+    return Mistake("derived-lacks-axis", message, span, mend)
+
+
+def observed_is_longer(span: Span, name: str, axis: Axis, declared: str, found: str) -> Mistake:
+    message = f"`{name}` has {_axes_words((axis,))}, and `{declared}` is {found}"
+    return Mistake("observed-is-longer", message, span, f"what is observed needs no bracket: `{name} ~ ...`")
+
+
+def already_over_rows(span: Span, name: str) -> Mistake:
+    mend = f"write `{name}`, without an index"
+    return Mistake("already-over-rows", f"`{name}` has one value a row already", span, mend)
 
 
 def _axes_words(axes: tuple[Axis, ...]) -> str:
@@ -189,8 +108,8 @@ def observed_lacks_axis(
     return Mistake("observed-lacks-axis", message, span, mend)
 
 
-def event_lengths_differ(span: Span, family: str, parameter: str, found: str, expected: str) -> Mistake:
-    message = f"`{family}` needs {expected} as `{parameter}`, and this has {found}"
+def event_lengths_differ(span: Span, family: str, parameter: str, found: tuple[Axis, ...], expected: str) -> Mistake:
+    message = f"`{family}` needs {expected} as `{parameter}`, and this has {_axes_words(found)}"
     return Mistake("event-lengths-differ", message, span)
 
 
@@ -263,6 +182,18 @@ def not_a_count(span: Span, text: str, found: str) -> Mistake:
     return Mistake("not-a-count", f"`{text}` declares no axis: it is {found}", span, mend)
 
 
+def not_a_factor(span: Span, text: str) -> Mistake:
+    mend = "`by` takes the name of a column of text or whole numbers"
+    return Mistake("not-a-factor", f"`{text}` has no levels", span, mend)
+
+
+def no_such_column(span: Span, text: str, columns: Sequence[str]) -> Mistake:
+    close = nearest(text, columns)
+    mend = f"did you mean `{close}`?" if close else f"the columns are {', '.join(columns[:8])}"
+    what = "matches" if "*" in text or "?" in text else "is called"
+    return Mistake("no-such-column", f"no column {what} `{text}`", span, mend)
+
+
 def too_large(span: Span, elements: int, most: int) -> Mistake:
     mend = "is one of its axes longer than it should be?"
     return Mistake("too-large", f"an array of {elements:,} elements is more than the {most:,} that fit", span, mend)
@@ -292,6 +223,10 @@ def matrix_product(
     ends, begins = _axes_words(left_axes[-1:]), _axes_words(right_axes[:1])
     message = f"`{left}` ends in {ends} and `{right}` begins with {begins}: `@` needs the two to be the same"
     return Mistake("matrix-product", message, span, "change the order, or choose the columns that belong together")
+
+
+def nothing_to_reduce(span: Span, function: str) -> Mistake:
+    return Mistake("nothing-to-reduce", f"`{function}` of no elements has no value", span, "this array is empty")
 
 
 def needs_an_axis(span: Span, function: str) -> Mistake:
@@ -328,10 +263,14 @@ def not_exact(span: Span, name: str, value: int) -> Mistake:
     )
 
 
-def bad_parameter(span: Span, family: str, parameter: str, words: str, value: str, where: str | None) -> Mistake:
-    message = f"`{parameter}` of `{family}` must be {words}, and is {value}"
+def bad_parameter(
+    span: Span, family: str, parameter: str, words: str, value: str | None, where: str | None, in_data: bool
+) -> Mistake:
+    message = f"`{parameter}` of `{family}` must be {words}"
+    if value is not None:
+        message += f", and {value}" if " " in value else f", and is {value}"
     mend = None if where is None else f"it is so at {where}"
-    return Mistake("bad-parameter", message, span, mend, in_data=where is not None)
+    return Mistake("bad-parameter", message, span, mend, in_data)
 
 
 def parameter_may_leave(span: Span, family: str, parameter: str, words: str, name: str, mend: str) -> Mistake:
@@ -376,10 +315,6 @@ def nothing_observed(span: Span | None, names: Sequence[str], columns: Sequence[
     close = [f"did you mean `{column}` by `{name}`?" for name, column in pairs if column]
     held = ", ".join(columns[:8]) + (", ..." if len(columns) > 8 else "")
     return Mistake("nothing-observed", message, span, "\n".join([*close, f"the data hold {held or 'no names'}"]))
-
-
-def no_random_names(span: Span | None) -> Mistake:
-    return Mistake("no-random-names", "the model has no random name", span, "write one: `mu ~ Normal(0, 10)`")
 
 
 def not_finite(span: Span, name: str, detail: str) -> Mistake:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ppl.language import mistakes
 from ppl.language import syntax as s
 from ppl.language.build import is_family_name
 from ppl.language.errors import Mistake, ModelError
 from ppl.language.source import Span
-from ppl.model import mistakes
 from ppl.model.distributions.family import Family
 from ppl.model.distributions.table import FAMILIES
 from ppl.model.functions import FUNCTIONS
@@ -117,6 +117,7 @@ class _Finder:
     found: list[Mistake]
     free: dict[str, dict[str, Span]] = field(default_factory=dict)  # by function: the names its body reads
     expanding: list[str] = field(default_factory=list)
+    arguments: set[Span] = field(default_factory=set)  # of the distributions that stand as arguments of others
 
     def line(self, statement: s.Statement) -> Line | None:
         match statement:
@@ -222,11 +223,18 @@ class _Finder:
         name = node.family.name
         family = FAMILIES.get(name)
         if family is None:
-            self.found.append(mistakes.unknown_family(node.family.span, name, FAMILIES))
+            if node.span in self.arguments and name not in self.functions:
+                known = [*FUNCTIONS, *self.functions]
+                self.found.append(mistakes.unknown_function(node.family.span, name, known))
+            elif name not in self.functions:  # a function in capitals is reported where it is defined
+                self.found.append(mistakes.unknown_family(node.family.span, name, FAMILIES))
             return
         for argument in node.arguments:
-            if isinstance(argument.value, s.Dist):
-                inner = argument.value
+            if not isinstance(argument.value, s.Dist):
+                continue
+            inner = argument.value
+            self.arguments.add(inner.span)
+            if inner.family.name in FAMILIES:
                 self.found.append(mistakes.no_wrapper(inner.span, name, inner.family.name))
         self.found += match_parameters(node, family)[1]
 

@@ -21,11 +21,16 @@ from ppl.model.terms import Term
 
 
 class Failed(Exception):
-    """A statement that cannot be read on: its mistake."""
+    """A statement that cannot be read on: its mistake.
 
-    def __init__(self, mistake: Mistake):
+    Inside a one-line function `inside` is the function in which it was met, and `bare` the message without its name.
+    """
+
+    def __init__(self, mistake: Mistake, inside: str | None = None, bare: str | None = None):
         super().__init__(mistake.message)
         self.mistake = mistake
+        self.inside = inside
+        self.bare = bare
 
 
 class Skipped(Exception):
@@ -149,7 +154,7 @@ class Environment:
         if differs.any():
             row = int(np.argwhere(differs.reshape(-1, differs.shape[-1]).any(axis=0))[0, 0])
             first = int(factor.first_rows[factor.codes[row]])
-            level = f"{factor.name} {factor.axis.label(int(factor.codes[row]))!r}"
+            level = f'{factor.name} "{factor.axis.label(int(factor.codes[row]))}"'
             places = [f"{show_value(term, (..., r))} in row {r + 1}" for r in (first, row)]
             raise Failed(mistakes.not_constant_within(span, name, level, *places))
         axes = (*term.axes[:-1], factor.axis)
@@ -171,6 +176,16 @@ class Environment:
         column = self.data.columns.get(text)
         return None if column is None or text in self.settled else column.where(index)
 
+    def is_known_name(self, name: str) -> bool:
+        """Whether a name that no line defines stands for something."""
+        return (
+            name in self.data.columns
+            or (name == "rows" and self.data.rows is not None)
+            or name in CONSTANTS
+            or name in FUNCTIONS
+            or name in self.names.functions
+        )
+
 
 def _over_rows(axis: Axis, factor: Levels) -> bool:
     """Whether an axis is that of the rows a factor was read from."""
@@ -191,8 +206,8 @@ def show_value(term: Term, index: Any) -> str:
     assert term.value is not None
     value = np.asarray(term.value[index]).reshape(-1)[0]
     if term.levels is not None:
-        return repr(term.levels[int(value)])
-    return f"{float(value):.6g}" if term.kind is Kind.REAL else str(value)
+        return f'"{term.levels[int(value)]}"'
+    return f"{float(value):.6g}" if value.dtype.kind == "f" else str(value).lower()
 
 
 def as_scalar(term: Term) -> Term:

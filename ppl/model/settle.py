@@ -19,7 +19,7 @@ from ppl.language.build import MOST_NESTED
 from ppl.language.errors import Mistake, ModelError, nearest
 from ppl.language.source import Span
 from ppl.model import distribution as dist
-from ppl.model import mistakes, terms
+from ppl.model import indexing, mistakes, terms
 from ppl.model.distribution import Distribution
 from ppl.model.expressions import Reader
 from ppl.model.graph import Factor, Latent, Model
@@ -36,6 +36,7 @@ def settle(names: Names, data: Dataset) -> Model:
     Raises `ModelError` with every independent mistake of names, axes and supports.
     """
     settler = _Settler(names, data, Environment(names, data))
+    settler.check_names()
     with _room_to_recurse():
         for line in _in_order(names, data, settler.found):
             settler.settle(line)
@@ -111,6 +112,13 @@ class _Settler:
     notes: list[str] = field(default_factory=list)
     columns_read: dict[Span, set[str]] = field(default_factory=dict)  # by the span of the statement
 
+    def check_names(self) -> None:
+        """Every name that nothing stands for is reported once, at its first place."""
+        for name, span in self.names.read_from_data().items():
+            if not self.env.is_known_name(name):
+                self.found.append(mistakes.unknown_name(span, name, self.env.candidates()))
+                self.env.failed.add(name)
+
     def settle(self, line: Line) -> None:
         self.env.touched.clear()
         try:
@@ -134,7 +142,7 @@ class _Settler:
             case s.Tilde(target, node):
                 self.draw(line, target, node)
             case s.FactorOf():
-                raise Failed(mistakes.not_yet(line.statement.span, "`factor`"))
+                raise Failed(language_mistakes.not_yet(line.statement.span, "`factor`"))
 
     def is_observed(self, name: str) -> bool:
         return name in self.data.columns and name not in self.names.derived
@@ -152,7 +160,7 @@ class _Settler:
             if not term.axes or len(term.axes) <= len(axes):
                 term = self.over(reader, term, axes, statement)
             else:
-                raise Failed(mistakes.latent_lacks_axis(statement.name.span, name, axes, term.axes))
+                raise Failed(mistakes.derived_lacks_axis(statement.name.span, name, axes, term.axes))
         if name in self.data.columns:
             column = self.data.columns[name]
             self.notes.append(f"`{name}` is also in {column.file}; the model's own definition stands")
@@ -164,7 +172,7 @@ class _Settler:
             terms.align(axes, term.axes)
         except Misaligned:
             name = statement.name.name
-            raise Failed(mistakes.latent_lacks_axis(statement.name.span, name, axes, term.axes)) from None
+            raise Failed(mistakes.derived_lacks_axis(statement.name.span, name, axes, term.axes)) from None
         return reader.spread(term, axes, statement.span)
 
     # -- `~` ----------------------------------------------------------------------------------------------------------
@@ -174,7 +182,7 @@ class _Settler:
         if name is not None and not self.is_observed(name) and name not in self.derived:
             if name in self.latents:
                 earlier = self.env.source.place(self.latents[name].span.start)[0]
-                raise Failed(mistakes.defined_twice(line.name_span, name, earlier))
+                raise Failed(language_mistakes.defined_twice(line.name_span, name, earlier))
             self.settle_latent(name, target, node)
         else:
             self.settle_factor(line, target, node)
@@ -207,6 +215,8 @@ class _Settler:
     def settle_factor(self, line: Line, target: s.Expr, node: s.Dist) -> None:
         """A `~` on something known, or on an expression."""
         reader = Reader(self.env, Scope())
+        if isinstance(target, s.Index) and line.defines is not None and self.is_observed(line.defines):
+            target = indexing.without_counts(reader, target)
         text = reader.text(target)
         value = reader.read(target)
         if not value.known and line.defines is not None:
@@ -246,7 +256,7 @@ class _Settler:
     def one_axis(self, node: s.Expr | s.Range | s.Whole) -> tuple[Axis, Levels | None]:
         reader = Reader(self.env, Scope())
         if isinstance(node, s.Range | s.Whole):
-            raise Failed(mistakes.not_yet(node.span, "a range in a declaration"))
+            raise Failed(language_mistakes.not_yet(node.span, "a range in a declaration"))
         if isinstance(node, s.Name) and node.name == "rows" and "rows" not in self.data.columns and self.data.rows:
             return self.data.rows, None
         if isinstance(node, s.String):
@@ -279,9 +289,11 @@ class _Settler:
     def check_supports(self) -> None:
         supports = {name: latent.distribution for name, latent in self.latents.items()}
         for found in self.distributions:
-            mistake = dist.check_against_support(found, supports)
-            if mistake is not None:
+            slip = dist.check_against_support(found, supports)
+            if slip is not None:
+                name, mistake = slip
                 self.found.append(mistake)
+                del supports[name]  # said once
 
     def model(self) -> Model:
         needed = self.needed()
