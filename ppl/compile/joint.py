@@ -91,7 +91,7 @@ class LogJoint:
         values: dict[str, Any] = {}
         total = np.zeros(len(z))
         for block in self.blocks:
-            part = np.reshape(pick(z, (slice(None), slice(block.start, block.stop))), (-1, *block.shape))
+            part = np.reshape(pick(z, (slice(None), slice(block.start, block.stop))), (len(z), *block.shape))
             lower, upper = _bounds(block, values)
             values[block.name] = block.transform.constrain(part, lower, upper)
             if block.transform is not transforms.IDENTITY:

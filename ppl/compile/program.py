@@ -50,7 +50,7 @@ class Program:
             slots[slot] = values[name]
         for step in self.instructions:
             arguments = [
-                slots[source] if shape is None else np.reshape(slots[source], (-1, *shape))
+                slots[source] if shape is None else np.reshape(slots[source], (len(slots[source]), *shape))
                 for source, shape in zip(step.sources, step.shapes, strict=True)
             ]
             slots[step.target] = step.op.apply(*arguments)

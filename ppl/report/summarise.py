@@ -18,16 +18,17 @@ def summarise(
 
     The Monte Carlo error is that of self-normalised importance sampling, sqrt(sum w^2 (x - mean)^2).
     """
-    flat = values.reshape(len(values), -1)
-    mean = weights @ flat
-    deviation2 = (flat - mean) ** 2
-    sd = np.sqrt(weights @ deviation2)
-    mcse = np.sqrt(weights**2 @ deviation2)
+    flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
+    with np.errstate(invalid="ignore", over="ignore"):  # a draw may be infinite; then so is what is made of it
+        mean = weights @ flat
+        deviation2 = (flat - mean) ** 2
+        sd = np.sqrt(weights @ deviation2)
+        mcse = np.sqrt(weights**2 @ deviation2)
     draws = flat[chosen]
     if flat.size <= _MOST_SORTED:
         quantiles = weighted_quantiles(flat, weights, _LEVELS)
     else:
-        quantiles = np.quantile(draws, _LEVELS, axis=0)
+        quantiles = np.quantile(draws, _LEVELS, axis=0, method="inverted_cdf")
     shape = values.shape[1:]
     q5, q50, q95 = (quantile.reshape(shape) for quantile in quantiles)
     return Quantity(
@@ -42,5 +43,8 @@ def weighted_quantiles(values: np.ndarray, weights: np.ndarray, levels: np.ndarr
     ordered = np.take_along_axis(values, order, axis=0)
     carried = weights[order]
     middles = np.cumsum(carried, axis=0) - 0.5 * carried
-    columns = [np.interp(levels, middles[:, i], ordered[:, i]) for i in range(values.shape[1])]
-    return np.stack(columns, axis=1)
+    found = np.empty((len(levels), values.shape[1]))
+    with np.errstate(invalid="ignore"):
+        for i in range(values.shape[1]):
+            found[:, i] = np.interp(levels, middles[:, i], ordered[:, i])
+    return found

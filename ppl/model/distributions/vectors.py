@@ -74,7 +74,7 @@ def _draw_dirichlet(rng: numpy.random.Generator, shape: tuple[int, ...], concent
     concentration = numpy.broadcast_to(concentration, shape)
     # log of a Gamma(a) draw as log Gamma(a + 1) + log(U)/a: tiny concentrations do not underflow to 0/0
     logs = numpy.log(rng.standard_gamma(concentration + 1.0)) + numpy.log(rng.random(shape)) / concentration
-    weights = numpy.exp(logs - logs.max(axis=-1, keepdims=True))
+    weights = numpy.exp(logs - logs.max(axis=-1, keepdims=True, initial=-numpy.inf))
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
