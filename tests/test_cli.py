@@ -266,3 +266,21 @@ def test_interrupt(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert "Traceback" not in errors
     assert not (tmp_path / "fit.nc").exists()
+
+
+def test_readme_shows_what_the_first_command_prints(ppl_command: Run) -> None:
+    """Every line of the README's table stands in the output, its numbers to two digits."""
+    readme = (MODELS.parent / "README.md").read_text(encoding="utf-8")
+    shown = readme.split("```")[1].strip().splitlines()
+    done = ppl_command("fit", *SCHOOLS)
+    printed = [*done.stderr.splitlines(), *done.stdout.splitlines()]
+    for line in shown:
+        if line == "..." or "Pareto k" in line:
+            continue
+        candidates = [other.split() for other in printed if other.split()[:1] == line.split()[:1]]
+        assert candidates, line
+        for ours, theirs in zip(line.split()[1:], candidates[0][1:], strict=True):
+            try:
+                assert float(ours) == pytest.approx(float(theirs), rel=0.02, abs=0.02)
+            except ValueError:
+                assert ours == theirs
