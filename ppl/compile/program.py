@@ -50,11 +50,14 @@ class Program:
             slots[slot] = values[name]
         for step in self.instructions:
             arguments = [
-                slots[source] if shape is None else np.reshape(slots[source], (len(slots[source]), *shape))
+                slots[source] if shape is None else self._reshaped(slots[source], source, shape)
                 for source, shape in zip(step.sources, step.shapes, strict=True)
             ]
             slots[step.target] = step.op.apply(*arguments)
         return [slots[output] for output in self.outputs]
+
+    def _reshaped(self, array: Any, source: int, shape: tuple[int, ...]) -> Any:
+        return np.reshape(array, (len(array), *shape) if source in self.over_draws else shape)
 
 
 def compile_terms(outputs: Iterable[Term]) -> Program:
@@ -102,20 +105,19 @@ class _Builder:
         if key in self.known:
             return self.known[key]
         slot = self.count()
-        ranks = [len(terms.leading_axes(term.op, i, arg)) for i, arg in enumerate(term.args)]
-        shapes = tuple(self.shape(arg, sources[i], max(ranks) - ranks[i]) for i, arg in enumerate(term.args))
+        shapes = tuple(self.shape(term, i, source) for i, source in enumerate(sources))
         self.instructions.append(Instruction(term.op, sources, slot, shapes))
         self.over_draws.add(slot)
         self.known[key] = slot
         return slot
 
-    def shape(self, term: Term, source: int, lacking: int) -> tuple[int, ...] | None:
-        """Singleton axes between the draws and what an argument has, where it lacks leading axes."""
-        if lacking == 0:
-            return None
-        if source not in self.over_draws:
-            return None  # numpy adds them itself: such an array has no axis of draws in front
-        return (1,) * lacking + term.shape
+    def shape(self, term: Term, argument: int, source: int) -> tuple[int, ...] | None:
+        """What an argument is reshaped to, so that plates and leading axes line up; None where it is right as it is."""
+        arg = term.args[argument]
+        wanted = terms.lined_up(term, argument)
+        if wanted == arg.shape or (source not in self.over_draws and not term.plates):
+            return None  # numpy itself puts axes in front of what has no axis of draws
+        return wanted
 
 
 def evaluate(program: Program, values: Mapping[str, Any], draws: int) -> list[numpy.ndarray]:

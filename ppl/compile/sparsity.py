@@ -75,14 +75,12 @@ def _dependence(
         return None
     if term.source is not None:
         return coordinates[term.source]
-    assert term.op is not None
-    size = int(np.prod(term.shape))
     total: sparse.csr_matrix | None = None
-    for i, arg in enumerate(term.args):
+    for argument, arg in enumerate(term.args):
         matrix = depends[id(arg)]
         if matrix is None:
             continue
-        picked = _spread(term, i, arg, matrix, size)
+        picked = _influence(term, argument) @ matrix
         total = picked if total is None else total + picked
         if total.nnz > _MOST_ENTRIES:
             raise _TooDense
@@ -90,32 +88,39 @@ def _dependence(
     return _as_pattern(total)
 
 
-def _spread(term: Term, argument: int, arg: Term, matrix: sparse.csr_matrix, size: int) -> sparse.csr_matrix:
-    """The dependence of a term's elements through one argument."""
-    op = term.op
+def _influence(term: Term, argument: int) -> sparse.csr_matrix:
+    """Which elements of an argument (columns) each element of a term (rows) is made of."""
+    op, arg = term.op, term.args[argument]
     assert op is not None
+    size, own = _size(term.shape), np.arange(_size(arg.shape))
     if op.moves:
-        index = np.asarray(op.apply(np.arange(matrix.shape[0], dtype=float).reshape(arg.shape)))
-        return matrix[index.reshape(-1).astype(np.int64)]
-    core = op.core_rank(argument)
-    leading = arg.shape[: len(arg.shape) - core]
-    if core:  # every element of a result depends on all of the core
-        blocks = int(np.prod(leading))
-        inside = matrix.shape[0] // max(blocks, 1)
-        places = (np.repeat(np.arange(blocks), inside), np.arange(matrix.shape[0]))
-        ones = np.ones(matrix.shape[0], dtype=np.int32)
-        summing = sparse.csr_matrix((ones, places), shape=(blocks, matrix.shape[0]))
-        matrix = _as_pattern(summing @ matrix)
-    outer = _outer_shape(term)
-    index = np.broadcast_to(np.arange(matrix.shape[0]).reshape(leading), outer).reshape(-1)
-    repeats = size // max(len(index), 1)
-    return matrix[np.repeat(index, repeats)]
+        indices = [np.full(other.shape, -1.0) for other in term.args]
+        indices[argument] = own.reshape(arg.shape).astype(float)
+        index = np.asarray(op.apply(*indices)).reshape(-1).astype(np.int64)
+        rows = np.flatnonzero(index >= 0)
+        return _ones(rows, index[rows], (size, len(own)))
+    if op.drops:  # a sum over the last plates
+        kept = arg.shape[: len(arg.plates) - op.drops]
+        singletons = (*kept, *([1] * op.drops), *arg.shape[len(arg.plates) :])
+        rows = np.broadcast_to(np.arange(_size(singletons)).reshape(singletons), arg.shape).reshape(-1)
+        return _ones(rows, own, (size, len(own)))
+    core = _size(arg.shape[len(arg.shape) - op.core_rank(argument) :])  # a result depends on all of the core
+    arranged = terms.lined_up(term, argument)
+    outer = tuple(axis.length for axis in (*term.plates, *terms.leading_of(term)))
+    blocks = np.arange(len(own) // max(core, 1)).reshape(arranged[: len(arranged) - op.core_rank(argument)])
+    block_of = np.repeat(np.broadcast_to(blocks, outer).reshape(-1), size // max(1, _size(outer)))
+    columns = block_of[:, None] * core + np.arange(core)
+    return _ones(np.repeat(np.arange(size), core), columns.reshape(-1), (size, len(own)))
 
 
-def _outer_shape(term: Term) -> tuple[int, ...]:
-    assert term.op is not None
-    lists = [terms.leading_axes(term.op, i, arg) for i, arg in enumerate(term.args)]
-    return tuple(axis.length for axis in terms.align(*lists))
+def _size(shape: tuple[int, ...]) -> int:
+    return int(np.prod(shape)) if shape else 1
+
+
+def _ones(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> sparse.csr_matrix:
+    if len(rows) > _MOST_ENTRIES:
+        raise _TooDense
+    return sparse.csr_matrix((np.ones(len(rows), dtype=np.int32), (rows, columns)), shape=shape)
 
 
 def _as_pattern(matrix: sparse.csr_matrix) -> sparse.csr_matrix:

@@ -1,14 +1,19 @@
 """Terms: expressions after names and axes are settled. What is known from data alone carries its value.
 
-A term is a node of a directed acyclic graph. An operation works on trailing `core` axes of each argument and is
-broadcast over the axes before them, as numpy's generalised ufuncs are; evaluated over S draws, every term that depends
-on a latent gains a leading axis of draws.
+A term is a node of a directed acyclic graph. Its array has three groups of axes, in this order:
+
+  plates  the loops (`for i in 1..n`) and sums over discrete values that it varies over; they line up by identity
+  axes    its own axes; of two operands they line up from the right
+  core    the last of these, which an operation works on as a whole (none for elementwise ones)
+
+An operation is broadcast over what lies before its core, as a generalised ufunc of numpy is. Evaluated over S draws,
+every term that depends on a latent gains a leading axis of draws before all of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,14 +46,18 @@ class TooLarge(Exception):
 class Op:
     """An operation: `apply(*arrays)` over leading axes that broadcast and `core_ranks[i]` trailing axes of argument i.
 
-    `name` and `options` together say all that `apply` depends on, so that equal operations can be shared.
+    `name` and `options` together say all that `apply` depends on, so that equal operations can be shared. An operation
+    on one argument may take away its last `drops` plates (a sum over a loop), or give new ones, `adds`, after those
+    that are there. `apply` must count axes from the right: more plates may come to stand on the left.
     """
 
     name: str
     apply: Callable[..., Any]
     core_ranks: tuple[int, ...] | None = None  # None: elementwise
     options: tuple[Any, ...] = ()
-    moves: bool = False  # only picks, repeats or reorders the elements of its one argument
+    moves: bool = False  # only picks, repeats or reorders the elements of its arguments
+    drops: int = 0
+    adds: tuple[Axis, ...] = ()
 
     def core_rank(self, argument: int) -> int:
         return 0 if self.core_ranks is None else self.core_ranks[argument]
@@ -60,8 +69,7 @@ class Term:
 
     op      the operation; None for a constant and for an input
     source  the name of the latent this term stands for, if it is an input
-    value   the array, where it is known from data alone: shape `[axis.length for axis in axes]`; positions in `levels`
-            for text
+    value   the array, where it is known from data alone: shape that of plates and axes; positions in `levels` for text
     """
 
     op: Op | None
@@ -72,6 +80,7 @@ class Term:
     source: str | None = None
     value: np.ndarray | None = None
     levels: tuple[str, ...] | None = None
+    plates: tuple[Axis, ...] = ()
 
     @property
     def known(self) -> bool:
@@ -79,7 +88,8 @@ class Term:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return tuple(axis.length for axis in self.axes)
+        """Lengths of plates and axes."""
+        return tuple(axis.length for axis in (*self.plates, *self.axes))
 
     def number(self) -> float:
         """The value of a known single number."""
@@ -87,10 +97,12 @@ class Term:
         return float(self.value.reshape(()))
 
 
-def constant(value: Any, axes: tuple[Axis, ...], span: Span, kind: Kind = Kind.REAL) -> Term:
-    array = np.asarray(value)
-    assert array.shape == tuple(axis.length for axis in axes), (array.shape, axes)
-    return Term(None, (), axes, kind, span, value=array)
+def constant(
+    value: Any, axes: tuple[Axis, ...], span: Span, kind: Kind = Kind.REAL, plates: tuple[Axis, ...] = ()
+) -> Term:
+    term = Term(None, (), axes, kind, span, value=np.asarray(value), plates=plates)
+    assert np.shape(value) == term.shape, (np.shape(value), term.shape)
+    return term
 
 
 def latent(name: str, axes: tuple[Axis, ...], span: Span, kind: Kind = Kind.REAL) -> Term:
@@ -130,37 +142,59 @@ def _tells_more(new: Axis, have: Axis) -> bool:
     return have.name == str(have.length) and new.name != str(new.length)
 
 
+def join_plates(*lists: tuple[Axis, ...]) -> tuple[Axis, ...]:
+    """All plates of several terms in one order: sums over discrete values first, then loops, outer before inner."""
+    found = {plate.identity: plate for plates in lists for plate in plates}
+    return tuple(found[identity] for identity in sorted(found, key=str))
+
+
 def apply(op: Op, args: tuple[Term, ...], core_axes: tuple[Axis, ...], span: Span, kind: Kind = Kind.REAL) -> Term:
     """The term of an operation; its value, where all arguments are known.
 
     `core_axes` are the axes that the operation itself gives, after the aligned leading axes of its arguments.
     Raises `Misaligned`, `TooLarge`.
     """
+    plates = join_plates(*(arg.plates for arg in args))
+    plates = (*plates[: len(plates) - op.drops], *op.adds)
     leading = align(*(leading_axes(op, i, arg) for i, arg in enumerate(args)))
     axes = (*leading, *core_axes)
-    check_size(axes)
-    value = None
-    if all(arg.known for arg in args):
-        with np.errstate(all="ignore"):
-            value = np.asarray(op.apply(*(_spread(op, i, arg, len(leading)) for i, arg in enumerate(args))))
-        value = np.broadcast_to(value, tuple(axis.length for axis in axes))
-    return Term(op, args, axes, kind, span, value=value)
+    check_size((*plates, *axes))
+    term = Term(op, args, axes, kind, span, plates=plates)
+    if not all(arg.known for arg in args):
+        return term
+    with np.errstate(all="ignore"):
+        arrays = [numeric(arg).reshape(lined_up(term, i)) for i, arg in enumerate(args)]
+        value = np.asarray(op.apply(*arrays))
+    return replace(term, value=np.broadcast_to(value, term.shape))
 
 
 def leading_axes(op: Op, argument: int, term: Term) -> tuple[Axis, ...]:
-    """The axes of an argument over which an operation is broadcast."""
+    """The axes of an argument over which an operation is broadcast, its plates left out."""
     return term.axes[: len(term.axes) - op.core_rank(argument)]
 
 
-def _spread(op: Op, argument: int, term: Term, leading: int) -> np.ndarray:
-    """A known value with singleton axes put before its core, so that leading axes align."""
+def leading_of(term: Term) -> tuple[Axis, ...]:
+    """The axes of a term that come from the leading axes of its arguments."""
+    assert term.op is not None
+    return align(*(leading_axes(term.op, i, arg) for i, arg in enumerate(term.args)))
+
+
+def lined_up(term: Term, argument: int) -> tuple[int, ...]:
+    """The shape of an argument with singleton axes put in, so that plates and leading axes meet those of the term."""
+    assert term.op is not None
+    arg = term.args[argument]
+    if term.op.drops or term.op.adds:
+        return arg.shape
+    own = {plate.identity: plate.length for plate in arg.plates}
+    plates = tuple(own.get(plate.identity, 1) for plate in term.plates)
+    lacking = len(leading_of(term)) - len(leading_axes(term.op, argument, arg))
+    return (*plates, *([1] * lacking), *(axis.length for axis in arg.axes))
+
+
+def numeric(term: Term) -> np.ndarray:
+    """The value of a known term in the type that is calculated with."""
     assert term.value is not None
-    core = op.core_rank(argument)
-    lacking = leading - (len(term.axes) - core)
-    value = term.value.astype(np.float64) if term.kind in (Kind.INTEGER, Kind.BOOLEAN) else term.value
-    if lacking == 0 or core == 0:
-        return value
-    return value.reshape((1,) * lacking + value.shape)
+    return term.value.astype(np.float64) if term.kind in (Kind.INTEGER, Kind.BOOLEAN) else term.value
 
 
 def ancestors(terms: Iterable[Term]) -> list[Term]:
@@ -186,3 +220,27 @@ def inputs(terms: Iterable[Term]) -> tuple[str, ...]:
     """The names of the latents that the given terms depend on, in order of appearance."""
     found = [term.source for term in ancestors(terms) if term.source is not None]
     return tuple(dict.fromkeys(found))
+
+
+def rebuild(terms: Iterable[Term], change: Callable[[Term, tuple[Term, ...]], Term | None]) -> list[Term]:
+    """The terms made anew from the leaves up.
+
+    `change(term, args)` gets every unknown term with its new arguments, and gives what shall stand for it, or None for
+    the same operation on the new arguments.
+    """
+    wanted = list(terms)
+    new: dict[int, Term] = {}
+    for term in ancestors(wanted):
+        if term.known:
+            new[id(term)] = term
+            continue
+        args = tuple(new[id(arg)] for arg in term.args)
+        changed = change(term, args)
+        if changed is not None:
+            new[id(term)] = changed
+        elif all(arg is old for arg, old in zip(args, term.args, strict=True)):
+            new[id(term)] = term
+        else:
+            assert term.op is not None
+            new[id(term)] = apply(term.op, args, term.axes[len(leading_of(term)) :], term.span, term.kind)
+    return [new[id(term)] for term in wanted]
