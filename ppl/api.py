@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ppl.compile.joint import LogJoint, Part, compile_joint
+from ppl.compile.joint import LogJoint, compile_joint
+from ppl.compile.nowhere import why_not_finite
 from ppl.compile.program import compile_terms
 from ppl.compile.simulate import derive, simulate
 from ppl.data import dataset
@@ -24,11 +25,11 @@ from ppl.infer import importance, pipeline
 from ppl.infer.draws import generator
 from ppl.infer.pipeline import Approximation, NoStart
 from ppl.infer.verdict import Verdict, judge
-from ppl.language.errors import FileError, Mistake, ModelError, UsageError
+from ppl.language.errors import FileError, ModelError, UsageError
 from ppl.language.parser import parse
 from ppl.language.source import Source
 from ppl.language.syntax import Program
-from ppl.model import graph, mistakes
+from ppl.model import graph
 from ppl.model.names import Names, find_names
 from ppl.model.settle import settle
 from ppl.report import fitfile, tables
@@ -99,8 +100,8 @@ class Posterior:
         total = float(self.joint.log_density({b.name: arrays[b.name] for b in self.joint.blocks})[0])
         for latent in self.model.simulated:
             if latent.name in arrays:
-                found = compile_terms([latent.log_prob]).run(arrays)[0]
-                total += float(np.sum(found))
+                found = compile_terms([piece.log_prob for piece in latent.pieces]).run(arrays)
+                total += sum(float(np.sum(part)) for part in found)
         return total
 
     def fit(self, seed: int = 1, draws: int = pipeline.DRAWS, keep_all: bool = False) -> Fit:
@@ -115,7 +116,7 @@ class Posterior:
         try:
             found = pipeline.approximate(self.joint, seed, draws)
         except NoStart as error:
-            raise ModelError(self.model.source, [self._why_not_finite(error.z)]) from None
+            raise ModelError(self.model.source, [why_not_finite(self.model, self.joint, error.z)]) from None
         return Fit(self._record(found, seed, draws, keep_all, start), self)
 
     def _record(self, found: Approximation, seed: int, draws: int, keep_all: bool, start: float) -> Record:
@@ -160,41 +161,6 @@ class Posterior:
                 values = values + 1
             found[factor.name] = Observed(factor.name, factor.value.axes, values)
         return found
-
-    def _why_not_finite(self, z: np.ndarray) -> Mistake:
-        """The statement, the row and the values that make the log density infinite or no number."""
-        values = self.joint.constrain(z[None])
-        parts = {id(part.log_prob): part for part in self.joint.parts}
-        for part, elementwise in zip(parts.values(), self.joint.by_part(z[None]), strict=True):
-            bad = ~np.isfinite(elementwise[0])
-            if bad.any():
-                place = tuple(int(i) for i in np.argwhere(bad)[0]) if bad.ndim else ()
-                return mistakes.not_finite(part.span, part.name, self._show(part, place, values))
-        return mistakes.not_finite(self.joint.parts[0].span, self.joint.parts[0].name, "its gradient is not finite")
-
-    def _show(self, part: Part, place: tuple[int, ...], values: Mapping[str, np.ndarray]) -> str:
-        """The value and the parameters of one element of a factor."""
-        name = part.name
-        everything: list[graph.Latent | graph.Factor] = [*self.model.latents, *self.model.factors]
-        random = next(x for x in everything if x.log_prob is part.log_prob)
-        terms = list(random.distribution.parameters)
-        names = [parameter.name for parameter in random.distribution.form.parameters]
-        if isinstance(random, graph.Factor):
-            terms, names = [random.value, *terms], [name, *names]
-        program = compile_terms(terms)
-        shown = []
-        with np.errstate(all="ignore"):
-            results = program.run(values)
-        for label, found, slot in zip(names, results, program.outputs, strict=True):
-            array = np.asarray(found)[0] if slot in program.over_draws else np.asarray(found)
-            index = place[len(place) - array.ndim :] if array.ndim <= len(place) else ()
-            shown.append(f"{label} = {np.asarray(array[index]).reshape(-1)[0]:.6g}")
-        column = self.model.data.columns.get(name)
-        if column is not None:
-            where = f"{column.where(place)}: "
-        else:
-            where = f"in element {', '.join(str(i + 1) for i in place)}: " if place else ""
-        return where + ", ".join(shown)
 
 
 def _one_draw(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -10,36 +10,17 @@ import autograd.numpy as np
 import numpy
 from autograd.core import make_vjp
 
+from ppl.compile.blocks import Assembly, Block, lay_out
 from ppl.compile.program import Program, compile_terms, evaluate
 from ppl.data.axes import Axis
 from ppl.language.source import Span
 from ppl.model import transforms
-from ppl.model.graph import Latent, Model
+from ppl.model.distribution import Distribution
+from ppl.model.graph import Model
 from ppl.model.terms import Term, ancestors
-from ppl.model.transforms import Transform
 from ppl.numeric.gather import pick
 
 _ELEMENTS_AT_ONCE = 1 << 19  # of the widest array while draws are evaluated together: bounds the memory
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """The unconstrained coordinates `start:stop` that belong to one latent, and how they become its value.
-
-    `shape` is that of the coordinates, event axes transformed; `bounds` computes lower and upper, where there are any.
-    """
-
-    latent: Latent
-    transform: Transform
-    start: int
-    stop: int
-    shape: tuple[int, ...]
-    bounds: Program | None
-    has: tuple[bool, bool]  # a lower, an upper bound
-
-    @property
-    def name(self) -> str:
-        return self.latent.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +29,14 @@ class Part:
 
     name: str
     log_prob: Term
+    distribution: Distribution
+    value: Term | None  # of what is known, or an expression; None for a latent
     span: Span
     observed: bool
 
     @property
     def plates(self) -> tuple[Axis, ...]:
-        return self.log_prob.axes
+        return (*self.log_prob.plates, *self.log_prob.axes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +48,7 @@ class LogJoint:
     """
 
     blocks: tuple[Block, ...]
+    assemblies: Mapping[str, Assembly]
     parts: tuple[Part, ...]
     program: Program
     dimension: int
@@ -88,14 +72,21 @@ class LogJoint:
             return self.constrain_with_jacobian(z)[0]
 
     def constrain_with_jacobian(self, z: Any) -> tuple[dict[str, Any], Any]:
+        """z (S, D) -> the latents by name, and the log Jacobian of all transforms (S,)."""
         values: dict[str, Any] = {}
+        parts: dict[str, list[Any]] = {}
         total = np.zeros(len(z))
         for block in self.blocks:
             part = np.reshape(pick(z, (slice(None), slice(block.start, block.stop))), (len(z), *block.shape))
-            lower, upper = _bounds(block, values)
-            values[block.name] = block.transform.constrain(part, lower, upper)
+            lower, upper = block.bounds_at(values)
+            theta = block.transform.constrain(part, lower, upper)
             if block.transform is not transforms.IDENTITY:
                 total = total + _sum_over_plates(block.transform.log_jacobian(part, lower, upper))
+            found = parts.setdefault(block.name, [])
+            found.append(theta)
+            if len(found) == len(block.latent.pieces):
+                assembly = self.assemblies.get(block.name)
+                values[block.name] = theta if assembly is None else assembly(found)
         return values, total
 
     def unconstrain(self, values: Mapping[str, numpy.ndarray]) -> numpy.ndarray:
@@ -104,11 +95,11 @@ class LogJoint:
         return numpy.concatenate(columns, axis=1) if columns else numpy.zeros((1, 0))
 
     def unconstrain_block(self, block: Block, values: Mapping[str, numpy.ndarray]) -> numpy.ndarray:
-        """The coordinates of one latent (S, coordinates), from its values and those its bounds depend on."""
+        """The coordinates of one block (S, coordinates), from the values of all latents."""
         with numpy.errstate(all="ignore"):
-            lower, upper = _bounds(block, values)
-            z = block.transform.unconstrain(values[block.name], lower, upper)
-        return numpy.reshape(z, (len(values[block.name]), -1))
+            lower, upper = block.bounds_at(values)
+            z = block.transform.unconstrain(block.part_of(values[block.name]), lower, upper)
+        return numpy.reshape(z, (len(z), block.stop - block.start))
 
     def log_density(self, values: Mapping[str, numpy.ndarray]) -> numpy.ndarray:
         """The log density of constrained values (leading axis of S draws), without Jacobian -> (S,)."""
@@ -116,8 +107,8 @@ class LogJoint:
         total = numpy.zeros(draws)
         with numpy.errstate(all="ignore"):
             for block in self.blocks:
-                lower, upper = _bounds(block, values)
-                total = total + _support_penalty(block, values[block.name], lower, upper)
+                outside = block.outside(block.part_of(values[block.name]), *block.bounds_at(values))
+                total = numpy.where(outside, -numpy.inf, total)
             total = total + self.sum_of_parts(values)
         return numpy.where(numpy.isnan(total), -numpy.inf, total)
 
@@ -143,90 +134,29 @@ class LogJoint:
         total = numpy.concatenate(values)
         return numpy.where(numpy.isnan(total), -numpy.inf, total), numpy.concatenate(gradients)
 
-    def coordinate_names(self) -> list[str]:
-        """What each unconstrained coordinate is called, for messages."""
-        names = []
-        for block in self.blocks:
-            for index in numpy.ndindex(*block.shape):
-                axes = block.latent.axes
-                labels = [axes[i].label(j) for i, j in enumerate(index)]
-                names.append(f"{block.name}[{','.join(labels)}]" if labels else block.name)
-        return names
-
 
 def compile_joint(model: Model) -> LogJoint:
     """The log joint of a model's latents: their priors, everything observed, and the potentials."""
-    blocks = []
-    start = 0
-    for latent in model.latents:
-        block = _block(latent, start)
-        blocks.append(block)
-        start = block.stop
-    parts = [Part(latent.name, latent.log_prob, latent.span, False) for latent in model.latents]
-    parts += [Part(factor.name, factor.log_prob, factor.span, factor.observed) for factor in model.factors]
+    blocks, assemblies = lay_out(model.latents)
+    parts = [
+        Part(latent.name, piece.log_prob, piece.distribution, None, piece.span, False)
+        for latent in model.latents
+        for piece in latent.pieces
+    ]
+    parts += [
+        Part(factor.name, factor.log_prob, factor.distribution, factor.value, factor.span, factor.observed)
+        for factor in model.factors
+    ]
     program = compile_terms(part.log_prob for part in parts)
-    widest = max([1, start, *(step_size(part.log_prob) for part in parts)])
-    return LogJoint(tuple(blocks), tuple(parts), program, start, max(1, _ELEMENTS_AT_ONCE // widest))
+    dimension = blocks[-1].stop if blocks else 0
+    widest = max([1, dimension, *(_widest(part.log_prob) for part in parts)])
+    return LogJoint(blocks, assemblies, tuple(parts), program, dimension, max(1, _ELEMENTS_AT_ONCE // widest))
 
 
-def step_size(term: Term) -> int:
+def _widest(term: Term) -> int:
     """The most elements, for one draw, of any array that goes into a term."""
     sizes = [int(numpy.prod(t.shape)) for t in ancestors([term]) if not t.known]
     return max(sizes, default=1)
-
-
-def _block(latent: Latent, start: int) -> Block:
-    distribution = latent.distribution
-    lower, upper = distribution.support_lower, distribution.support_upper
-    transform = _transform_for(distribution.family.support.kind, lower is not None, upper is not None)
-    split = len(latent.axes) - transform.event_rank
-    shape = (*latent.shape[:split], *(transform.free(n) for n in latent.shape[split:]))
-    bounds = [bound for bound in (lower, upper) if bound is not None]
-    program = compile_terms(bounds) if bounds and transform.event_rank == 0 else None
-    stop = start + int(numpy.prod(shape))
-    return Block(latent, transform, start, stop, shape, program, (lower is not None, upper is not None))
-
-
-def _transform_for(kind: str, has_lower: bool, has_upper: bool) -> Transform:
-    if kind == "simplex":
-        return transforms.SIMPLEX
-    return {
-        (False, False): transforms.IDENTITY,
-        (True, False): transforms.ABOVE,
-        (False, True): transforms.BELOW,
-        (True, True): transforms.BETWEEN,
-    }[has_lower, has_upper]
-
-
-def _bounds(block: Block, values: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Lower and upper bound of a block, with singleton axes so that they line up behind the draws."""
-    if block.bounds is None:
-        return None, None
-    found = block.bounds.run(values)
-    rank = len(block.shape)
-    lined_up = [
-        _behind_draws(bound, rank) if slot in block.bounds.over_draws else bound
-        for bound, slot in zip(found, block.bounds.outputs, strict=True)
-    ]
-    return (lined_up.pop(0) if block.has[0] else None), (lined_up.pop(0) if block.has[1] else None)
-
-
-def _behind_draws(value: Any, rank: int) -> Any:
-    shape = np.shape(value)
-    lacking = rank - (len(shape) - 1)
-    return np.reshape(value, (shape[0], *([1] * lacking), *shape[1:])) if lacking else value
-
-
-def _support_penalty(block: Block, theta: numpy.ndarray, lower: Any, upper: Any) -> numpy.ndarray:
-    """Minus infinity for draws outside their bounds."""
-    outside = numpy.zeros(theta.shape, dtype=bool)
-    if lower is not None:
-        outside |= theta < lower
-    if upper is not None:
-        outside |= theta > upper
-    if block.transform is transforms.SIMPLEX:
-        outside |= (theta < 0) | (numpy.abs(theta.sum(axis=-1, keepdims=True) - 1) > 1e-6)
-    return numpy.where(outside.reshape(len(theta), -1).any(axis=1), -numpy.inf, 0.0)
 
 
 def _sum_over_plates(found: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 import autograd.numpy as np
 import numpy
 
+from ppl.data.axes import Axis
 from ppl.data.column import Kind
 from ppl.model import terms
 from ppl.model.terms import Op, Term
@@ -128,3 +129,20 @@ def evaluate(program: Program, values: Mapping[str, Any], draws: int) -> list[nu
         numpy.asarray(value) if slot in program.over_draws else numpy.broadcast_to(value, (draws, *numpy.shape(value)))
         for value, slot in zip(found, program.outputs, strict=True)
     ]
+
+
+def behind(term: Term, plates: tuple[Axis, ...], leading: int, event_rank: int = 0) -> tuple[int, ...]:
+    """The shape in which a term lines up with an array over plates, `leading` axes and an event of `event_rank` axes.
+
+    A single number that stands for an event gets singleton axes there.
+    """
+    own = {plate.identity: plate.length for plate in term.plates}
+    core = min(event_rank, len(term.axes))
+    lengths = [axis.length for axis in term.axes]
+    lacking = leading - (len(lengths) - core)
+    return (
+        *(own.get(plate.identity, 1) for plate in plates),
+        *([1] * lacking),
+        *lengths,
+        *([1] * (event_rank - core)),
+    )

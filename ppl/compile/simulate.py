@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ppl.compile.program import compile_terms, evaluate
+from ppl.compile.program import behind, compile_terms, evaluate
 from ppl.model.distribution import Distribution
 from ppl.model.distributions.family import canonical
-from ppl.model.graph import Latent, Model
-from ppl.model.terms import Term
+from ppl.model.graph import Latent, Model, Piece
+from ppl.model.terms import Term, inputs
 
 _ELEMENTS_AT_ONCE = 1 << 22
 
@@ -22,45 +22,66 @@ def simulate(
     known = dict(values)
     found: dict[str, np.ndarray] = {}
     for latent in model.simulated:
-        found[latent.name] = known[latent.name] = draw_latent(latent, known, draws, rng)
+        found[latent.name] = known[latent.name] = _draw_latent(latent, known, draws, rng)
     return found
 
 
-def draw_latent(latent: Latent, values: Mapping[str, np.ndarray], draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Draws (S, *shape) of one random name from its distribution, given those it depends on."""
-    return draw(latent.distribution, latent.shape, values, draws, rng)
+def _draw_latent(latent: Latent, values: Mapping[str, np.ndarray], draws: int, rng: np.random.Generator) -> np.ndarray:
+    """Draws (S, *shape) of one random name, given those it depends on; what depends on its own past, in order."""
+    if latent.pieces[0].place is None:
+        return draw(latent.pieces[0], values, draws, rng)
+    first = latent.pieces[0]
+    assert first.place is not None
+    indexed = len(first.place.positions)
+    found = np.zeros((draws, int(np.prod(latent.shape[:indexed])), *latent.shape[indexed:]))
+    for piece in latent.pieces:
+        positions = latent.positions(piece)
+        assert positions is not None
+        for chosen in _rounds(latent, piece, positions):
+            so_far = {**values, latent.name: found.reshape(draws, *latent.shape)}
+            drawn = draw(piece, so_far, draws, rng).reshape(draws, len(positions), *latent.shape[indexed:])
+            found[:, positions[chosen]] = drawn[:, chosen]
+    return found.reshape(draws, *latent.shape)
 
 
-def draw(
-    distribution: Distribution,
-    shape: tuple[int, ...],
-    values: Mapping[str, np.ndarray],
-    draws: int,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """Draws (S, *shape) from a distribution, cut at its bounds by the inverse of its distribution function."""
+def _rounds(latent: Latent, piece: Piece, positions: np.ndarray) -> list[np.ndarray]:
+    """Which elements of a piece are drawn together: all, or one after another where they need those before."""
+    everything = np.arange(len(positions))
+    if latent.name not in inputs([*piece.distribution.all_terms]):
+        return [everything]
+    return [everything[i : i + 1] for i in np.argsort(positions, kind="stable")]
+
+
+def draw(piece: Piece, values: Mapping[str, np.ndarray], draws: int, rng: np.random.Generator) -> np.ndarray:
+    """Draws (S, *shape of the piece), cut at its bounds by the inverse of its distribution function."""
+    distribution = piece.distribution
     bounds = [bound for bound in (distribution.lower, distribution.upper) if bound is not None]
-    found = evaluate(compile_terms([*distribution.parameters, *bounds]), values, draws)
-    event_rank = distribution.family.event_rank
-    plates = len(shape) - event_rank
-    ranks = [*(p.event_rank for p in distribution.form.parameters), *(0 for _ in bounds)]
-    lined_up = [_line_up(value, plates, rank) for value, rank in zip(found, ranks, strict=True)]
-    count = len(distribution.parameters)
+    found = parameters_of(piece, values, draws)
     with np.errstate(all="ignore"):
-        parameters = tuple(np.asarray(p) for p in canonical(distribution.form, tuple(lined_up[:count])))
-        full = (draws, *shape)
+        parameters = tuple(np.asarray(p) for p in canonical(distribution.form, tuple(found)))
+        full = (draws, *piece.shape)
         if not bounds:
             return np.asarray(distribution.family.draw(rng, full, *parameters), dtype=np.float64)
-        return _draw_between(distribution, full, parameters, lined_up[count:], rng)
+        at = lined_up(bounds, [0] * len(bounds), piece, values, draws)
+        return _draw_between(distribution, full, parameters, at, rng)
 
 
-def _line_up(value: np.ndarray, plates: int, event_rank: int) -> np.ndarray:
-    """Singleton axes behind the draws where a parameter has fewer plates than the name."""
-    core = min(event_rank, value.ndim - 1)
-    lacking = plates - (value.ndim - 1 - core)
-    shape = value.shape
-    value = value.reshape(shape[0], *([1] * lacking), *shape[1:])
-    return value[..., None] if core < event_rank else value
+def parameters_of(piece: Piece, values: Mapping[str, np.ndarray], draws: int) -> list[np.ndarray]:
+    """The parameters of a piece over S draws, each lined up with the piece's own array (S, *shape)."""
+    distribution = piece.distribution
+    ranks = [parameter.event_rank for parameter in distribution.form.parameters]
+    return lined_up(list(distribution.parameters), ranks, piece, values, draws)
+
+
+def lined_up(
+    terms: list[Term], event_ranks: list[int], piece: Piece, values: Mapping[str, np.ndarray], draws: int
+) -> list[np.ndarray]:
+    leading = len(piece.axes) - len(piece.plates) - piece.distribution.family.event_rank
+    found = evaluate(compile_terms(terms), values, draws)
+    return [
+        value.reshape(draws, *behind(term, piece.plates, leading, rank))
+        for value, term, rank in zip(found, terms, event_ranks, strict=True)
+    ]
 
 
 def _draw_between(

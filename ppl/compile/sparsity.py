@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+from ppl.compile.blocks import Block, bound_terms
 from ppl.compile.joint import LogJoint
 from ppl.model import terms
 from ppl.model.terms import Term
@@ -28,9 +29,9 @@ def _pattern(joint: LogJoint) -> np.ndarray:
     pattern = sparse.identity(joint.dimension, dtype=np.int32, format="csr")
     coordinates: dict[str, sparse.csr_matrix] = {}
     for block in joint.blocks:
-        coordinates[block.name] = _own_coordinates(joint, block.name, coordinates)
-        jacobian = coordinates[block.name]
-        pattern = pattern + jacobian.T @ jacobian
+        own = _own_coordinates(joint.dimension, block, coordinates)
+        pattern = pattern + own.T @ own
+        _put_in(coordinates, block, own)
     depends: dict[int, sparse.csr_matrix | None] = {}
     for term in terms.ancestors(part.log_prob for part in joint.parts):
         depends[id(term)] = _dependence(term, depends, coordinates)
@@ -41,29 +42,34 @@ def _pattern(joint: LogJoint) -> np.ndarray:
     return np.asarray(pattern.todense()) != 0
 
 
-def _own_coordinates(joint: LogJoint, name: str, earlier: dict[str, sparse.csr_matrix]) -> sparse.csr_matrix:
-    """Elements of a latent by coordinates: its own, and through its bounds those of other latents."""
-    block = next(block for block in joint.blocks if block.name == name)
-    size = int(np.prod(block.latent.shape))
+def _put_in(coordinates: dict[str, sparse.csr_matrix], block: Block, own: sparse.csr_matrix) -> None:
+    """The rows of a piece, where its elements stand in the latent."""
+    positions = block.latent.positions(block.piece)
+    if positions is None:
+        coordinates[block.name] = own
+        return
+    size = _size(block.latent.shape)
+    inner = own.shape[0] // max(1, len(positions))
+    rows = (positions[:, None] * inner + np.arange(inner)).reshape(-1)
+    placed = _ones(rows, np.arange(own.shape[0]), (size, own.shape[0])) @ own
+    coordinates[block.name] = placed + coordinates[block.name] if block.name in coordinates else placed
+
+
+def _own_coordinates(dimension: int, block: Block, earlier: dict[str, sparse.csr_matrix]) -> sparse.csr_matrix:
+    """Elements of a piece by coordinates: its own, and through its bounds those of other latents."""
+    size = _size(block.piece.shape)
     if block.transform.event_rank == 0:
-        own = sparse.csr_matrix(
-            (np.ones(size, dtype=np.int32), (np.arange(size), np.arange(block.start, block.stop))),
-            shape=(size, joint.dimension),
-        )
+        own = _ones(np.arange(size), np.arange(block.start, block.stop), (size, dimension))
     else:
-        events = int(np.prod(block.shape[: len(block.shape) - block.transform.event_rank]))
+        events = _size(block.shape[: len(block.shape) - block.transform.event_rank])
         inside = np.arange(block.start, block.stop).reshape(events, -1)
         rows = np.repeat(np.arange(size), inside.shape[1])
         columns = np.repeat(inside, size // max(events, 1), axis=0).reshape(-1)
-        own = sparse.csr_matrix((np.ones(len(rows), dtype=np.int32), (rows, columns)), shape=(size, joint.dimension))
-    bounds = [b for b in (block.latent.distribution.support_lower, block.latent.distribution.support_upper) if b]
-    for bound in bounds:
-        used = terms.inputs([bound])
-        for other in used:
-            touched = np.flatnonzero(np.asarray(earlier[other].sum(axis=0)).reshape(-1))
-            full = np.zeros((1, joint.dimension), dtype=np.int32)
-            full[0, touched] = 1
-            own = own + sparse.csr_matrix(np.repeat(full, size, axis=0))
+        own = _ones(rows, columns, (size, dimension))
+    for other in terms.inputs(bound_terms(block.piece)):
+        touched = np.flatnonzero(np.asarray(earlier[other].sum(axis=0)).reshape(-1))
+        rows = np.repeat(np.arange(size), len(touched))
+        own = own + _ones(rows, np.tile(touched, size), (size, dimension))
     return _as_pattern(own)
 
 

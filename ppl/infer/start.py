@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ppl.compile.joint import Block, LogJoint
-from ppl.compile.program import compile_terms
+from ppl.compile.blocks import Block
+from ppl.compile.joint import LogJoint
+from ppl.compile.simulate import parameters_of
 from ppl.model.distributions.family import canonical
 
 _FURTHEST = 5.0  # from 0, of a coordinate of a bounded latent: vague priors have medians far out
@@ -29,31 +30,29 @@ def _prior_medians(joint: LogJoint) -> np.ndarray:
         own = _median(block, values)
         if own is not None:
             with np.errstate(all="ignore"):
-                z[block.start : block.stop] = _coordinates(joint, block, values, own)
+                z[block.start : block.stop] = _coordinates(block, values, own)
         values = joint.constrain(z[None])
     return z
 
 
 def _median(block: Block, values: dict[str, np.ndarray]) -> np.ndarray | None:
-    distribution = block.latent.distribution
+    distribution = block.piece.distribution
     family = distribution.family
     if family.quantile is None and family.mean is None:
         return None
-    program = compile_terms(distribution.parameters)
     with np.errstate(all="ignore"):
-        found = [np.asarray(value) for value in program.run(values)]
-        found = [v[0] if slot in program.over_draws else v for v, slot in zip(found, program.outputs, strict=True)]
-        parameters = canonical(distribution.form, tuple(found))
+        parameters = canonical(distribution.form, tuple(parameters_of(block.piece, values, 1)))
         if family.quantile is not None:
             median = family.quantile(0.5, *parameters)
         else:
             assert family.mean is not None
             median = family.mean(*parameters)
-    return np.broadcast_to(np.asarray(median, dtype=float), block.latent.shape)
+    return np.broadcast_to(np.asarray(median, dtype=float), (1, *block.piece.shape))
 
 
-def _coordinates(joint: LogJoint, block: Block, values: dict[str, np.ndarray], theta: np.ndarray) -> np.ndarray:
-    z = joint.unconstrain_block(block, {**values, block.name: theta[None]})
+def _coordinates(block: Block, values: dict[str, np.ndarray], theta: np.ndarray) -> np.ndarray:
+    lower, upper = block.bounds_at(values)
+    z = np.reshape(block.transform.unconstrain(theta, lower, upper), block.stop - block.start)
     if block.transform.name == "real":
         return np.where(np.isfinite(z), z, 0.0)
     return np.where(np.abs(z) <= _FURTHEST, z, 0.0)

@@ -194,6 +194,11 @@ def wrong_arity(span: Span, name: str, least: int, most: int, found: int) -> Mis
     return Mistake("wrong-arity", f"`{name}` takes {takes}, not {found}", span)
 
 
+def no_loop(span: Span, name: str) -> Mistake:
+    mend = "`... for i in a..b` is the one argument of sum, mean, prod, min, max, sd, var or logsumexp"
+    return Mistake("no-loop", f"`{name}` does not run over an index", span, mend)
+
+
 def no_keywords(span: Span, function: str, keyword: str) -> Mistake:
     mend = "the arguments of functions stand in order, without names"
     return Mistake("no-keywords", f"`{function}` has no argument called `{keyword}`", span, mend)

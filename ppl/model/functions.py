@@ -84,6 +84,7 @@ FUNCTIONS: dict[str, Function] = {
 }
 
 OF_NOTHING = ("sum", "prod", "cumsum", "cumprod", "diff")  # what has a value for no elements at all
+NEUTRAL = {"sum": 0.0, "prod": 1.0, "logsumexp": -float("inf"), "max": -float("inf"), "min": float("inf")}
 CONSTANTS = {"pi": float(np.pi), "inf": float("inf")}
 
 ADD = Op("+", np.add)

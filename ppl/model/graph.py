@@ -6,27 +6,64 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import networkx as nx
+import numpy as np
 
 from ppl.data.axes import Axis
 from ppl.data.dataset import Dataset
 from ppl.language.source import Source, Span
+from ppl.model.brackets import Place
 from ppl.model.distribution import Distribution
+from ppl.model.distributions.family import Family
 from ppl.model.terms import Term
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Latent:
-    """A random name that is not in the data; its event axes are the last of `axes`."""
+class Piece:
+    """What one statement says of a latent: its distribution over the elements at `place`, or over all of them.
 
-    name: str
-    axes: tuple[Axis, ...]
+    `axes` are those of the piece's own array: of all of the latent, or the plates and ranges of the place and then the
+    event. `log_prob` runs over them, the event left out.
+    """
+
     distribution: Distribution
     log_prob: Term
+    place: Place | None
+    axes: tuple[Axis, ...]
     span: Span
 
     @property
     def shape(self) -> tuple[int, ...]:
         return tuple(axis.length for axis in self.axes)
+
+    @property
+    def plates(self) -> tuple[Axis, ...]:
+        """Those of its axes that are loops."""
+        return () if self.place is None else self.place.plates
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Latent:
+    """A random name that is not in the data; its event axes are the last of `axes`. Its pieces cover it once."""
+
+    name: str
+    axes: tuple[Axis, ...]
+    pieces: tuple[Piece, ...]
+    span: Span
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(axis.length for axis in self.axes)
+
+    @property
+    def family(self) -> Family:
+        """That of the first piece."""
+        return self.pieces[0].distribution.family
+
+    def positions(self, piece: Piece) -> np.ndarray | None:
+        """Where the elements of a piece stand among those of the flattened latent, events whole; None for all."""
+        if piece.place is None:
+            return None
+        return piece.place.flat(self.shape[: len(piece.place.positions)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

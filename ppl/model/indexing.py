@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import fnmatch
-import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,8 @@ from ppl.data import axes as axes_of
 from ppl.data.axes import Axis, is_columns
 from ppl.data.column import Kind
 from ppl.language import syntax as s
+from ppl.language.source import Span
+from ppl.model import functions as fn
 from ppl.model import mistakes, terms
 from ppl.model.scope import Failed, as_scalar, show_value
 from ppl.model.terms import Misaligned, Op, Term
@@ -25,10 +26,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """A subscript that picks one element for each of its own: positions from 0, over `axes`."""
+    """A subscript that picks one element for each of its own: a term of positions from 0, known or not."""
 
-    positions: np.ndarray
-    axes: tuple[Axis, ...]
+    positions: Term
 
 
 def index(reader: Reader, base: Term, node: s.Index) -> Term:
@@ -43,78 +43,149 @@ def index(reader: Reader, base: Term, node: s.Index) -> Term:
         _subscript(reader, subscript, axis, text) for subscript, axis in zip(node.subscripts, base.axes, strict=False)
     ]
     chosen += [slice(None)] * (len(base.axes) - len(chosen))
+    return picked(reader, base, chosen, node.span)
+
+
+def picked(reader: Reader, base: Term, chosen: list[int | slice | Many], span: Span) -> Term:
+    """The elements that one choice for each axis picks."""
     basic = [slice(None) if isinstance(choice, Many) else choice for choice in chosen]
-    term = _pick(reader, base, basic, node)
+    term = _pick(reader, base, basic, span)
     many = [choice for choice in chosen if not isinstance(choice, int)]
     places = [i for i, choice in enumerate(many) if isinstance(choice, Many)]
     if not places:
         return term
-    picks = [choice for choice in many if isinstance(choice, Many)]
-    return _gather(reader, term, places, picks, node)
+    picks = [choice.positions for choice in many if isinstance(choice, Many)]
+    return _gather(reader, term, places, picks, span)
+
+
+def without_counts(reader: Reader, target: s.Index) -> s.Expr:
+    """The left side `y[rows]`, `y[N]` of an observed name: a bracket on the left declares, so a name in it says how
+    long `y` is, and not which element is meant. Raises `Failed` where it is not so long."""
+    base = reader.read(target.base)
+    text = reader.text(target.base)
+    left: list[s.Expr | s.Range | s.Whole] = list(target.subscripts)
+    for i, (subscript, axis) in enumerate(zip(target.subscripts, base.axes, strict=False)):
+        if not isinstance(subscript, s.Name):
+            continue
+        term = as_scalar(reader.read(subscript))
+        if term.axes and axis in term.axes:
+            raise Failed(mistakes.already_over_rows(subscript.span, text))
+        if not term.known or term.axes or term.kind is Kind.TEXT or term.number() != axis.length:
+            found = show_value(term, ()) if term.known and not term.axes else "no count"
+            raise Failed(mistakes.observed_is_longer(subscript.span, text, axis, subscript.name, found))
+        left[i] = s.Whole(subscript.span)
+    if all(isinstance(subscript, s.Whole) for subscript in left):
+        return target.base
+    return replace(target, subscripts=tuple(left))
 
 
 def _as_list(term: Term) -> Term:
     assert term.value is not None
-    value = term.value.reshape(1)
-    return Term(None, (), (axes_of.plain(1),), term.kind, term.span, value=value, levels=term.levels)
+    value = term.value.reshape((*term.shape, 1))
+    axes = (axes_of.plain(1),)
+    return Term(None, (), axes, term.kind, term.span, value=value, levels=term.levels, plates=term.plates)
 
 
 def _subscript(reader: Reader, node: s.Node, axis: Axis, text: str) -> int | slice | Many:
     match node:
         case s.Whole():
             return slice(None)
-        case s.Range(low, high, span):
-            first, last = _position(reader, low), _position(reader, high)
-            if first < 1 or last > axis.length or last < first - 1:
-                raise Failed(mistakes.bad_range(span, first, last, axis.length))
-            return slice(first - 1, last)
+        case s.Range():
+            return range_of(reader, node, axis, text)
     term = reader.read(node)
     if not term.known:
+        return Many(_unknown(reader, term, node))
+    find = _on_levels if _is_named(axis) else _as_positions
+    positions = find(reader, term, node, axis, text)
+    if term.axes or term.plates:
+        return Many(replace(term, value=positions, levels=None, kind=Kind.INTEGER))
+    return int(positions)
+
+
+def range_of(reader: Reader, node: s.Range, axis: Axis, text: str) -> slice | Many:
+    """`a..b`: a slice; where a loop moves it along, the neighbours of each element, equally many for all."""
+    low, high = (_whole(reader, end) for end in (node.low, node.high))
+    if not low.plates and not high.plates:
+        first, last = int(low.number()), int(high.number())
+        if first < 1 or last > axis.length or last < first - 1:
+            raise Failed(mistakes.bad_range(node.span, first, last, axis.length))
+        return slice(first - 1, last)
+    lengths = reader.apply(fn.SUBTRACT, [high, low], (), node.span, Kind.INTEGER)
+    extents = np.unique(np.asarray(lengths.value))
+    if len(extents) != 1:
+        raise Failed(mistakes.uneven_range(node.span, reader.text(node)))
+    own = (axes_of.plain(int(extents[0]) + 1),)
+    steps = terms.constant(np.arange(own[0].length), own, node.span, Kind.INTEGER)
+    positions = reader.apply(fn.ADD, [low, steps], (), node.span, Kind.INTEGER)
+    return Many(replace(positions, value=_as_positions(reader, positions, node, axis, text)))
+
+
+def _unknown(reader: Reader, term: Term, node: s.Node) -> Term:
+    """Positions that are random: only whole numbers will do, and they are summed over or drawn."""
+    if term.kind is not Kind.INTEGER:
         raise Failed(mistakes.index_not_known(node.span, reader.text(node)))
-    positions = (
-        _on_levels(reader, term, node, axis) if _is_named(axis) else _as_positions(reader, term, node, axis, text)
-    )
-    return Many(positions, term.axes) if term.axes else int(positions)
+    one = terms.constant(1.0, (), node.span, Kind.INTEGER)
+    return reader.apply(fn.SUBTRACT, [term, one], (), node.span, Kind.INTEGER)
 
 
 def _is_named(axis: Axis) -> bool:
     return axis.labels is not None and (axis.identity or "").startswith(("levels:", "columns:"))
 
 
-def _position(reader: Reader, node: s.Expr) -> int:
-    """A known single whole number."""
+def _whole(reader: Reader, node: s.Expr) -> Term:
+    """A known whole number, one for each round of the loops."""
     term = as_scalar(reader.number(node))
     if not term.known:
         raise Failed(mistakes.index_not_known(node.span, reader.text(node)))
-    if term.axes or not term.number().is_integer():
+    values = np.asarray(term.value)
+    if term.axes or (values != np.floor(values)).any():
         raise Failed(mistakes.index_not_whole(node.span, reader.text(node), None))
-    return int(term.number())
+    return term
 
 
 def _as_positions(reader: Reader, term: Term, node: s.Node, axis: Axis, text: str) -> np.ndarray:
-    """Positions from 0 along an axis that was declared by a count: the values are positions from 1."""
+    """Positions from 0 along an axis that was declared by a count: the values are positions from 1.
+
+    Elements that the mask of the loops leaves out may lie anywhere; they are put at 0.
+    """
     if term.kind is Kind.TEXT:
         if axis.identity is not None and axis in term.axes:
             raise Failed(mistakes.already_over_rows(node.span, text))
         raise Failed(mistakes.text_on_positions(node.span, text))
     values = np.asarray(term.value)
     wrong = (values != np.floor(values)) if values.dtype.kind == "f" else np.zeros(values.shape, dtype=bool)
-    for bad, outside in ((wrong, False), ((values < 1) | (values > axis.length), True)):
+    outside = (values < 1) | (values > axis.length)
+    for bad, is_outside in ((wrong, False), (outside & _counts(reader, term), True)):
         if bad.any():
             place = tuple(int(i) for i in np.argwhere(bad)[0]) if values.ndim else ()
-            shown, where = show_value(term, place), reader.env.where(reader.text(node), place) if place else None
-            if outside:
+            in_data = place and not term.plates
+            shown, where = show_value(term, place), reader.env.where(reader.text(node), place) if in_data else None
+            if is_outside:
                 raise Failed(mistakes.index_out_of_range(node.span, text, shown, axis.length, where))
             raise Failed(mistakes.index_not_whole(node.span, shown, where))
-    return values.astype(np.int64) - 1
+    return np.where(outside, 1, values).astype(np.int64) - 1
 
 
-def _on_levels(reader: Reader, term: Term, node: s.Node, axis: Axis) -> np.ndarray:
+def _counts(reader: Reader, term: Term) -> np.ndarray:
+    """For each element of a term, whether the mask of the loops has it count for any round."""
+    mask = reader.scope.mask
+    if mask is None or not term.plates:
+        return np.ones(term.shape, dtype=bool)
+    assert mask.value is not None
+    own = {plate.identity for plate in term.plates}
+    others = tuple(i for i, plate in enumerate(mask.plates) if plate.identity not in own)
+    seen = np.asarray(mask.value).any(axis=others)
+    kept = {plate.identity: plate.length for plate in mask.plates if plate.identity in own}
+    shape = tuple(kept.get(plate.identity, 1) for plate in term.plates)
+    return np.broadcast_to(seen.reshape((*shape, *([1] * len(term.axes)))), term.shape)
+
+
+def _on_levels(reader: Reader, term: Term, node: s.Node, axis: Axis, text: str) -> np.ndarray:
     """Positions from 0 along an axis of levels: the values are levels, as text or as the whole numbers they are."""
     assert axis.labels is not None and term.value is not None
     over_columns = is_columns(axis)
     if over_columns and term.kind is not Kind.TEXT and not term.axes:
-        return _as_positions(reader, term, node, axis, axis.name)
+        return _as_positions(reader, term, node, axis, text)
     numbers = all(map(_is_whole, axis.labels)) or set(axis.labels) <= {"true", "false"}
     if term.kind is not Kind.TEXT and (over_columns or not numbers):
         raise Failed(mistakes.number_on_levels(node.span, axis.name, axis.labels))
@@ -142,7 +213,7 @@ def _label(value: Any) -> str:
     return str(number).lower()
 
 
-def _pick(reader: Reader, base: Term, chosen: list[Any], node: s.Index) -> Term:
+def _pick(reader: Reader, base: Term, chosen: list[Any], span: Span) -> Term:
     """Single elements and slices, by basic indexing."""
     if all(choice == slice(None) for choice in chosen):
         return base
@@ -152,115 +223,96 @@ def _pick(reader: Reader, base: Term, chosen: list[Any], node: s.Index) -> Term:
     )
     if base.known:
         assert base.value is not None
-        return Term(None, (), axes, base.kind, node.span, value=base.value[key], levels=base.levels)
+        return replace(base, op=None, args=(), axes=axes, span=span, value=base.value[key])
     options = tuple((c.start, c.stop) if isinstance(c, slice) else c for c in chosen)
     op = Op("pick", lambda x: gather.pick(x, key), (len(base.axes),), options, moves=True)
-    return reader.apply(op, [base], axes, node.span, base.kind)
+    return reader.apply(op, [base], axes, span, base.kind)
 
 
 def _sliced(axis: Axis, choice: slice) -> Axis:
     return axis if choice == slice(None) else axes_of.plain(choice.stop - choice.start)
 
 
-def _gather(reader: Reader, base: Term, places: list[int], picks: list[Many], node: s.Index) -> Term:
+def _gather(reader: Reader, base: Term, places: list[int], picks: list[Term], span: Span) -> Term:
     """One element for each of the picks' own elements; several picks go together, row by row."""
-    try:
-        picked_axes = terms.align(*(pick.axes for pick in picks))
-    except Misaligned as error:
-        raise Failed(
-            mistakes.axes_do_not_align(
-                node.span, str(error.first), (error.first,), str(error.second), (error.second,), None
-            )
-        ) from None
     lengths = [base.axes[place].length for place in places]
-    flat = np.ravel_multi_index(tuple(np.broadcast_arrays(*(p.positions for p in picks))), lengths) if picks[1:] \
-        else picks[0].positions  # fmt: skip
-    positions = gather.Positions(np.asarray(flat), int(np.prod(lengths)))
+    try:
+        flat = picks[0]
+        for length, pick in zip(lengths[1:], picks[1:], strict=True):
+            scaled = reader.apply(fn.MULTIPLY, [flat, terms.constant(float(length), (), span)], (), span, Kind.INTEGER)
+            flat = reader.apply(fn.ADD, [scaled, pick], (), span, Kind.INTEGER)
+    except Misaligned as error:
+        first, second = error.first, error.second
+        raise Failed(mistakes.axes_do_not_align(span, str(first), (first,), str(second), (second,), None)) from None
+    kept = [axis for i, axis in enumerate(base.axes) if i not in places]
+    before = sum(i < places[0] for i in range(len(base.axes)) if i not in places)
+    axes = (*kept[:before], *flat.axes, *kept[before:])
+    return together(reader, base, places, flat, axes, before, span)
+
+
+def together(
+    reader: Reader, base: Term, places: list[int], flat: Term, axes: tuple[Axis, ...], before: int, span: Span
+) -> Term:
+    """The axes at `places` made one, and picked from by flat positions; `before` axes stay in front."""
     rank = len(base.axes)
-    rest = tuple(axis for i, axis in enumerate(base.axes) if i not in places)
-    before = tuple(axis for i, axis in enumerate(base.axes) if i < places[0])
-    axes = (*before, *picked_axes, *rest[len(before) :])
-    if base.known:
-        value = _gather_array(np.asarray(base.value), positions, places, rank, take_known=True)
-        return Term(None, (), axes, base.kind, node.span, value=value, levels=base.levels)
-    op = Op(
-        "gather", lambda x: _gather_array(x, positions, places, rank), (rank,), (id(positions), *places), moves=True
-    )
-    return reader.apply(op, [base], axes, node.span, base.kind)
+    length = int(np.prod([base.axes[place].length for place in places]))
+    if flat.known and not base.plates:
+        positions = gather.Positions(np.asarray(flat.value).astype(np.int64), length)
+        moved = _by_positions(positions, places, rank, before, len(flat.plates))
+        if base.known:
+            value = np.asarray(moved(np.asarray(base.value)))
+            return replace(base, op=None, args=(), axes=axes, span=span, value=value, plates=flat.plates)
+        options = (positions.index.tobytes(), positions.index.shape, length, *places)
+        op = Op("gather", moved, (rank,), options, moves=True, adds=flat.plates)
+        return reader.apply(op, [base], axes, span, base.kind)
+    op = Op("take", _by_draws(places, rank, before, len(flat.axes)), (rank, len(flat.axes)), tuple(places))
+    found = reader.apply(op, [base, flat], axes, span, base.kind)
+    return replace(found, levels=base.levels) if found.known else found
 
 
-def _gather_array(x: Any, positions: gather.Positions, places: list[int], rank: int, take_known: bool = False) -> Any:
-    """Bring the axes that are picked from together, make them one, and gather along it."""
-    if len(places) > 1:
-        kept = [i for i in range(rank) if i not in places]
-        first = sum(i < places[0] for i in kept)
-        order = [*kept[:first], *places, *kept[first:]]
-        outer = anp.ndim(x) - rank
-        moved = anp.transpose(x, (*range(outer), *(outer + i for i in order)))
-        shape = anp.shape(moved)
-        start = outer + first
-        x = anp.reshape(moved, (*shape[:start], positions.length, *shape[start + len(places) :]))
-        axis = first - (rank - len(places) + 1)
-    else:
-        axis = places[0] - rank
-    return np.take(x, positions.index, axis=axis) if take_known else gather.gather(x, positions, axis)
+def _one_axis(x: Any, places: list[int], rank: int, before: int) -> Any:
+    """The axes at `places` brought together behind `before` others, as one axis."""
+    if len(places) == 1:
+        return x
+    kept = [i for i in range(rank) if i not in places]
+    order = [*kept[:before], *places, *kept[before:]]
+    outer = anp.ndim(x) - rank
+    moved = anp.transpose(x, (*range(outer), *(outer + i for i in order)))
+    shape = anp.shape(moved)
+    length = int(np.prod(shape[outer + before : outer + before + len(places)]))
+    return anp.reshape(moved, (*shape[: outer + before], length, *shape[outer + before + len(places) :]))
 
 
-def without_counts(reader: Reader, target: s.Index) -> s.Expr:
-    """The left side `y[rows]`, `y[N]` of an observed name: a bracket on the left declares, so a name in it says how
-    long `y` is, and not which element is meant. Raises `Failed` where it is not so long."""
-    base = reader.read(target.base)
-    text = reader.text(target.base)
-    left: list[s.Expr | s.Range | s.Whole] = list(target.subscripts)
-    for i, (subscript, axis) in enumerate(zip(target.subscripts, base.axes, strict=False)):
-        if not isinstance(subscript, s.Name):
-            continue
-        term = as_scalar(reader.read(subscript))
-        if term.axes and axis in term.axes:
-            raise Failed(mistakes.already_over_rows(subscript.span, text))
-        if not term.known or term.axes or term.kind is Kind.TEXT or term.number() != axis.length:
-            found = show_value(term, ()) if term.known and not term.axes else "no count"
-            raise Failed(mistakes.observed_is_longer(subscript.span, text, axis, subscript.name, found))
-        left[i] = s.Whole(subscript.span)
-    if all(isinstance(subscript, s.Whole) for subscript in left):
-        return target.base
-    return replace(target, subscripts=tuple(left))
+def _by_positions(
+    positions: gather.Positions, places: list[int], rank: int, before: int, plates: int
+) -> Callable[[Any], Any]:
+    """Pick by known positions; those of their axes that are plates come to stand in front of all others."""
+    after = rank - len(places) - before
 
-
-def chosen_columns(reader: Reader, node: s.Node) -> list[str]:
-    """The columns that one argument of `columns` names, in the table's order for patterns."""
-    held = [name for name, column in reader.env.data.columns.items() if len(column.axes) == 1]
-    match node:
-        case s.String(pattern, span):
-            found = [name for name in held if fnmatch.fnmatchcase(name, pattern)]
-            if not found:
-                raise Failed(mistakes.no_such_column(span, pattern, held))
+    def apply(x: Any) -> Any:
+        found = gather.gather(_one_axis(x, places, rank, before), positions, -after - 1)
+        if not plates or not before:
             return found
-        case s.Name(name, span):
-            if name not in held:
-                raise Failed(mistakes.no_such_column(span, name, held))
-            return [name]
-        case s.Range(s.Name(first, span), s.Name(last, last_span)):
-            for name, place in ((first, span), (last, last_span)):
-                if name not in held:
-                    raise Failed(mistakes.no_such_column(place, name, held))
-            return _between(reader, first, last, held, node)
-    raise Failed(mistakes.no_such_column(node.span, reader.text(node), held))
+        outer = anp.ndim(found) - before - positions.index.ndim - after
+        own = range(outer + before, outer + before + plates)
+        rest = [i for i in range(outer, anp.ndim(found)) if i not in own]
+        return anp.transpose(found, (*range(outer), *own, *rest))
+
+    return apply
 
 
-def _between(reader: Reader, first: str, last: str, held: list[str], node: s.Range) -> list[str]:
-    """`x1..x20`: by number where the names differ in nothing else, else by the order of the table."""
-    low, high = re.fullmatch(r"(.*?)([0-9]+)", first), re.fullmatch(r"(.*?)([0-9]+)", last)
-    if low and high and low[1] == high[1] and 0 <= int(high[2]) - int(low[2]) < len(held):
-        wanted = [f"{low[1]}{number}" for number in range(int(low[2]), int(high[2]) + 1)]
-        if low[2].startswith("0") or high[2].startswith("0"):
-            width = len(low[2])
-            wanted = [f"{low[1]}{number:0{width}d}" for number in range(int(low[2]), int(high[2]) + 1)]
-        for name in wanted:
-            if name not in held:
-                raise Failed(mistakes.no_such_column(node.span, name, held))
-        return wanted
-    start, stop = held.index(first), held.index(last)
-    if stop < start:
-        raise Failed(mistakes.bad_range(node.span, start + 1, stop + 1, len(held)))
-    return held[start : stop + 1]
+def _by_draws(places: list[int], rank: int, before: int, own: int) -> Callable[[Any, Any], Any]:
+    """Pick by positions that vary as the base does, over plates or draws."""
+    after = rank - len(places) - before
+
+    def apply(x: Any, index: Any) -> Any:
+        joined = _one_axis(x, places, rank, before)
+        shape = anp.shape(index)
+        outer, axes = shape[: len(shape) - own], shape[len(shape) - own :]
+        flat = anp.reshape(index, (*outer, *([1] * before), int(np.prod(axes))))
+        found = gather.take(joined, flat, -after - 1)
+        full = anp.shape(found)
+        front = full[: len(full) - after - 1]
+        return anp.reshape(found, (*front, *axes, *full[len(full) - after :]))
+
+    return apply

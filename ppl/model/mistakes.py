@@ -62,7 +62,7 @@ def bad_axis_number(span: Span, rank: int) -> Mistake:
 def axes_do_not_align(
     span: Span, left: str, left_axes: tuple[Axis, ...], right: str, right_axes: tuple[Axis, ...], mend: str | None
 ) -> Mistake:
-    both = f"`{left}` has {_axes_words(left_axes)} and `{right}` has {_axes_words(right_axes)}"
+    both = f"`{left}` has {axes_words(left_axes)} and `{right}` has {axes_words(right_axes)}"
     mend = mend or "gather one of them with an index, `a[column]`, pick an element, `a[1]`, or reduce it, `sum(a)`"
     return Mistake("axes-do-not-align", f"{both}: they do not align", span, mend)
 
@@ -70,20 +70,20 @@ def axes_do_not_align(
 def latent_lacks_axis(
     span: Span, name: str, have: tuple[Axis, ...], needed: tuple[Axis, ...], mend: str | None
 ) -> Mistake:
-    message = f"`{name}` has {_axes_words(have)}, but its distribution has {_axes_words(needed)}"
+    message = f"`{name}` has {axes_words(have)}, but its distribution has {axes_words(needed)}"
     declared = ", ".join(axis.name for axis in needed)
     mend = mend or f"declare the axis, `{name}[{declared}] ~ ...`, or reduce the argument to what `{name}` has"
     return Mistake("latent-lacks-axis", message, span, mend)
 
 
 def derived_lacks_axis(span: Span, name: str, have: tuple[Axis, ...], needed: tuple[Axis, ...]) -> Mistake:
-    message = f"`{name}` is declared with {_axes_words(have)}, but its expression has {_axes_words(needed)}"
+    message = f"`{name}` is declared with {axes_words(have)}, but its expression has {axes_words(needed)}"
     mend = f"leave the bracket out, `{name} = ...`: a derived name takes the axes of its expression"
     return Mistake("derived-lacks-axis", message, span, mend)
 
 
 def observed_is_longer(span: Span, name: str, axis: Axis, declared: str, found: str) -> Mistake:
-    message = f"`{name}` has {_axes_words((axis,))}, and `{declared}` is {found}"
+    message = f"`{name}` has {axes_words((axis,))}, and `{declared}` is {found}"
     return Mistake("observed-is-longer", message, span, f"what is observed needs no bracket: `{name} ~ ...`")
 
 
@@ -92,7 +92,7 @@ def already_over_rows(span: Span, name: str) -> Mistake:
     return Mistake("already-over-rows", f"`{name}` has one value a row already", span, mend)
 
 
-def _axes_words(axes: tuple[Axis, ...]) -> str:
+def axes_words(axes: tuple[Axis, ...]) -> str:
     """Axes in a sentence: `no axis`, `an axis of 3`, `the axis school (8)`, `the axes school (8) x 3`."""
     if len(axes) == 1:
         axis = axes[0]
@@ -103,13 +103,13 @@ def _axes_words(axes: tuple[Axis, ...]) -> str:
 def observed_lacks_axis(
     span: Span, name: str, have: tuple[Axis, ...], needed: tuple[Axis, ...], mend: str | None
 ) -> Mistake:
-    message = f"`{name}` has {_axes_words(have)}, but its distribution has {_axes_words(needed)}"
+    message = f"`{name}` has {axes_words(have)}, but its distribution has {axes_words(needed)}"
     mend = mend or f"each value of `{name}` has one distribution: index the argument, or reduce it, `sum(a)`"
     return Mistake("observed-lacks-axis", message, span, mend)
 
 
 def event_lengths_differ(span: Span, family: str, parameter: str, found: tuple[Axis, ...], expected: str) -> Mistake:
-    message = f"`{family}` needs {expected} as `{parameter}`, and this has {_axes_words(found)}"
+    message = f"`{family}` needs {expected} as `{parameter}`, and this has {axes_words(found)}"
     return Mistake("event-lengths-differ", message, span)
 
 
@@ -171,6 +171,11 @@ def text_on_positions(span: Span, name: str) -> Mistake:
     return Mistake("text-on-positions", f"`{name}` has no named levels", span, mend)
 
 
+def uneven_range(span: Span, text: str) -> Mistake:
+    mend = "sum over an index of its own, `sum(x[s] for s in 1..t)`, which may end anywhere"
+    return Mistake("uneven-range", f"`{text}` is longer in some rounds of the loop than in others", span, mend)
+
+
 def bad_range(span: Span, low: int, high: int, length: int) -> Mistake:
     mend = "a range goes up" if high < low else None
     message = f"{low}..{high} is no range of an axis with elements 1 to {length}"
@@ -218,9 +223,9 @@ def matrix_product(
 ) -> Mistake:
     for text, axes in ((left, left_axes), (right, right_axes)):
         if not 1 <= len(axes) <= 2:
-            message = f"`@` multiplies matrices and vectors, and `{text}` has {_axes_words(axes)}"
+            message = f"`@` multiplies matrices and vectors, and `{text}` has {axes_words(axes)}"
             return Mistake("matrix-product", message, span, "`*` multiplies element by element")
-    ends, begins = _axes_words(left_axes[-1:]), _axes_words(right_axes[:1])
+    ends, begins = axes_words(left_axes[-1:]), axes_words(right_axes[:1])
     message = f"`{left}` ends in {ends} and `{right}` begins with {begins}: `@` needs the two to be the same"
     return Mistake("matrix-product", message, span, "change the order, or choose the columns that belong together")
 

@@ -10,9 +10,11 @@ from ppl.language import syntax as s
 from ppl.language.build import is_family_name
 from ppl.language.errors import Mistake, ModelError
 from ppl.language.source import Span
-from ppl.model.distributions.family import Family
+from ppl.model.arguments import match_parameters
 from ppl.model.distributions.table import FAMILIES
 from ppl.model.functions import FUNCTIONS
+
+_MOST_NESTED = 100  # one-line functions that call each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +22,30 @@ class Line:
     """One statement that says something about numbers: `~`, `=` or `factor`.
 
     `defines` is the name on its left, if that is a name with or without a bracket; `uses` are all names it reads,
-    each with the first place where it stands, those in the bracket included.
+    each with the first place where it stands, those in the bracket and in the bounds of its `loops` (outermost first)
+    included, and `shape_uses` these alone.
     """
 
     statement: s.Tilde | s.Assign | s.FactorOf
     defines: str | None
     name_span: Span
     uses: dict[str, Span] = field(hash=False)
+    shape_uses: frozenset[str] = frozenset()
+    loops: tuple[s.Binder, ...] = ()
 
     @property
     def random(self) -> bool:
         return isinstance(self.statement, s.Tilde)
+
+    @property
+    def subscripts(self) -> tuple[s.Expr | s.Range | s.Whole, ...] | None:
+        """What stands in the bracket of the name on the left; None without a bracket."""
+        match self.statement:
+            case s.Tilde(s.Index(_, subscripts), _):
+                return subscripts if self.defines is not None else None
+            case s.Assign(_, subscripts, _):
+                return subscripts
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +69,20 @@ class Names:
     def derived(self) -> dict[str, Line]:
         return {line.defines: line for line in self.lines if not line.random and line.defines is not None}
 
+    def lines_of(self, name: str) -> list[Line]:
+        """The lines that define a name: those with `=` where there are any, else those with `~`."""
+        own = [line for line in self.lines if line.defines == name]
+        derived = [line for line in own if not line.random]
+        return derived or own
+
+    def is_piecewise(self, name: str) -> bool:
+        """Whether a name is defined piece by piece: in loops, over ranges, or by several statements with brackets."""
+        lines = self.lines_of(name)
+        if any(line.subscripts is None for line in lines):
+            return False
+        ranged = any(isinstance(x, s.Range | s.Whole) for line in lines for x in line.subscripts or ())
+        return ranged or len(lines) > 1 or any(line.loops for line in lines)
+
     def read_from_data(self) -> dict[str, Span]:
         """The names that are used and never defined, each with its first place."""
         defined = {line.defines for line in self.lines}
@@ -74,7 +103,7 @@ def find_names(program: s.Program) -> Names:
             _check_function(statement, functions, found)
             functions.setdefault(statement.name.name, statement)
     finder = _Finder(functions, found)
-    lines = tuple(line for statement in program.statements if (line := finder.line(statement)) is not None)
+    lines = tuple(finder.lines(program.statements, ()))
     names = Names(program, lines, functions)
     _check_definitions(names, found)
     if not any(line.random for line in lines) and not found:
@@ -98,13 +127,16 @@ def _check_function(define: s.Define, functions: dict[str, s.Define], found: lis
 
 
 def _check_definitions(names: Names, found: list[Mistake]) -> None:
-    """Every derived name has one definition. (A second `~` is a mistake for latents alone, and needs the data.)"""
+    """Every derived name has one definition, or one of each piece, which the data must show.
+
+    A second `~` is a mistake for latents alone, and needs the data too.
+    """
     first: dict[str, Line] = {}
     for line in names.lines:
         if line.defines is None or line.random:
             continue
         earlier = first.setdefault(line.defines, line)
-        if earlier is not line:
+        if earlier is not line and (line.subscripts is None or earlier.subscripts is None):
             place = names.program.source.place(earlier.name_span.start)[0]
             found.append(mistakes.defined_twice(line.name_span, line.defines, place))
 
@@ -119,28 +151,42 @@ class _Finder:
     expanding: list[str] = field(default_factory=list)
     arguments: set[Span] = field(default_factory=set)  # of the distributions that stand as arguments of others
 
-    def line(self, statement: s.Statement) -> Line | None:
+    def lines(self, statements: tuple[s.Statement, ...], loops: tuple[s.Binder, ...]) -> Iterator[Line]:
+        """The lines of a block, those inside loops with all the loops around them."""
+        for statement in statements:
+            match statement:
+                case s.For(binders, body):
+                    yield from self.lines(body, (*loops, *binders))
+                case s.Define(name):
+                    self.reads_of(name.name)
+                case s.Data() | s.Levels() | s.Ode():
+                    word = type(statement).__name__.lower()
+                    self.found.append(mistakes.not_yet(statement.span, f"`{word}`"))
+                case _:
+                    yield self.line(statement, loops)
+
+    def line(self, statement: s.Tilde | s.Assign | s.FactorOf, loops: tuple[s.Binder, ...]) -> Line:
+        bound = frozenset(binder.name.name for binder in loops)
+        bounds: list[s.Node] = [node for binder in loops for node in (binder.low, binder.high)]
+        defines: str | None = None
+        bracket: list[s.Node] = []
         match statement:
             case s.Tilde(target, dist):
-                defines, span, reads = _left_side(target)
-                return Line(statement, defines, span, self.names_in([*reads, dist]))
+                defines, span, bracket, others = _left_side(target)
+                reads = [*others, dist]
             case s.Assign(name, subscripts, value):
-                return Line(statement, name.name, name.span, self.names_in([*(subscripts or ()), value]))
+                defines, span, bracket, reads = name.name, name.span, list(subscripts or ()), [value]
             case s.FactorOf(value):
-                return Line(statement, None, statement.span, self.names_in([value]))
-            case s.Define(name):
-                self.reads_of(name.name)
-                return None
-            case s.For():
-                self.found.append(mistakes.not_yet(statement.span, "`for`"))
-            case s.Data() | s.Levels() | s.Ode():
-                word = type(statement).__name__.lower()
-                self.found.append(mistakes.not_yet(statement.span, f"`{word}`"))
-        return None
+                span, reads = statement.span, [value]
+        shape = self.names_in([*bounds, *bracket], bound)
+        uses = dict(shape)
+        for used, place in self.names_in(reads, bound).items():
+            uses.setdefault(used, place)
+        return Line(statement, defines, span, uses, frozenset(shape), loops)
 
-    def names_in(self, nodes: list[s.Node]) -> dict[str, Span]:
+    def names_in(self, nodes: list[s.Node], bound: frozenset[str]) -> dict[str, Span]:
         uses: dict[str, Span] = {}
-        for name, span in self.walk(nodes, frozenset()):
+        for name, span in self.walk(nodes, bound):
             uses.setdefault(name, span)
         return uses
 
@@ -150,6 +196,9 @@ class _Finder:
             define = self.functions[function]
             if function in self.expanding:
                 self.found.append(mistakes.function_calls_itself(define.name.span, function))
+                return {}
+            if len(self.expanding) > _MOST_NESTED:
+                self.found.append(mistakes.nested_too_deeply(define.name.span, _MOST_NESTED))
                 return {}
             self.expanding.append(function)
             bound = frozenset(parameter.name for parameter in define.parameters)
@@ -174,9 +223,8 @@ class _Finder:
                         yield name, span
                     if node.function.name == "columns":
                         continue  # its arguments are names of columns
-                case s.Comprehension():
-                    self.found.append(mistakes.not_yet(node.span, "`for` inside a call"))
-                    continue
+                case s.Comprehension(_, binders):
+                    inside = inside | {binder.name.name for binder in binders}
                 case s.LogDensityOf():
                     self.found.append(mistakes.not_yet(node.span, "`logp`"))
                     continue
@@ -197,6 +245,10 @@ class _Finder:
             return self.reads_of(name)
         if name in FUNCTIONS:
             row = FUNCTIONS[name]
+            loop = next((a.value for a in node.arguments if isinstance(a.value, s.Comprehension)), None)
+            if loop is not None and (row.sort not in ("reduction", "either") or len(node.arguments) > 1):
+                self.found.append(mistakes.no_loop(loop.span, name))
+                return {}
             self.keywords(node, ("by",) if row.takes_by else ())
             if not row.least <= count <= row.most:
                 self.found.append(mistakes.wrong_arity(node.span, name, row.least, row.most, count))
@@ -239,52 +291,11 @@ class _Finder:
         self.found += match_parameters(node, family)[1]
 
 
-def match_parameters(node: s.Dist, family: Family) -> tuple[dict[str, s.Argument], list[Mistake]]:
-    """Which argument is which parameter: keywords first, the others fill what is left of the form, in order."""
-    found: list[Mistake] = []
-    given: dict[str, s.Argument] = {}
-    forms = [show_form(family, i) for i in range(len(family.forms))]
-    for argument in node.arguments:
-        if argument.keyword is None:
-            continue
-        keyword = argument.keyword.name
-        if keyword not in family.parameter_names():
-            span = argument.keyword.span
-            found.append(mistakes.unknown_parameter(span, family.name, keyword, family.parameter_names()))
-        elif keyword in given:
-            found.append(mistakes.parameter_twice(argument.keyword.span, family.name, keyword))
-        given[keyword] = argument
-    if found:
-        return given, found
-    form = family.form_with(frozenset(given))
-    if form is None:
-        return given, [mistakes.parameters_clash(node.span, family.name, list(given), forms)]
-    free = [parameter.name for parameter in form.parameters if parameter.name not in given]
-    positional = [argument for argument in node.arguments if argument.keyword is None]
-    if len(positional) > len(free):
-        count = len(node.arguments)
-        return given, [mistakes.too_many_parameters(node.span, family.name, len(form.parameters), count, forms)]
-    given.update(zip(free, positional, strict=False))
-    if len(positional) < len(free):
-        found.append(mistakes.missing_parameter(node.span, family.name, free[len(positional)], forms))
-    return given, found
-
-
-def show_form(family: Family, number: int) -> str:
-    """One way to write a family: `Binomial(n, logit = ...)`."""
-    first = {parameter.name for parameter in family.forms[0].parameters}
-    shown = [
-        parameter.name if parameter.name in first else f"{parameter.name} = ..."
-        for parameter in family.forms[number].parameters
-    ]
-    return f"{family.name}({', '.join(shown)})"
-
-
-def _left_side(target: s.Expr) -> tuple[str | None, Span, list[s.Node]]:
-    """The name that the left side of `~` is about, if it is one name, and what it reads besides."""
+def _left_side(target: s.Expr) -> tuple[str | None, Span, list[s.Node], list[s.Node]]:
+    """The name that the left side of `~` is about, if it is one name, its bracket, and what it reads besides."""
     match target:
         case s.Name(name, span):
-            return name, span, []
+            return name, span, [], []
         case s.Index(s.Name(name, span), subscripts):
-            return name, span, list(subscripts)
-    return None, target.span, [target]
+            return name, span, list(subscripts), []
+    return None, target.span, [], [target]

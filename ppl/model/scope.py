@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from ppl.data.column import LARGEST_EXACT, Column, Kind
 from ppl.data.dataset import Dataset
 from ppl.language.errors import Mistake
 from ppl.language.source import Source, Span
-from ppl.model import mistakes, terms
+from ppl.model import loop_mistakes, mistakes, terms
 from ppl.model.functions import CONSTANTS, FUNCTIONS
 from ppl.model.names import Names
 from ppl.model.terms import Term
@@ -54,10 +54,16 @@ class Levels:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """How names are read in one statement: over the levels of `lifted` factors, with parameters `bound`."""
+    """How names are read in one statement.
+
+    Over the levels of `lifted` factors; with parameters of functions and variables of loops `bound`; over the `plates`
+    of the loops around it, of which only the elements count where `mask` is true (all, where there is none).
+    """
 
     lifted: tuple[Levels, ...] = ()
     bound: Mapping[str, Term] = field(default_factory=dict)
+    plates: tuple[Axis, ...] = ()
+    mask: Term | None = None
 
 
 @dataclass(slots=True)
@@ -70,6 +76,9 @@ class Environment:
     failed: set[str] = field(default_factory=set)
     touched: set[str] = field(default_factory=set)  # columns that the line at hand has read
     expansions: int = 0
+    plates_made: int = 0
+    declare: Callable[[str], None] | None = None  # settles the shape of a latent that is used before its line is read
+    resolve: dict[str, Callable[..., Term]] = field(default_factory=dict)  # elements of names that are being defined
     _columns: dict[str, Term] = field(default_factory=dict)
     _levels: dict[str, Levels | None] = field(default_factory=dict)
 
@@ -81,6 +90,8 @@ class Environment:
         """The term a name stands for in a scope. Raises `Failed` for an unknown name, `Skipped` for a failed one."""
         if name in scope.bound:
             return scope.bound[name]
+        if name not in self.settled and name not in self.failed and self.declare is not None:
+            self.declare(name)
         if name in self.failed:
             raise Skipped(name)
         if name in self.settled:
@@ -95,7 +106,19 @@ class Environment:
             raise Failed(mistakes.function_as_name(span, name))
         else:
             raise Failed(mistakes.unknown_name(span, name, self.candidates()))
+        outside = [plate.name for plate in term.plates if plate not in scope.plates]
+        if outside:
+            raise Failed(loop_mistakes.used_outside_loop(span, name, outside))
         return self.lift(term, name, span, scope) if scope.lifted and term.known else term
+
+    def is_column(self, name: str) -> bool:
+        """Whether a name stands for a column of the data, and no statement derives it anew."""
+        return name in self.data.columns and name not in self.names.derived
+
+    def new_plate(self, name: str, length: int) -> Axis:
+        """The axis of a loop; those opened later, inside others, come after them."""
+        self.plates_made += 1
+        return Axis(name, length, f"loop:{self.plates_made:06d}")
 
     def candidates(self) -> list[str]:
         """Every name that could have been meant."""
@@ -214,7 +237,9 @@ def as_scalar(term: Term) -> Term:
     """A list of one element, used where a number is needed, is that number."""
     if term.known and term.axes and all(a.length == 1 and a.identity is None for a in term.axes):
         assert term.value is not None
-        return Term(None, (), (), term.kind, term.span, value=term.value.reshape(()), levels=term.levels)
+        shape = term.shape[: len(term.plates)]
+        value = term.value.reshape(shape)
+        return Term(None, (), (), term.kind, term.span, value=value, levels=term.levels, plates=term.plates)
     return term
 
 

@@ -1,16 +1,13 @@
-"""names + data -> model: lines read in the order of their dependence, roles settled, the graph drawn."""
+"""names + data -> model: lines read in the order of their dependence, roles settled."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import networkx as nx
-
-from ppl.data import axes as axes_of
-from ppl.data.axes import Axis, is_columns
+from ppl.data.axes import Axis
 from ppl.data.column import Kind
 from ppl.data.dataset import Dataset
 from ppl.language import mistakes as language_mistakes
@@ -18,13 +15,15 @@ from ppl.language import syntax as s
 from ppl.language.build import MOST_NESTED
 from ppl.language.errors import Mistake, ModelError, nearest
 from ppl.language.source import Span
+from ppl.model import brackets, density, draw_graph, indexing, loop_mistakes, loops, mends, mistakes, support, terms
 from ppl.model import distribution as dist
-from ppl.model import indexing, mistakes, terms
+from ppl.model.brackets import Place
 from ppl.model.distribution import Distribution
 from ppl.model.expressions import Reader
-from ppl.model.graph import Factor, Latent, Model
+from ppl.model.graph import Factor, Latent, Model, Piece
 from ppl.model.names import Line, Names
-from ppl.model.scope import Environment, Failed, Levels, Scope, Skipped, as_scalar, declared_axis
+from ppl.model.order import in_order
+from ppl.model.scope import Environment, Failed, Levels, Scope, Skipped, as_scalar
 from ppl.model.terms import Misaligned, Term, TooLarge
 
 _RECURSION = 12_000  # frames; expressions nest at most 200 levels, one-line functions multiply that
@@ -35,11 +34,14 @@ def settle(names: Names, data: Dataset) -> Model:
 
     Raises `ModelError` with every independent mistake of names, axes and supports.
     """
-    settler = _Settler(names, data, Environment(names, data))
+    settler = Settler(names, data, Environment(names, data))
+    settler.env.declare = settler.declare
     settler.check_names()
+    groups, circles = in_order(names, {name for name in data.columns if name not in names.derived})
+    settler.found += circles
     with _room_to_recurse():
-        for line in _in_order(names, data, settler.found):
-            settler.settle(line)
+        for group in groups:
+            settler.settle(group.lines)
     settler.check_supports()
     if settler.found:
         raise ModelError(names.program.source, settler.found)
@@ -56,61 +58,24 @@ def _room_to_recurse() -> Iterator[None]:
         sys.setrecursionlimit(before)
 
 
-def _in_order(names: Names, data: Dataset, found: list[Mistake]) -> list[Line]:
-    """The lines, each after the lines that define what it uses; a circle is a mistake.
-
-    What an observed name is does not depend on its line: it may stand on its own right side.
-    """
-    definitions: dict[str, int] = {}
-    for i, line in enumerate(names.lines):
-        if line.defines is not None and (not line.random or line.defines not in definitions):
-            definitions[line.defines] = i
-    observed = set(data.columns) - set(names.derived)
-    order = nx.DiGraph()
-    order.add_nodes_from(range(len(names.lines)))
-    for i, line in enumerate(names.lines):
-        needs = set(line.uses) | ({line.defines} if line.random and line.defines is not None else set())
-        for name in needs & definitions.keys() - observed:
-            if definitions[name] != i or name in line.uses:
-                order.add_edge(definitions[name], i)
-    try:
-        return [names.lines[i] for i in nx.lexicographical_topological_sort(order)]
-    except nx.NetworkXUnfeasible:
-        return _without_circles(names, order, found)
-
-
-def _without_circles(names: Names, order: nx.DiGraph, found: list[Mistake]) -> list[Line]:
-    """Report each circle once and go on with the lines that are in none and need none."""
-    stuck: set[int] = set()
-    for component in nx.strongly_connected_components(order):
-        first = min(component)
-        if len(component) == 1 and not order.has_edge(first, first):
-            continue
-        circle = [edge[0] for edge in nx.find_cycle(order.subgraph(component), first)]
-        path = [names.lines[i].defines or "?" for i in circle]
-        line = names.lines[circle[0]]
-        # edges lead from what is used to who uses it: read against them, the circle says who depends on whom
-        shown = [path[0], *reversed(path[1:]), path[0]]
-        found.append(mistakes.depends_on_itself(line.name_span, shown))
-        stuck |= component
-    stuck |= {d for i in stuck for d in nx.descendants(order, i)}
-    return [names.lines[i] for i in nx.lexicographical_topological_sort(order.subgraph(set(order) - stuck))]
-
-
 @dataclass(slots=True)
-class _Settler:
+class Settler:
     """Reads lines one after another and gathers what they say."""
 
     names: Names
     data: Dataset
     env: Environment
     found: list[Mistake] = field(default_factory=list)
-    latents: dict[str, Latent] = field(default_factory=dict)
+    pieces: dict[str, list[Piece]] = field(default_factory=dict)  # of latents
+    places: dict[int, Place] = field(default_factory=dict)  # by line
+    parts: dict[str, list[tuple[Place, Term, Span]]] = field(default_factory=dict)  # of derived names
     factors: list[Factor] = field(default_factory=list)
     derived: dict[str, Term] = field(default_factory=dict)
     distributions: list[Distribution] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     columns_read: dict[Span, set[str]] = field(default_factory=dict)  # by the span of the statement
+    plates: dict[int, Axis] = field(default_factory=dict)  # of loops, by their binders
+    declaring: set[str] = field(default_factory=set)
 
     def check_names(self) -> None:
         """Every name that nothing stands for is reported once, at its first place."""
@@ -119,89 +84,197 @@ class _Settler:
                 self.found.append(mistakes.unknown_name(span, name, self.env.candidates()))
                 self.env.failed.add(name)
 
-    def settle(self, line: Line) -> None:
+    def settle(self, lines: tuple[Line, ...]) -> None:
+        for line in lines:
+            self.settle_line(line)
+
+    def settle_line(self, line: Line) -> None:
         self.env.touched.clear()
+        done = self.guarded(line.statement.span, lambda: self.say(line))
+        self.columns_read[line.statement.span] = set(self.env.touched)
+        if not done and line.defines is not None and not self.env.is_column(line.defines):
+            self.env.failed.add(line.defines)
+
+    def guarded(self, span: Span, read: Callable[[], None]) -> bool:
+        """Run a step; what goes wrong is kept as a mistake. Whether all went well."""
         try:
-            self.say(line)
+            read()
+            return True
         except Failed as error:
             self.found.append(error.mistake)
         except TooLarge as error:
-            self.found.append(mistakes.too_large(line.statement.span, error.elements, terms.MOST_ELEMENTS))
+            self.found.append(mistakes.too_large(span, error.elements, terms.MOST_ELEMENTS))
         except RecursionError:
-            self.found.append(language_mistakes.nested_too_deeply(line.statement.span, MOST_NESTED))
+            self.found.append(language_mistakes.nested_too_deeply(span, MOST_NESTED))
         except Skipped:
             pass
-        self.columns_read[line.statement.span] = set(self.env.touched)
-        if line.defines is not None and line.defines not in self.env.settled and not self.is_observed(line.defines):
-            self.env.failed.add(line.defines)
+        return False
 
     def say(self, line: Line) -> None:
         match line.statement:
             case s.Assign():
-                self.derive(line.statement)
+                self.derive(line, line.statement)
             case s.Tilde(target, node):
                 self.draw(line, target, node)
             case s.FactorOf():
                 raise Failed(language_mistakes.not_yet(line.statement.span, "`factor`"))
 
-    def is_observed(self, name: str) -> bool:
-        return name in self.data.columns and name not in self.names.derived
+    def reader(self, line: Line, lifted: tuple[Levels, ...] = ()) -> Reader:
+        """A reader inside the loops of a line."""
+        return loops.opened(Reader(self.env, Scope(lifted)), line.loops, self.plates)
+
+    def is_latent(self, name: str) -> bool:
+        return name in self.names.random and not self.env.is_column(name) and name not in self.names.derived
 
     # -- `=` ----------------------------------------------------------------------------------------------------------
 
-    def derive(self, statement: s.Assign) -> None:
+    def derive(self, line: Line, statement: s.Assign) -> None:
         name = statement.name.name
-        if statement.subscripts is None:
-            term = Reader(self.env, Scope()).number(statement.value)
+        if self.names.is_piecewise(name):
+            self.derive_piece(line, statement)
+        elif statement.subscripts is None:
+            reader = self.reader(line)
+            self.define(reader, name, reader.number(statement.value), statement.span)
         else:
-            axes, lifted = self.declared(statement.subscripts)
-            reader = Reader(self.env, Scope(lifted))
-            term = reader.number(statement.value)
-            if not term.axes or len(term.axes) <= len(axes):
-                term = self.over(reader, term, axes, statement)
-            else:
-                raise Failed(mistakes.derived_lacks_axis(statement.name.span, name, axes, term.axes))
+            axes, lifted = brackets.declared(Reader(self.env, Scope()), statement.subscripts)
+            reader = self.reader(line, lifted)
+            term = self.over(reader, reader.number(statement.value), axes, statement)
+            self.define(reader, name, term, statement.span)
+
+    def define(self, reader: Reader, name: str, term: Term, span: Span) -> None:
+        """Settle a derived name; one that varies over loops is known inside them, and reported over them."""
         if name in self.data.columns:
             column = self.data.columns[name]
             self.notes.append(f"`{name}` is also in {column.file}; the model's own definition stands")
         self.env.settled[name] = term
-        self.derived[name] = term
+        self.derived[name] = loops.as_axes(reader, term, term.plates, span) if term.plates else term
 
     def over(self, reader: Reader, term: Term, axes: tuple[Axis, ...], statement: s.Assign) -> Term:
+        name = statement.name.name
         try:
-            terms.align(axes, term.axes)
+            if len(term.axes) <= len(axes):
+                terms.align(axes, term.axes)
+                return reader.spread(term, axes, statement.span)
         except Misaligned:
-            name = statement.name.name
-            raise Failed(mistakes.derived_lacks_axis(statement.name.span, name, axes, term.axes)) from None
-        return reader.spread(term, axes, statement.span)
+            pass
+        raise Failed(mistakes.derived_lacks_axis(statement.name.span, name, axes, term.axes))
 
-    # -- `~` ----------------------------------------------------------------------------------------------------------
+    def derive_piece(self, line: Line, statement: s.Assign) -> None:
+        name = statement.name.name
+        reader = self.whole_loops(line, name)
+        place = brackets.place_of(reader, name, statement.subscripts or ())
+        term = reader.number(statement.value)
+        if place.axes:
+            term = self.over(reader, term, place.axes, statement)
+        term = loops.over_plates(reader, term, reader.scope.plates, statement.span)
+        parts = self.parts.setdefault(name, [])
+        parts.append((place, term, statement.span))
+        if len(parts) == len(self.names.lines_of(name)):
+            self.define(reader, name, self.assembled(reader, name, parts), statement.span)
+
+    def assembled(self, reader: Reader, name: str, parts: list[tuple[Place, Term, Span]]) -> Term:
+        """A derived name from all its pieces."""
+        places = [place for place, _, _ in parts]
+        for place, _, span in parts:
+            if len(place.positions) != len(places[0].positions):
+                expected = len(places[0].positions)
+                raise Failed(loop_mistakes.pieces_differ(span, name, len(place.positions), expected))
+        lengths = brackets.lengths_of(places)
+        brackets.check_cover(name, places, [span for _, _, span in parts], lengths)
+        return loops.put_together(reader, name, parts, lengths)
+
+    def whole_loops(self, line: Line, name: str) -> Reader:
+        """A reader in loops over which a name can be defined: all rounds must count."""
+        reader = self.reader(line)
+        mask = reader.scope.mask
+        if mask is not None and not bool(mask.value is not None and mask.value.all()):
+            raise Failed(loop_mistakes.ragged_definition(line.name_span, name))
+        return reader
+
+    # -- `~` on latents -----------------------------------------------------------------------------------------------
 
     def draw(self, line: Line, target: s.Expr, node: s.Dist) -> None:
-        name = line.defines
-        if name is not None and not self.is_observed(name) and name not in self.derived:
-            if name in self.latents:
-                earlier = self.env.source.place(self.latents[name].span.start)[0]
-                raise Failed(language_mistakes.defined_twice(line.name_span, name, earlier))
-            self.settle_latent(name, target, node)
+        if line.defines is not None and self.is_latent(line.defines):
+            self.settle_latent(line, line.defines, target, node)
         else:
             self.settle_factor(line, target, node)
 
-    def settle_latent(self, name: str, target: s.Expr, node: s.Dist) -> None:
-        axes, lifted = self.declared(target.subscripts) if isinstance(target, s.Index) else (None, ())
-        reader = Reader(self.env, Scope(lifted))
+    def declare(self, name: str) -> None:
+        """Settle the shape of a latent whose brackets and loops tell it. Its lines need not have been read."""
+        if name in self.declaring or name in self.env.settled or not self.is_latent(name):
+            return
+        lines = self.names.lines_of(name)
+        if any(line.subscripts is None for line in lines):
+            return
+        self.declaring.add(name)
+        if not self.guarded(lines[0].name_span, lambda: self.declare_shape(name, lines)):
+            self.env.failed.add(name)
+        self.declaring.discard(name)
+
+    def declare_shape(self, name: str, lines: list[Line]) -> None:
+        first = lines[0]
+        assert isinstance(first.statement, s.Tilde) and first.subscripts is not None
+        family = dist.family_of(first.statement.dist)
+        if not self.names.is_piecewise(name):
+            axes, _ = brackets.declared(Reader(self.env, Scope()), first.subscripts)
+        else:
+            for line in lines:
+                self.places[id(line)] = brackets.place_of(self.whole_loops(line, name), name, line.subscripts or ())
+                found, expected = len(line.subscripts or ()), len(first.subscripts)
+                if found != expected:
+                    raise Failed(loop_mistakes.pieces_differ(line.name_span, name, found, expected))
+            places = [self.places[id(line)] for line in lines]
+            lengths = brackets.lengths_of(places)
+            brackets.check_cover(name, places, [line.name_span for line in lines], lengths)
+            axes = tuple(Axis(str(length), length) for length in lengths)
+            if family.event_rank and not isinstance(first.subscripts[-1], s.Range):
+                axes = (*axes, *self.event_axes(name, lines))
+        kind = Kind.INTEGER if family.discrete else Kind.REAL
+        self.env.settled[name] = terms.latent(name, axes, first.name_span, kind)
+
+    def event_axes(self, name: str, lines: list[Line]) -> tuple[Axis, ...]:
+        """The event axes of a latent defined in loops, from the arguments of a piece that does not use the latent."""
+        for line in lines:
+            assert isinstance(line.statement, s.Tilde)
+            if name in line.uses:
+                continue
+            found = dist.read(self.reader(line), line.statement.dist)
+            if axes := found.event_axes():
+                return axes
+        family = dist.family_of(lines[0].statement.dist)  # type: ignore[union-attr]
+        raise Failed(mistakes.event_axis_missing(lines[0].name_span, family.name, name))
+
+    def settle_latent(self, line: Line, name: str, target: s.Expr, node: s.Dist) -> None:
+        earlier = self.pieces.get(name)
+        piecewise = self.names.is_piecewise(name)
+        if earlier and not piecewise:
+            place = self.env.source.place(earlier[0].span.start)[0]
+            raise Failed(language_mistakes.defined_twice(line.name_span, name, place))
+        self.declare(name)
+        if name in self.env.failed:
+            raise Skipped(name)
+        lifted: tuple[Levels, ...] = ()
+        if line.subscripts is not None and not piecewise:
+            _, lifted = brackets.declared(Reader(self.env, Scope()), line.subscripts)
+        reader = self.reader(line, lifted)
+        if reader.scope.plates and line.subscripts is None:
+            variables = [plate.name for plate in reader.scope.plates]
+            raise Failed(loop_mistakes.latent_in_loop(line.name_span, name, variables))
         found = dist.read(reader, node)
-        if axes is None:
+        if name not in self.env.settled:  # without a bracket: the shape of its arguments
             axes = self.shape_of_arguments(reader, found)
             if found.family.event_rank and len(axes) < found.family.event_rank:
                 raise Failed(mistakes.event_axis_missing(target.span, found.family.name, name))
-        dist.fit_to(reader, found, name, axes, target.span, observed=False)
-        kind = Kind.INTEGER if found.family.discrete else Kind.REAL
-        term = terms.latent(name, axes, target.span, kind)
+            kind = Kind.INTEGER if found.family.discrete else Kind.REAL
+            self.env.settled[name] = terms.latent(name, axes, target.span, kind)
+        value = reader.read(target) if piecewise else self.env.settled[name]
+        dist.fit_to(reader, found, name, value.axes, target.span, observed=False)
         self.distributions.append(found)
-        density = dist.log_prob(reader, found, term, node.span)
-        self.latents[name] = Latent(name, axes, found, density, target.span)
-        self.env.settled[name] = term
+        log_prob = density.log_prob(reader, found, value, node.span)
+        log_prob = loops.over_plates(reader, log_prob, reader.scope.plates, node.span)
+        axes = (*reader.scope.plates, *value.axes) if piecewise else value.axes
+        piece = Piece(found, log_prob, self.places.get(id(line)), axes, target.span)
+        self.pieces.setdefault(name, []).append(piece)
 
     def shape_of_arguments(self, reader: Reader, found: Distribution) -> tuple[Axis, ...]:
         """A latent without a bracket takes the shape of its arguments."""
@@ -209,13 +282,14 @@ class _Settler:
             plates = found.plates()
         except Misaligned as error:
             nodes = list(found.nodes)
-            raise Failed(reader.misaligned(error, list(found.parameters), nodes, found.span)) from None  # type: ignore[arg-type]
+            raise Failed(mends.misaligned(reader, error, list(found.parameters), nodes, found.span)) from None  # type: ignore[arg-type]
         return (*plates, *found.event_axes())
 
+    # -- `~` on what is known, or an expression -----------------------------------------------------------------------
+
     def settle_factor(self, line: Line, target: s.Expr, node: s.Dist) -> None:
-        """A `~` on something known, or on an expression."""
-        reader = Reader(self.env, Scope())
-        if isinstance(target, s.Index) and line.defines is not None and self.is_observed(line.defines):
+        reader = self.reader(line)
+        if isinstance(target, s.Index) and line.defines is not None and not line.loops:
             target = indexing.without_counts(reader, target)
         text = reader.text(target)
         value = reader.read(target)
@@ -224,101 +298,60 @@ class _Settler:
         found = dist.read(reader, node)
         if found.family.support.kind != "category":
             value = self.env.as_number(value, text, target.span)
-        value = dist.categories(as_scalar(value) if not self.is_vector(found) else value, found)
+        value = density.categories(as_scalar(value) if not self.is_vector(found) else value, found)
         if isinstance(target, s.Number) or (line.defines is None and not value.axes):
             value = reader.spread(value, self.shape_of_arguments(reader, found), target.span)
         dist.fit_to(reader, found, text, value.axes, target.span, observed=True)
         if value.known:
-            dist.check_values(reader, found, value, text, target.span)
+            support.check_values(reader, found, value, text, target.span)
         self.distributions.append(found)
-        density = dist.log_prob(reader, found, value, line.statement.span)
-        self.factors.append(Factor(text, found, value, density, line.statement.span))
+        log_prob = density.log_prob(reader, found, value, line.statement.span)
+        log_prob = loops.over_plates(reader, log_prob, reader.scope.plates, line.statement.span)
+        log_prob = loops.masked(reader, log_prob, 0.0, line.statement.span)
+        self.factors.append(Factor(text, found, value, log_prob, line.statement.span))
 
     def is_vector(self, found: Distribution) -> bool:
         return bool(found.family.event_rank) or any(term.axes for term in found.parameters)
 
-    # -- axes that a bracket declares ---------------------------------------------------------------------------------
-
-    def declared(
-        self, subscripts: tuple[s.Expr | s.Range | s.Whole, ...]
-    ) -> tuple[tuple[Axis, ...], tuple[Levels, ...]]:
-        """The axes that a bracket on the left declares, and the factors whose levels the statement runs over."""
-        axes: list[Axis] = []
-        lifted: list[Levels] = []
-        for subscript in subscripts:
-            axis, factor = self.one_axis(subscript)
-            axes.append(axis)
-            if factor is not None:
-                lifted.append(factor)
-        terms.check_size(axes)
-        return tuple(axes), tuple(lifted)
-
-    def one_axis(self, node: s.Expr | s.Range | s.Whole) -> tuple[Axis, Levels | None]:
-        reader = Reader(self.env, Scope())
-        if isinstance(node, s.Range | s.Whole):
-            raise Failed(language_mistakes.not_yet(node.span, "a range in a declaration"))
-        if isinstance(node, s.Name) and node.name == "rows" and "rows" not in self.data.columns and self.data.rows:
-            return self.data.rows, None
-        if isinstance(node, s.String):
-            raise Failed(mistakes.not_a_count(node.span, reader.text(node), "a text"))
-        term = self.axis_term(reader, node)
-        text = reader.text(node)
-        if not term.known:
-            raise Failed(mistakes.not_a_count(node.span, text, "not known from the data"))
-        if not term.axes:
-            count = self.env.as_number(term, text, node.span).number()
-            if not count.is_integer() or count < 0:
-                raise Failed(mistakes.not_a_count(node.span, text, f"{count:g}"))
-            return declared_axis(int(count), text), None
-        if len(term.axes) == 2 and is_columns(term.axes[1]):
-            return term.axes[1], None
-        if isinstance(node, s.Name) and self.is_observed(node.name):
-            factor = self.env.levels(node.name, node.span)
-            if factor is not None:
-                return factor.axis, factor
-            raise Failed(mistakes.not_a_count(node.span, text, "a column of decimal numbers"))
-        raise Failed(mistakes.not_a_count(node.span, text, f"an array with axes {axes_of.show(term.axes)}"))
-
-    def axis_term(self, reader: Reader, node: s.Expr) -> Term:
-        """A list of one number from JSON declares that count; a table of one row still has levels."""
-        term = reader.read(node)
-        return as_scalar(term) if term.kind is not Kind.TEXT else term
-
     # -- the whole ----------------------------------------------------------------------------------------------------
 
     def check_supports(self) -> None:
-        supports = {name: latent.distribution for name, latent in self.latents.items()}
+        supports = {name: pieces[0].distribution for name, pieces in self.pieces.items() if len(pieces) == 1}
         for found in self.distributions:
-            slip = dist.check_against_support(found, supports)
+            slip = support.check_against_support(found, supports)
             if slip is not None:
                 name, mistake = slip
                 self.found.append(mistake)
                 del supports[name]  # said once
 
+    def latents(self) -> dict[str, Latent]:
+        return {
+            name: Latent(name, self.env.settled[name].axes, tuple(pieces), pieces[0].span)
+            for name, pieces in self.pieces.items()
+        }
+
     def model(self) -> Model:
-        needed = self.needed()
-        for name, latent in self.latents.items():
-            family = latent.distribution.family
-            if name in needed and family.discrete:
-                self.found.append(mistakes.latent_is_discrete(latent.span, name, family.name))
-            if name not in needed and not family.renormalised:
-                self.found.append(mistakes.cannot_simulate(latent.span, name, family.name))
-        random = self.names.random
+        latents = self.latents()
+        needed = self.needed(latents)
+        for name, latent in latents.items():
+            for piece in latent.pieces:
+                family = piece.distribution.family
+                if name in needed and family.discrete:
+                    self.found.append(mistakes.latent_is_discrete(latent.span, name, family.name))
+                if name not in needed and not family.renormalised:
+                    self.found.append(mistakes.cannot_simulate(latent.span, name, family.name))
         if not any(factor.observed for factor in self.factors):
-            columns = list(self.data.columns)
-            self.found = [mistakes.nothing_observed(None, list(random), columns)]
+            self.found = [mistakes.nothing_observed(None, list(self.names.random), list(self.data.columns))]
         if self.found:
             raise ModelError(self.names.program.source, self.found)
-        self.point_out_near_misses()
-        inferred = tuple(latent for name, latent in self.latents.items() if name in needed)
-        simulated = tuple(latent for name, latent in self.latents.items() if name not in needed)
-        graph = _draw_graph(self, needed)
-        return Model(
-            self.env.source, self.data, inferred, simulated, tuple(self.factors), dict(self.derived), graph,
-            tuple(self.notes),
-        )  # fmt: skip
+        self.point_out_near_misses(latents)
+        inferred = tuple(latent for name, latent in latents.items() if name in needed)
+        simulated = tuple(latent for name, latent in latents.items() if name not in needed)
+        factors, derived = tuple(self.factors), dict(self.derived)
+        graph = draw_graph.draw(self.names, self.data, self.columns_read, latents, needed, factors, derived)
+        return Model(self.env.source, self.data, inferred, simulated, factors, derived, graph, tuple(self.notes))
 
-    def needed(self) -> set[str]:
+    def needed(self, latents: dict[str, Latent]) -> set[str]:
         """The latents that something observed, or a factor, depends on."""
         waiting = list(terms.inputs(term for factor in self.factors for term in (factor.log_prob, factor.value)))
         needed: set[str] = set()
@@ -326,61 +359,15 @@ class _Settler:
             name = waiting.pop()
             if name not in needed:
                 needed.add(name)
-                waiting += terms.inputs([self.latents[name].log_prob, *self.latents[name].distribution.all_terms])
+                for piece in latents[name].pieces:
+                    waiting += terms.inputs([piece.log_prob, *piece.distribution.all_terms])
         return needed
 
-    def point_out_near_misses(self) -> None:
+    def point_out_near_misses(self, latents: dict[str, Latent]) -> None:
         """A latent whose name is almost that of a column nobody uses is most likely a slip."""
         used = set().union(*self.columns_read.values()) | {factor.name for factor in self.factors}
         unused = [name for name in self.data.columns if name not in used]
-        for name in self.latents:
+        for name in latents:
             close = nearest(name, unused, cutoff=0.8)
             if close is not None:
                 self.notes.append(f"`{name}` is not in the data and is inferred; did you mean the column `{close}`?")
-
-
-def _draw_graph(settler: _Settler, needed: set[str]) -> nx.DiGraph:
-    """One node per named quantity, parents before children."""
-    graph = nx.DiGraph()
-    functions = set(settler.names.functions)
-    for line in settler.names.lines:
-        name = _node_name(settler, line, graph)
-        columns = sorted(settler.columns_read[line.statement.span] - {line.defines or ""})
-        uses = dict(line.uses) | dict.fromkeys(columns, line.name_span)
-        for used, span in uses.items():
-            if used not in graph and used not in functions:
-                graph.add_node(used, **_data_attributes(settler, used, span))
-        graph.add_node(name, **_attributes(settler, line, name, needed))
-        graph.add_edges_from((used, name) for used in uses if used in graph and used != name)
-    return graph
-
-
-def _node_name(settler: _Settler, line: Line, graph: nx.DiGraph) -> str:
-    """The name on the left, or its text; a second `~` on the same thing gets a number."""
-    name = line.defines or settler.env.source.cut(line.statement.target.span)  # type: ignore[union-attr]
-    if line.random and name in graph and graph.nodes[name].get("family") is not None:
-        number = 2
-        while f"{name} #{number}" in graph:
-            number += 1
-        return f"{name} #{number}"
-    return name
-
-
-def _data_attributes(settler: _Settler, name: str, span: Span) -> dict[str, object]:
-    column = settler.data.columns.get(name)
-    axes = column.axes if column is not None else ()
-    return {"role": "data", "family": None, "axes": axes, "span": span}
-
-
-def _attributes(settler: _Settler, line: Line, name: str, needed: set[str]) -> dict[str, object]:
-    if not line.random:
-        term = settler.derived[name]
-        return {"role": "derived", "family": None, "axes": term.axes, "span": line.name_span}
-    if line.defines in settler.latents:
-        latent = settler.latents[line.defines]
-        role = "latent" if line.defines in needed else "simulated"
-        family = latent.distribution.family.name
-        return {"role": role, "family": family, "axes": latent.axes, "span": line.name_span}
-    factor = next(f for f in settler.factors if f.span == line.statement.span)
-    role = "observed" if factor.observed else "potential"
-    return {"role": role, "family": factor.distribution.family.name, "axes": factor.value.axes, "span": line.name_span}

@@ -36,12 +36,13 @@ def _family(statement: object) -> str:
 
 def names(model: Model) -> str:
     """Every name with its role, family, axes and support."""
-    supports = {random.name: random.distribution for random in (*model.latents, *model.simulated)}
+    supports = {random.name: random.pieces for random in (*model.latents, *model.simulated)}
     rows: list[tuple[str, ...]] = [("name", "role", "distribution", "axes", "support")]
     for role in _ROLES:
         for name, node in model.graph.nodes(data=True):
             if node["role"] == role:
-                support = _support(supports[name]) if name in supports else ""
+                found = dict.fromkeys(_support(piece.distribution) for piece in supports.get(name, ()))
+                support = "; ".join(found)
                 rows.append((name, role, node["family"] or "", axes_of.show(node["axes"]), support))
     return _table(rows)
 

@@ -1,0 +1,44 @@
+"""A point where the log joint is not finite -> the statement, the element and the values that make it so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ppl.compile.joint import LogJoint, Part
+from ppl.compile.program import behind, compile_terms, evaluate
+from ppl.language.errors import Mistake
+from ppl.model import mistakes
+from ppl.model.graph import Model
+
+
+def why_not_finite(model: Model, joint: LogJoint, z: np.ndarray) -> Mistake:
+    """The first statement whose log density at z (D,) is infinite or no number."""
+    values = joint.constrain(z[None])
+    for part, elementwise in zip(joint.parts, joint.by_part(z[None]), strict=True):
+        bad = ~np.isfinite(elementwise[0])
+        if bad.any():
+            place = tuple(int(i) for i in np.argwhere(bad)[0]) if bad.ndim else ()
+            return mistakes.not_finite(part.span, part.name, _show(model, part, place, values))
+    return mistakes.not_finite(joint.parts[0].span, joint.parts[0].name, "its gradient is not finite")
+
+
+def _show(model: Model, part: Part, place: tuple[int, ...], values: Mapping[str, np.ndarray]) -> str:
+    """Where the element stands in the data, and the value and the parameters of one element of a factor."""
+    terms = list(part.distribution.parameters)
+    names = [parameter.name for parameter in part.distribution.form.parameters]
+    ranks = [parameter.event_rank for parameter in part.distribution.form.parameters]
+    if part.value is not None:
+        terms, names, ranks = [part.value, *terms], [part.name, *names], [part.distribution.family.event_rank, *ranks]
+    shown = []
+    for term, name, rank, found in zip(terms, names, ranks, evaluate(compile_terms(terms), values, 1), strict=True):
+        shape = behind(term, part.log_prob.plates, len(part.log_prob.axes), rank)
+        lined_up = np.broadcast_to(found[0].reshape(shape), (*part.log_prob.shape, *shape[len(shape) - rank :]))
+        shown.append(f"{name} = {float(lined_up[place].reshape(-1)[0]):.6g}")
+    column = model.data.columns.get(part.name)
+    if column is not None:
+        where = f"{column.where(place)}: "
+    else:
+        where = f"in element {', '.join(str(i + 1) for i in place)}: " if place else ""
+    return where + ", ".join(shown)

@@ -1,0 +1,169 @@
+"""Calls of functions -> terms: reductions, sums over levels and loops, one-line functions, columns of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ppl.data import axes as axes_of
+from ppl.data.axes import Axis
+from ppl.language import syntax as s
+from ppl.model import functions as fn
+from ppl.model import loops, mistakes, terms
+from ppl.model.columns import chosen
+from ppl.model.scope import Failed, Levels, Skipped
+from ppl.model.terms import Op, Term
+from ppl.numeric import gather
+from ppl.numeric.special import sqrt
+
+if TYPE_CHECKING:
+    from ppl.model.expressions import Reader
+
+_MOST_EXPANSIONS = 10_000
+
+
+def call(reader: Reader, node: s.Call) -> Term:
+    name = node.function.name
+    if name in reader.env.names.functions:
+        return expand(reader, node)
+    row = fn.FUNCTIONS[name]
+    if row.sort == "columns":
+        return columns_of(reader, node)
+    loop = next((a.value for a in node.arguments if isinstance(a.value, s.Comprehension)), None)
+    if loop is not None:
+        return over_loop(reader, row, loop, node)
+    positional: list[s.Expr] = [a.value for a in node.arguments if a.keyword is None]  # type: ignore[misc]
+    by = next((a.value for a in node.arguments if a.keyword is not None), None)
+    if row.sort == "elementwise" or (row.sort == "either" and len(positional) == 2):
+        apply = row.apply if row.sort == "elementwise" else row.pairwise
+        assert apply is not None
+        return reader.combine(Op(name, apply), positional, node.span, row.kind)
+    if by is not None:
+        return by_levels(reader, row, positional, by, node)
+    return along_axis(reader, row, positional, node)
+
+
+def over_loop(reader: Reader, row: fn.Function, body: s.Comprehension, node: s.Call) -> Term:
+    """`sum(f(i) for i in a..b)`: the body over an axis of its own, which is summed over."""
+    inside = loops.opened(reader, body.binders)
+    own = inside.scope.plates[len(reader.scope.plates) :]
+    term = inside.number(body.body)
+    ragged = inside.scope.mask is not reader.scope.mask
+    if ragged and row.name not in fn.NEUTRAL:
+        raise Failed(mistakes.uneven_range(node.span, reader.text(node)))
+    if row.name not in fn.OF_NOTHING and any(plate.length == 0 for plate in own):
+        raise Failed(mistakes.nothing_to_reduce(node.span, row.name))
+    term = loops.over_plates(inside, term, own, node.span)
+    if ragged:
+        term = loops.masked(inside, term, fn.NEUTRAL[row.name], node.span)
+    return loops.reduced(reader, row, term, len(own), node.span)
+
+
+def along_axis(reader: Reader, row: fn.Function, positional: list[s.Expr], node: s.Call) -> Term:
+    """A reduction, or what keeps the axis it works along."""
+    term = reader.number(positional[0])
+    rank = len(term.axes)
+    if rank == 0:
+        if row.sort == "reduction" and row.name not in ("sd", "var"):
+            return term  # the sum, mean, ... of one number
+        raise Failed(mistakes.needs_an_axis(node.span, row.name))
+    if len(positional) == 1 and row.sort in ("reduction", "either"):
+        check_not_empty(reader, row, term, list(range(rank)), node)
+        return reader.apply(fn.over_all(row, rank), [term], (), node.span)
+    axis = axis_number(reader, positional[1], rank) if len(positional) > 1 else rank - 1
+    check_not_empty(reader, row, term, [axis], node)
+    after = term.axes[axis + 1 :]
+    if row.sort == "running":
+        after = (term.axes[axis], *after)
+    elif row.sort == "shorter":
+        after = (axes_of.plain(max(0, term.axes[axis].length - 1)), *after)
+    return reader.apply(fn.along(row, rank, axis), [term], after, node.span)
+
+
+def check_not_empty(reader: Reader, row: fn.Function, term: Term, axes: list[int], node: s.Call) -> None:
+    if row.name not in fn.OF_NOTHING and any(term.axes[axis].length == 0 for axis in axes):
+        raise Failed(mistakes.nothing_to_reduce(node.span, row.name))
+
+
+def axis_number(reader: Reader, node: s.Expr, rank: int) -> int:
+    """The axis that a second argument names, from 0."""
+    term = reader.number(node)
+    if not term.known or term.axes or not term.number().is_integer() or not 1 <= term.number() <= rank:
+        raise Failed(mistakes.bad_axis_number(node.span, rank))
+    return int(term.number()) - 1
+
+
+def by_levels(reader: Reader, row: fn.Function, positional: list[s.Expr], by: s.Node, node: s.Call) -> Term:
+    """`mean(x, by = county)`: one value a level, whatever levels the statement runs over."""
+    plain = replace(reader, scope=replace(reader.scope, lifted=()))
+    factor = factor_of(plain, by)
+    term = plain.number(positional[0])
+    if not term.axes or not term.axes[-1].aligns(factor.rows):
+        text, by_text = reader.text(positional[0]), reader.text(by)
+        raise Failed(mistakes.axes_do_not_align(node.span, text, term.axes, by_text, (factor.rows,), None))
+    positions = gather.Positions(factor.codes, factor.axis.length)
+    counts = np.bincount(factor.codes, minlength=factor.axis.length)
+    op = Op(f"{row.name} by", _by(row.name, positions, counts), (1,), (factor.name,))
+    return reader.apply(op, [term], (factor.axis,), node.span)
+
+
+def factor_of(reader: Reader, node: s.Node) -> Levels:
+    """An expression that must be the name of a column with levels."""
+    if isinstance(node, s.Name) and node.name in reader.env.data.columns and node.name not in reader.env.settled:
+        reader.env.touched.add(node.name)
+        factor = reader.env.levels(node.name, node.span)
+        if factor is not None:
+            return factor
+    if isinstance(node, s.Name) and node.name in reader.env.failed:
+        raise Skipped(node.name)
+    raise Failed(mistakes.not_a_factor(node.span, reader.text(node)))
+
+
+def expand(reader: Reader, node: s.Call) -> Term:
+    """A one-line function: its body, with the arguments in place of the parameters."""
+    name = node.function.name
+    define = reader.env.names.functions[name]
+    reader.env.expansions += 1
+    if reader.env.expansions > _MOST_EXPANSIONS:
+        raise Failed(mistakes.too_much_expansion(node.span, name, _MOST_EXPANSIONS))
+    args = [reader.read(argument.value) for argument in node.arguments]
+    bound = {parameter.name: arg for parameter, arg in zip(define.parameters, args, strict=True)}
+    try:
+        return replace(reader, scope=replace(reader.scope, bound=bound)).read(define.body)
+    except Failed as error:
+        inside = error.inside or name
+        message = error.bare or error.mistake.message
+        shown = f"{message} (in the function `{inside}`, called here)"
+        raise Failed(replace(error.mistake, message=shown, span=node.span), inside, message) from None
+
+
+def columns_of(reader: Reader, node: s.Call) -> Term:
+    """`columns("px_*")`, `columns(x1..x20)`, `columns(a, b)`: columns of the table side by side."""
+    names = [name for argument in node.arguments for name in chosen(reader, argument.value)]
+    parts = [reader.env.as_number(reader.env.column(name, node.span), name, node.span) for name in names]
+    rows = parts[0].axes
+    for name, part in zip(names, parts, strict=True):
+        if len(part.axes) != 1 or part.axes != rows:
+            raise Failed(mistakes.axes_do_not_align(node.span, names[0], rows, name, part.axes, "columns of one table"))
+    axis = Axis("columns", len(names), "columns:" + "|".join(names), tuple(names))
+    value = np.stack([np.asarray(part.value, dtype=np.float64) for part in parts], axis=-1)
+    return terms.constant(value, (*rows, axis), node.span)
+
+
+def _by(name: str, positions: gather.Positions, counts: np.ndarray) -> Callable[[Any], Any]:
+    """Sum, mean, variance and sd over the elements that share a level."""
+
+    def total(x: Any) -> Any:
+        return gather.add_up(x, positions, -1)
+
+    def mean(x: Any) -> Any:
+        return total(x) / counts
+
+    def variance(x: Any) -> Any:
+        deviation = x - gather.gather(mean(x), positions, -1)
+        return total(deviation * deviation) / np.where(counts > 1, counts - 1, np.nan)
+
+    return {"sum": total, "mean": mean, "var": variance, "sd": lambda x: sqrt(variance(x))}[name]

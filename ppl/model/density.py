@@ -1,0 +1,93 @@
+"""A distribution and a value -> the term of its log density, bounds and their normalising constant included."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import autograd.numpy as anp
+import numpy as np
+
+from ppl.data.axes import Axis
+from ppl.data.column import Kind
+from ppl.language.source import Span
+from ppl.model.distribution import Distribution
+from ppl.model.distributions.family import Family, Form, canonical
+from ppl.model.expressions import Reader
+from ppl.model.terms import Op, Term
+from ppl.numeric.special import log1mexp, smaller
+
+
+def log_prob(reader: Reader, distribution: Distribution, value: Term, span: Span) -> Term:
+    """The log density of a value, elementwise over its plates, bounds and their normalising constant included."""
+    family, form = distribution.family, distribution.form
+    args = [value, *with_events(reader, distribution, value.axes)]
+    ranks = (family.event_rank, *(parameter.event_rank for parameter in form.parameters))
+    density = reader.apply(Op(f"{family.name}.log_prob", form.log_prob, ranks, _form_key(form)), args, (), span)
+    if distribution.lower is None and distribution.upper is None:
+        return density
+    bounds = [distribution.lower, distribution.upper]
+    given = [bound for bound in bounds if bound is not None]
+    sides = tuple(bound is not None for bound in bounds)
+    if family.renormalised:
+        mass = Op(f"{family.name}.log_mass", _log_mass(family, form, sides), None, (sides, *_form_key(form)))
+        density = reader.apply(
+            Op("-", anp.subtract), [density, reader.apply(mass, [*given, *distribution.parameters], (), span)], (), span
+        )
+    if value.known:  # a latent cannot leave its bounds
+        density = reader.apply(Op("within", _within(sides), None, (sides,)), [density, value, *given], (), span)
+    return density
+
+
+def _form_key(form: Form) -> tuple[str, ...]:
+    return tuple(parameter.name for parameter in form.parameters)
+
+
+def with_events(reader: Reader, distribution: Distribution, value_axes: tuple[Axis, ...]) -> list[Term]:
+    """The parameters; a single number given for a vector parameter is repeated over the event axis."""
+    if distribution.family.event_rank == 0:
+        return list(distribution.parameters)
+    event = value_axes[len(value_axes) - distribution.family.event_rank :]
+    return [
+        reader.spread(term, event, term.span) if parameter.event_rank == 1 and not term.axes else term
+        for term, parameter in zip(distribution.parameters, distribution.form.parameters, strict=True)
+    ]
+
+
+def _log_mass(family: Family, form: Form, sides: tuple[bool, ...]) -> Any:
+    """log P(lower < X < upper), each part from the tail in which it is small."""
+    log_cdf, log_sf = family.log_cdf, family.log_sf
+    assert log_cdf is not None and log_sf is not None
+
+    def mass(*args: Any) -> Any:
+        count = sum(sides)
+        parameters = canonical(form, args[count:])
+        if sides == (True, False):
+            return log_sf(args[0], *parameters)
+        if sides == (False, True):
+            return log_cdf(args[0], *parameters)
+        below, above = log_cdf(args[1], *parameters), log_sf(args[0], *parameters)
+        from_below = below + log1mexp(smaller(log_cdf(args[0], *parameters) - below, -1e-300))
+        from_above = above + log1mexp(smaller(log_sf(args[1], *parameters) - above, -1e-300))
+        return anp.where(below < above, from_below, from_above)
+
+    return mass
+
+
+def _within(sides: tuple[bool, ...]) -> Any:
+    def within(density: Any, value: Any, *bounds: Any) -> Any:
+        outside = False
+        for is_upper, bound in zip([side for side, given in enumerate(sides) if given], bounds, strict=True):
+            outside = outside | ((value > bound) if is_upper else (value < bound))
+        return anp.where(outside, -np.inf, density)
+
+    return within
+
+
+def categories(value: Term, distribution: Distribution) -> Term:
+    """Observed categories, 1..K or levels in their order, as positions from 0."""
+    if distribution.family.support.kind != "category" or not value.known:
+        return value
+    if value.kind is Kind.TEXT:
+        return replace(value, kind=Kind.INTEGER)
+    return replace(value, value=np.asarray(value.value) - 1)

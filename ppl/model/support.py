@@ -1,0 +1,99 @@
+"""A distribution and values -> whether it can give them; a latent and a parameter -> whether it can leave its range."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ppl.language import syntax as s
+from ppl.language.errors import Mistake
+from ppl.language.source import Span
+from ppl.model import mistakes
+from ppl.model.distribution import Distribution, element
+from ppl.model.expressions import Reader
+from ppl.model.scope import Failed, show_value
+from ppl.model.terms import Term
+
+
+def check_against_support(distribution: Distribution, supports: dict[str, Distribution]) -> tuple[str, Mistake] | None:
+    """A parameter that is simply a latent, and a latent that can leave what the parameter must be: its name."""
+    for node, parameter in zip(distribution.nodes, distribution.form.parameters, strict=True):
+        requirement = parameter.requirement
+        name = node.base if isinstance(node, s.Index) else node
+        if not isinstance(name, s.Name) or name.name not in supports or requirement.lower == -np.inf:
+            continue
+        given = supports[name.name]
+        if given.family.event_rank or given.family.discrete:
+            continue
+        family = distribution.family.name
+        words = requirement.words
+        if _may_pass(given.support_lower, requirement.lower, below=True):
+            if requirement.upper == 1.0:
+                mend = f"give `{name.name}` a Beta or Uniform distribution, or use log-odds: `{family}(logit = ...)`"
+            else:
+                mend = f"bound it, `{name.name} ~ {given.family.name}(...) > 0`, or give it a family of positive values"
+            return name.name, mistakes.parameter_may_leave(node.span, family, parameter.name, words, name.name, mend)
+        if np.isfinite(requirement.upper) and _may_pass(given.support_upper, requirement.upper, below=False):
+            mend = f"bound it: `{name.name} ~ {given.family.name}(...) < {requirement.upper:g}`"
+            return name.name, mistakes.parameter_may_leave(node.span, family, parameter.name, words, name.name, mend)
+    return None
+
+
+def _may_pass(bound: Term | None, limit: float, below: bool) -> bool:
+    """Whether values can lie beyond a limit, as far as the bound is known."""
+    if bound is None:
+        return True
+    if not bound.known:
+        return False
+    values = np.asarray(bound.value)
+    return bool((values < limit).any() if below else (values > limit).any())
+
+
+def check_values(reader: Reader, distribution: Distribution, value: Term, text: str, span: Span) -> None:
+    """Raises `Failed` for the first observed value that the distribution cannot give."""
+    values = np.asarray(value.value)
+    family = distribution.family
+    bad = ~np.isfinite(values) if values.dtype.kind == "f" else np.zeros(values.shape, dtype=bool)
+    words = "numbers"
+    low = high = None
+    if family.support.kind == "category":
+        size = distribution.parameters[0].axes[-1].length
+        bad, words = (values < 0) | (values >= size) | (values != np.floor(values)), f"categories 1 to {size}"
+        if value.levels is not None:
+            words = f"{size} categories, one a level"
+    elif family.support.kind == "simplex":
+        off = np.abs(values.sum(axis=-1, keepdims=True) - 1) > 1e-6
+        bad, words = bad | (values < 0) | off, "positive numbers that sum to 1 along the last axis"
+    else:
+        if family.support.kind == "integer":
+            bad, words = bad | (values != np.floor(values)), "whole numbers"
+        low, high = _known_bound(distribution.support_lower), _known_bound(distribution.support_upper)
+        for bound, beyond in ((low, np.less), (high, np.greater)):
+            if bound is not None:
+                bad = bad | beyond(values, bound)
+    bad = np.broadcast_to(bad, np.broadcast_shapes(bad.shape, values.shape))
+    if bad.any() and bad.shape == values.shape:
+        place = tuple(int(i) for i in np.argwhere(bad)[0]) if values.ndim else ()
+        where = (reader.env.where(text, place) or element(value, text, place)) if place else "its one value"
+        if family.support.kind in ("integer", "interval", "real"):
+            words += _range_words(low, high, place)
+        shown = show_value(value, place)
+        if family.support.kind == "category" and value.levels is None:
+            shown = f"{float(values[place]) + 1:.6g}"
+        elif family.support.kind == "simplex" and (values[place[:-1]] >= 0).all():
+            shown, where = f"{float(values[place[:-1]].sum()):.6g} in all", where.removesuffix(f"[{place[-1] + 1}]")
+        raise Failed(mistakes.outside_support(span, text, family.name, words, shown, where, None))
+
+
+def _known_bound(bound: Term | None) -> np.ndarray | None:
+    return None if bound is None or not bound.known else np.asarray(bound.value)
+
+
+def _range_words(low: np.ndarray | None, high: np.ndarray | None, place: tuple[int, ...]) -> str:
+    def one(bound: np.ndarray) -> str:
+        return f"{float(bound[place[len(place) - bound.ndim :]]):g}"
+
+    if low is not None and high is not None:
+        return f" between {one(low)} and {one(high)}"
+    if low is not None:
+        return f" from {one(low)} up"
+    return f" up to {one(high)}" if high is not None else ""
