@@ -18,7 +18,6 @@ import numpy as np
 
 from ppl.compile.joint import LogJoint, compile_joint
 from ppl.compile.nowhere import why_not_finite
-from ppl.compile.program import compile_terms
 from ppl.compile.simulate import derive, simulate
 from ppl.data import dataset
 from ppl.infer import importance, pipeline
@@ -31,6 +30,7 @@ from ppl.language.source import Source
 from ppl.language.syntax import Program
 from ppl.model import graph
 from ppl.model.names import Names, find_names
+from ppl.model.program import compile_terms
 from ppl.model.settle import settle
 from ppl.report import fitfile, tables
 from ppl.report.record import Observed, Record

@@ -10,9 +10,9 @@ import autograd.numpy as np
 import networkx as nx
 import numpy
 
-from ppl.compile.program import Program, behind, compile_terms
 from ppl.model import transforms
 from ppl.model.graph import Latent, Piece
+from ppl.model.program import Program, behind, compile_terms
 from ppl.model.terms import Term, inputs
 from ppl.model.transforms import Transform
 from ppl.numeric import gather

@@ -11,12 +11,12 @@ import numpy
 from autograd.core import make_vjp
 
 from ppl.compile.blocks import Assembly, Block, lay_out
-from ppl.compile.program import Program, compile_terms, evaluate
 from ppl.data.axes import Axis
 from ppl.language.source import Span
 from ppl.model import transforms
 from ppl.model.distribution import Distribution
 from ppl.model.graph import Model
+from ppl.model.program import Program, compile_terms, evaluate
 from ppl.model.terms import Term, ancestors
 from ppl.numeric.gather import pick
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from ppl.compile.joint import LogJoint, Part
-from ppl.compile.program import behind, compile_terms, evaluate
 from ppl.language.errors import Mistake
 from ppl.model import mistakes
 from ppl.model.graph import Model
+from ppl.model.program import behind, compile_terms, evaluate
 
 
 def why_not_finite(model: Model, joint: LogJoint, z: np.ndarray) -> Mistake:

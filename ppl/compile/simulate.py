@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ppl.compile.program import behind, compile_terms, evaluate
 from ppl.model.distribution import Distribution
 from ppl.model.distributions.family import canonical
 from ppl.model.graph import Latent, Model, Piece
+from ppl.model.program import behind, compile_terms, evaluate
 from ppl.model.terms import Term, inputs
 
 _ELEMENTS_AT_ONCE = 1 << 22

@@ -59,7 +59,7 @@ def over_loop(reader: Reader, row: fn.Function, body: s.Comprehension, node: s.C
     term = loops.over_plates(inside, term, own, node.span)
     if ragged:
         term = loops.masked(inside, term, fn.NEUTRAL[row.name], node.span)
-    return loops.reduced(reader, row, term, len(own), node.span)
+    return loops.reduced(reader, row, term, own, node.span)
 
 
 def along_axis(reader: Reader, row: fn.Function, positional: list[s.Expr], node: s.Call) -> Term:

@@ -201,6 +201,8 @@ class Reader:
         return self.apply(fn.matmul(*ranks), [left, right], core, node.span)
 
     def index(self, node: s.Index) -> Term:
+        if isinstance(node.base, s.Name) and node.base.name in self.env.resolve:
+            return self.env.resolve[node.base.name](self, node)
         unlifted = replace(self, scope=replace(self.scope, lifted=()))
         base = unlifted.read(node.base)
         return indexing.index(self, base, node)

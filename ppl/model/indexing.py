@@ -104,20 +104,33 @@ def _subscript(reader: Reader, node: s.Node, axis: Axis, text: str) -> int | sli
 
 def range_of(reader: Reader, node: s.Range, axis: Axis, text: str) -> slice | Many:
     """`a..b`: a slice; where a loop moves it along, the neighbours of each element, equally many for all."""
+    positions = neighbours(reader, node, axis.length)
+    if not positions.plates:
+        first, count = _whole(reader, node.low).number(), positions.axes[0].length
+        if first < 1 or first + count - 1 > axis.length:
+            raise Failed(mistakes.bad_range(node.span, int(first), int(first) + count - 1, axis.length))
+        return slice(int(first) - 1, int(first) - 1 + count)
+    return Many(replace(positions, value=_as_positions(reader, positions, node, axis, text)))
+
+
+def neighbours(reader: Reader, node: s.Range, length: int) -> Term:
+    """The whole numbers of a range, from 1, along an axis of their own; for each round of the loops.
+
+    `length` is that of the axis they are meant for, for messages.
+    """
     low, high = (_whole(reader, end) for end in (node.low, node.high))
-    if not low.plates and not high.plates:
-        first, last = int(low.number()), int(high.number())
-        if first < 1 or last > axis.length or last < first - 1:
-            raise Failed(mistakes.bad_range(node.span, first, last, axis.length))
-        return slice(first - 1, last)
-    lengths = reader.apply(fn.SUBTRACT, [high, low], (), node.span, Kind.INTEGER)
-    extents = np.unique(np.asarray(lengths.value))
+    extents = np.unique(np.asarray(reader.apply(fn.SUBTRACT, [high, low], (), node.span, Kind.INTEGER).value))
     if len(extents) != 1:
         raise Failed(mistakes.uneven_range(node.span, reader.text(node)))
+    if extents[0] < -1:
+        raise Failed(mistakes.bad_range(node.span, int(_first(low)), int(_first(high)), length))
     own = (axes_of.plain(int(extents[0]) + 1),)
     steps = terms.constant(np.arange(own[0].length), own, node.span, Kind.INTEGER)
-    positions = reader.apply(fn.ADD, [low, steps], (), node.span, Kind.INTEGER)
-    return Many(replace(positions, value=_as_positions(reader, positions, node, axis, text)))
+    return reader.apply(fn.ADD, [low, steps], (), node.span, Kind.INTEGER)
+
+
+def _first(term: Term) -> float:
+    return float(np.asarray(term.value).reshape(-1)[0])
 
 
 def _unknown(reader: Reader, term: Term, node: s.Node) -> Term:
@@ -155,7 +168,7 @@ def _as_positions(reader: Reader, term: Term, node: s.Node, axis: Axis, text: st
     values = np.asarray(term.value)
     wrong = (values != np.floor(values)) if values.dtype.kind == "f" else np.zeros(values.shape, dtype=bool)
     outside = (values < 1) | (values > axis.length)
-    for bad, is_outside in ((wrong, False), (outside & _counts(reader, term), True)):
+    for bad, is_outside in ((wrong, False), (outside & counts(reader, term), True)):
         if bad.any():
             place = tuple(int(i) for i in np.argwhere(bad)[0]) if values.ndim else ()
             in_data = place and not term.plates
@@ -166,7 +179,7 @@ def _as_positions(reader: Reader, term: Term, node: s.Node, axis: Axis, text: st
     return np.where(outside, 1, values).astype(np.int64) - 1
 
 
-def _counts(reader: Reader, term: Term) -> np.ndarray:
+def counts(reader: Reader, term: Term) -> np.ndarray:
     """For each element of a term, whether the mask of the loops has it count for any round."""
     mask = reader.scope.mask
     if mask is None or not term.plates:
@@ -256,13 +269,15 @@ def together(
     """The axes at `places` made one, and picked from by flat positions; `before` axes stay in front."""
     rank = len(base.axes)
     length = int(np.prod([base.axes[place].length for place in places]))
-    if flat.known and not base.plates:
+    if flat.known and not set(base.plates) & set(flat.plates):
         positions = gather.Positions(np.asarray(flat.value).astype(np.int64), length)
-        moved = _by_positions(positions, places, rank, before, len(flat.plates))
+        moved = _by_positions(positions, places, rank, before, base.plates, flat.plates)
         if base.known:
             value = np.asarray(moved(np.asarray(base.value)))
-            return replace(base, op=None, args=(), axes=axes, span=span, value=value, plates=flat.plates)
-        options = (positions.index.tobytes(), positions.index.shape, length, *places)
+            plates = terms.join_plates(base.plates, flat.plates)
+            return replace(base, op=None, args=(), axes=axes, span=span, value=value, plates=plates)
+        own = tuple(plate.identity for plate in (*base.plates, *flat.plates))
+        options = (positions.index.tobytes(), positions.index.shape, length, own, *places)
         op = Op("gather", moved, (rank,), options, moves=True, adds=flat.plates)
         return reader.apply(op, [base], axes, span, base.kind)
     op = Op("take", _by_draws(places, rank, before, len(flat.axes)), (rank, len(flat.axes)), tuple(places))
@@ -284,19 +299,26 @@ def _one_axis(x: Any, places: list[int], rank: int, before: int) -> Any:
 
 
 def _by_positions(
-    positions: gather.Positions, places: list[int], rank: int, before: int, plates: int
+    positions: gather.Positions,
+    places: list[int],
+    rank: int,
+    before: int,
+    outside: tuple[Axis, ...],
+    plates: tuple[Axis, ...],
 ) -> Callable[[Any], Any]:
-    """Pick by known positions; those of their axes that are plates come to stand in front of all others."""
+    """Pick by known positions; those of their axes that are plates are sorted in among the plates outside."""
     after = rank - len(places) - before
+    here = [*outside, *([None] * before), *plates]
+    order = [here.index(plate) for plate in terms.join_plates(outside, plates)]
+    order += [len(outside) + i for i in range(before)]
 
     def apply(x: Any) -> Any:
         found = gather.gather(_one_axis(x, places, rank, before), positions, -after - 1)
-        if not plates or not before:
+        if order == sorted(order):
             return found
-        outer = anp.ndim(found) - before - positions.index.ndim - after
-        own = range(outer + before, outer + before + plates)
-        rest = [i for i in range(outer, anp.ndim(found)) if i not in own]
-        return anp.transpose(found, (*range(outer), *own, *rest))
+        outer = anp.ndim(found) - len(outside) - before - positions.index.ndim - after
+        rest = range(outer + len(order), anp.ndim(found))
+        return anp.transpose(found, (*range(outer), *(outer + i for i in order), *rest))
 
     return apply
 

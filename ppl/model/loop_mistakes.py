@@ -57,3 +57,51 @@ def used_outside_loop(span: Span, name: str, variables: Sequence[str]) -> Mistak
     return Mistake(
         "used-outside-loop", f"`{name}` has a value for each round of its loop, and this stands outside", span, mend
     )
+
+
+# -- recurrences ------------------------------------------------------------------------------------------------------
+
+
+def not_yet_defined(span: Span, text: str) -> Mistake:
+    mend = "within one round, define a name before it is used; or use the round before, `[t-1]`"
+    return Mistake("not-yet-defined", f"`{text}` is not defined yet in this round of the loop", span, mend)
+
+
+def whole_past(span: Span, name: str) -> Mistake:
+    mend = f"say which elements: `{name}[t-1]`, `{name}[t-3..t-1]`, `sum({name}[t-k] for k in 1..t-1)`"
+    return Mistake("whole-past", f"`{name}` is being defined round by round, and is not there as a whole", span, mend)
+
+
+def lag_moves(span: Span, text: str, variable: str) -> Mistake:
+    mend = f"count back from the round: `{variable}-1`, `{variable}-k` for k in a range"
+    return Mistake("lag-moves", f"`{text}` does not stay equally far behind `{variable}`", span, mend)
+
+
+def from_the_future(span: Span, text: str, variable: str) -> Mistake:
+    mend = f"a recurrence reads what lies before `{variable}`"
+    return Mistake("from-the-future", f"`{text}` lies ahead of the round that uses it", span, mend)
+
+
+def before_the_first(span: Span, text: str, name: str) -> Mistake:
+    mend = "begin the loop later, or leave those terms out with a range that depends on the round"
+    return Mistake("before-the-first", f"`{text}` reaches back before the first element of `{name}`", span, mend)
+
+
+def two_directions(span: Span, name: str) -> Mistake:
+    mend = "let one loop alone lead from what is defined to what is next"
+    return Mistake("two-directions", f"`{name}` depends on itself along two loops, or none", span, mend)
+
+
+def other_loops(span: Span, name: str) -> Mistake:
+    mend = "put all names that depend on each other's past into one `for`"
+    return Mistake("other-loops", f"`{name}` is defined in another loop than the names it depends on", span, mend)
+
+
+def time_not_outermost(span: Span, variable: str) -> Mistake:
+    mend = f"write the loop over `{variable}` first: `for {variable} in ..., i in ...`"
+    return Mistake("time-not-outermost", f"the recurrence runs over `{variable}`, which is an inner loop", span, mend)
+
+
+def two_steps(span: Span, name: str) -> Mistake:
+    mend = "write the round as one statement, with an index of its own for what differs"
+    return Mistake("two-steps", f"two statements of the loop define elements of `{name}`", span, mend)

@@ -14,10 +14,9 @@ from ppl.data.column import Kind
 from ppl.language import syntax as s
 from ppl.language.source import Span
 from ppl.model import functions as fn
-from ppl.model import loop_mistakes, mistakes, terms
+from ppl.model import indexing, loop_mistakes, mistakes, terms
 from ppl.model.scope import Failed, as_scalar
 from ppl.model.terms import Op, Term
-from ppl.numeric import gather
 from ppl.numeric.shape import join
 
 if TYPE_CHECKING:
@@ -89,9 +88,10 @@ def masked(reader: Reader, term: Term, neutral: float, span: Span) -> Term:
     return reader.apply(fn.CHOOSE, [reader.scope.mask, term, other], (), span, term.kind)
 
 
-def reduced(reader: Reader, row: fn.Function, term: Term, count: int, span: Span) -> Term:
-    """A reduction over the last `count` plates of a term."""
-    rank = len(term.axes)
+def reduced(reader: Reader, row: fn.Function, term: Term, plates: tuple[Axis, ...], span: Span) -> Term:
+    """A reduction over some of the plates of a term, those of the innermost loops."""
+    rank, count = len(term.axes), len(plates)
+    assert term.plates[len(term.plates) - count :] == plates
     reduction = row.apply
     assert reduction is not None
 
@@ -102,62 +102,70 @@ def reduced(reader: Reader, row: fn.Function, term: Term, count: int, span: Span
         joined = anp.reshape(x, (*shape[:outer], size, *shape[outer + count :]))
         return reduction(joined, -rank - 1)
 
-    op = Op(f"{row.name} over", apply, None, (count, rank), drops=count)
+    op = Op(f"{row.name} over", apply, None, (count, rank), drops=plates)
     return reader.apply(op, [term], (), span)
 
 
 def as_axes(reader: Reader, term: Term, plates: tuple[Axis, ...], span: Span) -> Term:
-    """The last plates of a term turned into its first axes; they are `plates`, all that it varies over."""
-    assert term.plates == plates, (term.plates, plates)
+    """Some of the plates of a term turned into its first axes."""
+    if not plates:
+        return term
     axes = tuple(Axis(str(plate.length), plate.length) for plate in plates)
-    if term.known:
-        return replace(term, plates=(), axes=(*axes, *term.axes))
-    op = Op("collect", lambda x: x, (len(term.axes),), (len(plates),), moves=True, drops=len(plates))
+    kept = [i for i, plate in enumerate(term.plates) if plate not in plates]
+    order = [*kept, *(term.plates.index(plate) for plate in plates)]
+    behind = len(term.plates) + len(term.axes)
+
+    def apply(x: Any) -> Any:
+        outer = anp.ndim(x) - behind
+        own = (outer + i for i in (*order, *range(len(order), behind)))
+        return anp.transpose(x, (*range(outer), *own))
+
+    op = Op("collect", apply, (len(term.axes),), tuple(order), moves=True, drops=plates)
     return reader.apply(op, [term], (*axes, *term.axes), span, term.kind)
+
+
+def arranged(reader: Reader, term: Term, order: Sequence[int], axes: tuple[Axis, ...], span: Span) -> Term:
+    """The axes of a term in another order, and then read as `axes`, with as many elements."""
+    rank = len(term.axes)
+    shape = tuple(axis.length for axis in axes)
+
+    def apply(x: Any) -> Any:
+        outer = anp.ndim(x) - rank
+        moved = anp.transpose(x, (*range(outer), *(outer + i for i in order)))
+        return anp.reshape(moved, (*anp.shape(x)[:outer], *shape))
+
+    op = Op("arrange", apply, (rank,), (*order, shape), moves=True)
+    return reader.apply(op, [term], axes, span, term.kind)
 
 
 def put_together(
     reader: Reader, name: str, parts: Sequence[tuple[Place, Term, Span]], lengths: tuple[int, ...]
 ) -> Term:
     """A name from the terms of all its pieces, which cover it once; `lengths` are those of the indexed axes."""
+    span = parts[0][2]
     inner = parts[0][1].axes[len(parts[0][0].axes) :]
     flat: list[Term] = []
     order: list[np.ndarray] = []
-    for place, term, span in parts:
+    for place, term, place_span in parts:
         own = term.axes[len(place.axes) :]
         if [axis.length for axis in own] != [axis.length for axis in inner]:
-            raise Failed(loop_mistakes.pieces_of_other_shape(span, name, own, inner))
-        flat.append(_flattened(reader, term, len(place.axes), span))
+            raise Failed(loop_mistakes.pieces_of_other_shape(place_span, name, own, inner))
+        whole = as_axes(reader, term, place.plates, place_span)
+        size = int(np.prod(place.shape))
+        flat.append(arranged(reader, whole, range(len(whole.axes)), (Axis(str(size), size), *own), place_span))
         order.append(place.flat(lengths))
-    span = parts[0][2]
-    rank = len(inner) + 1
-    total = Axis(name, int(np.prod(lengths)))
-    joined = reader.apply(
-        Op("join", lambda *arrays: join(-rank, *arrays), (rank,) * len(flat), (rank,), moves=True),
-        flat, (total, *inner), span, parts[0][1].kind,
-    )  # fmt: skip
-    sorted_back = gather.Positions(np.argsort(np.concatenate(order)).reshape(lengths), total.length)
-    axes = (*(Axis(str(length), length) for length in lengths), *inner)
-    if joined.known:
-        value = np.take(np.asarray(joined.value), sorted_back.index, axis=0)
-        return replace(joined, op=None, args=(), axes=axes, value=value)
-    options = (sorted_back.index.tobytes(), lengths)
-    op = Op("in order", lambda x: gather.gather(x, sorted_back, -rank), (rank,), options, moves=True)
-    return reader.apply(op, [joined], axes, span, joined.kind)
+    joined = joined_along(reader, flat, span)
+    back = np.argsort(np.concatenate(order)).reshape(lengths)
+    positions = Term(None, (), tuple(Axis(str(n), n) for n in lengths), Kind.INTEGER, span, value=back)
+    return indexing.together(reader, joined, [0], positions, (*positions.axes, *inner), 0, span)
 
 
-def _flattened(reader: Reader, term: Term, ranges: int, span: Span) -> Term:
-    """The plates and the first `ranges` axes of a term as one axis."""
-    count = len(term.plates) + ranges
-    if term.plates:
-        term = as_axes(reader, term, term.plates, span)
-    rank = len(term.axes)
-    size = int(np.prod([axis.length for axis in term.axes[:count]]))
-    rest = term.axes[count:]
-
-    def apply(x: Any) -> Any:
-        shape = anp.shape(x)
-        return anp.reshape(x, (*shape[: len(shape) - rank], size, *shape[len(shape) - rank + count :]))
-
-    op = Op("flatten", apply, (rank,), (count, size), moves=True)
-    return reader.apply(op, [term], (Axis(str(size), size), *rest), span, term.kind)
+def joined_along(reader: Reader, parts: Sequence[Term], span: Span) -> Term:
+    """Terms one after another along their first axis."""
+    if len(parts) == 1:
+        return parts[0]
+    rank = len(parts[0].axes)
+    length = sum(part.axes[0].length for part in parts)
+    op = Op("join", lambda *arrays: join(-rank, *arrays), (rank,) * len(parts), (rank,), moves=True)
+    kind = Kind.INTEGER if all(part.kind is Kind.INTEGER for part in parts) else Kind.REAL
+    return reader.apply(op, list(parts), (Axis(str(length), length), *parts[0].axes[1:]), span, kind)

@@ -33,6 +33,10 @@ class Failed(Exception):
         self.bare = bare
 
 
+class NotYet(Failed):
+    """A name that is being defined is used before the element that is meant is there."""
+
+
 class Skipped(Exception):
     """A statement that uses a name whose own definition failed; nothing new to say."""
 

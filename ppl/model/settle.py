@@ -15,14 +15,26 @@ from ppl.language import syntax as s
 from ppl.language.build import MOST_NESTED
 from ppl.language.errors import Mistake, ModelError, nearest
 from ppl.language.source import Span
-from ppl.model import brackets, density, draw_graph, indexing, loop_mistakes, loops, mends, mistakes, support, terms
+from ppl.model import (
+    brackets,
+    density,
+    derive,
+    draw_graph,
+    indexing,
+    loop_mistakes,
+    loops,
+    mends,
+    mistakes,
+    support,
+    terms,
+)
 from ppl.model import distribution as dist
 from ppl.model.brackets import Place
 from ppl.model.distribution import Distribution
 from ppl.model.expressions import Reader
 from ppl.model.graph import Factor, Latent, Model, Piece
 from ppl.model.names import Line, Names
-from ppl.model.order import in_order
+from ppl.model.order import Group, in_order
 from ppl.model.scope import Environment, Failed, Levels, Scope, Skipped, as_scalar
 from ppl.model.terms import Misaligned, Term, TooLarge
 
@@ -41,7 +53,7 @@ def settle(names: Names, data: Dataset) -> Model:
     settler.found += circles
     with _room_to_recurse():
         for group in groups:
-            settler.settle(group.lines)
+            settler.settle(group)
     settler.check_supports()
     if settler.found:
         raise ModelError(names.program.source, settler.found)
@@ -84,9 +96,11 @@ class Settler:
                 self.found.append(mistakes.unknown_name(span, name, self.env.candidates()))
                 self.env.failed.add(name)
 
-    def settle(self, lines: tuple[Line, ...]) -> None:
-        for line in lines:
-            self.settle_line(line)
+    def settle(self, group: Group) -> None:
+        if group.recurs:
+            derive.settle_recurrence(self, group.lines)
+        else:
+            self.settle_line(group.lines[0])
 
     def settle_line(self, line: Line) -> None:
         self.env.touched.clear()
@@ -113,7 +127,7 @@ class Settler:
     def say(self, line: Line) -> None:
         match line.statement:
             case s.Assign():
-                self.derive(line, line.statement)
+                derive.derive(self, line, line.statement)
             case s.Tilde(target, node):
                 self.draw(line, target, node)
             case s.FactorOf():
@@ -125,71 +139,6 @@ class Settler:
 
     def is_latent(self, name: str) -> bool:
         return name in self.names.random and not self.env.is_column(name) and name not in self.names.derived
-
-    # -- `=` ----------------------------------------------------------------------------------------------------------
-
-    def derive(self, line: Line, statement: s.Assign) -> None:
-        name = statement.name.name
-        if self.names.is_piecewise(name):
-            self.derive_piece(line, statement)
-        elif statement.subscripts is None:
-            reader = self.reader(line)
-            self.define(reader, name, reader.number(statement.value), statement.span)
-        else:
-            axes, lifted = brackets.declared(Reader(self.env, Scope()), statement.subscripts)
-            reader = self.reader(line, lifted)
-            term = self.over(reader, reader.number(statement.value), axes, statement)
-            self.define(reader, name, term, statement.span)
-
-    def define(self, reader: Reader, name: str, term: Term, span: Span) -> None:
-        """Settle a derived name; one that varies over loops is known inside them, and reported over them."""
-        if name in self.data.columns:
-            column = self.data.columns[name]
-            self.notes.append(f"`{name}` is also in {column.file}; the model's own definition stands")
-        self.env.settled[name] = term
-        self.derived[name] = loops.as_axes(reader, term, term.plates, span) if term.plates else term
-
-    def over(self, reader: Reader, term: Term, axes: tuple[Axis, ...], statement: s.Assign) -> Term:
-        name = statement.name.name
-        try:
-            if len(term.axes) <= len(axes):
-                terms.align(axes, term.axes)
-                return reader.spread(term, axes, statement.span)
-        except Misaligned:
-            pass
-        raise Failed(mistakes.derived_lacks_axis(statement.name.span, name, axes, term.axes))
-
-    def derive_piece(self, line: Line, statement: s.Assign) -> None:
-        name = statement.name.name
-        reader = self.whole_loops(line, name)
-        place = brackets.place_of(reader, name, statement.subscripts or ())
-        term = reader.number(statement.value)
-        if place.axes:
-            term = self.over(reader, term, place.axes, statement)
-        term = loops.over_plates(reader, term, reader.scope.plates, statement.span)
-        parts = self.parts.setdefault(name, [])
-        parts.append((place, term, statement.span))
-        if len(parts) == len(self.names.lines_of(name)):
-            self.define(reader, name, self.assembled(reader, name, parts), statement.span)
-
-    def assembled(self, reader: Reader, name: str, parts: list[tuple[Place, Term, Span]]) -> Term:
-        """A derived name from all its pieces."""
-        places = [place for place, _, _ in parts]
-        for place, _, span in parts:
-            if len(place.positions) != len(places[0].positions):
-                expected = len(places[0].positions)
-                raise Failed(loop_mistakes.pieces_differ(span, name, len(place.positions), expected))
-        lengths = brackets.lengths_of(places)
-        brackets.check_cover(name, places, [span for _, _, span in parts], lengths)
-        return loops.put_together(reader, name, parts, lengths)
-
-    def whole_loops(self, line: Line, name: str) -> Reader:
-        """A reader in loops over which a name can be defined: all rounds must count."""
-        reader = self.reader(line)
-        mask = reader.scope.mask
-        if mask is not None and not bool(mask.value is not None and mask.value.all()):
-            raise Failed(loop_mistakes.ragged_definition(line.name_span, name))
-        return reader
 
     # -- `~` on latents -----------------------------------------------------------------------------------------------
 
@@ -219,7 +168,8 @@ class Settler:
             axes, _ = brackets.declared(Reader(self.env, Scope()), first.subscripts)
         else:
             for line in lines:
-                self.places[id(line)] = brackets.place_of(self.whole_loops(line, name), name, line.subscripts or ())
+                inside = derive.whole_loops(self, line, name)
+                self.places[id(line)] = brackets.place_of(inside, name, line.subscripts or ())
                 found, expected = len(line.subscripts or ()), len(first.subscripts)
                 if found != expected:
                     raise Failed(loop_mistakes.pieces_differ(line.name_span, name, found, expected))

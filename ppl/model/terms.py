@@ -47,8 +47,8 @@ class Op:
     """An operation: `apply(*arrays)` over leading axes that broadcast and `core_ranks[i]` trailing axes of argument i.
 
     `name` and `options` together say all that `apply` depends on, so that equal operations can be shared. An operation
-    on one argument may take away its last `drops` plates (a sum over a loop), or give new ones, `adds`, after those
-    that are there. `apply` must count axes from the right: more plates may come to stand on the left.
+    on one argument may take away plates, `drops` (a sum over a loop), or give new ones, `adds`; all plates stay in
+    their order. `apply` must count axes from the right: more plates may come to stand on the left.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Op:
     core_ranks: tuple[int, ...] | None = None  # None: elementwise
     options: tuple[Any, ...] = ()
     moves: bool = False  # only picks, repeats or reorders the elements of its arguments
-    drops: int = 0
+    drops: tuple[Axis, ...] = ()
     adds: tuple[Axis, ...] = ()
 
     def core_rank(self, argument: int) -> int:
@@ -154,8 +154,8 @@ def apply(op: Op, args: tuple[Term, ...], core_axes: tuple[Axis, ...], span: Spa
     `core_axes` are the axes that the operation itself gives, after the aligned leading axes of its arguments.
     Raises `Misaligned`, `TooLarge`.
     """
-    plates = join_plates(*(arg.plates for arg in args))
-    plates = (*plates[: len(plates) - op.drops], *op.adds)
+    plates = join_plates(*(arg.plates for arg in args), op.adds)
+    plates = tuple(plate for plate in plates if plate not in op.drops)
     leading = align(*(leading_axes(op, i, arg) for i, arg in enumerate(args)))
     axes = (*leading, *core_axes)
     check_size((*plates, *axes))

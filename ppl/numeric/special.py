@@ -35,6 +35,7 @@ def elementwise(value: Function, *partials: Function | None, name: str | None = 
     quiet.__name__ = str(name or getattr(value, "__name__", "elementwise"))
     quiet.__doc__ = value.__doc__
     wrapped: Function = primitive(quiet)
+    wrapped.raw = value  # type: ignore[attr-defined]
     defvjp(wrapped, *(None if partial is None else _backward(i, partial) for i, partial in enumerate(partials)))
     return wrapped
 
