@@ -98,8 +98,10 @@ def from_mapping(values: Mapping[str, Any], file: str) -> list[Column]:
 
 def _from_value(name: str, value: Any, file: str) -> Column:
     reason = None
+    missing = None
     if hasattr(value, "__array__"):
         array = np.asarray(value)
+        missing = np.ma.getmaskarray(value) if isinstance(value, np.ma.MaskedArray) else None
     elif isinstance(value, list | tuple):
         array, reason = _nested(value, f"{file}, {name}")
     else:
@@ -111,7 +113,7 @@ def _from_value(name: str, value: Any, file: str) -> Column:
         reason = f"{file}, {name}: {array.ndim} axes, more than {_MOST_AXES}"
     if reason is not None:
         return unusable(name, (), file, reason)
-    return from_array(name, array, tuple(axes.plain(n) for n in array.shape), file)
+    return from_array(name, array, tuple(axes.plain(n) for n in array.shape), file, missing)
 
 
 def _nested(value: list[Any] | tuple[Any, ...], place: str) -> tuple[np.ndarray, str | None]:

@@ -16,12 +16,18 @@ from ppl.data.axes import Axis
 LARGEST_EXACT = 2**53  # integers up to here are exact as float64
 _MOST_DIGITS = 4000  # of an integer; Python reads 4300
 _LONGEST_SHOWN = 40  # characters of a cell in a message
-_NUMBER = r"[ \t]*[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?[ \t]*"
-_INTEGERS = re.compile(r"(?:[ \t]*[-+]?[0-9]+[ \t]*\n)*")
-_MISSING = re.compile(r"[ \t]*(?:[nN][aA][nN])?[ \t]*")  # an empty cell, or nan
-_NUMBERS = re.compile(rf"(?:(?:{_NUMBER}|{_MISSING.pattern})\n)*")
+_LONGEST_HINTED = 200  # characters of a cell that are looked at for what it may have been meant for
+# Possessive throughout: nothing that was matched is given back, so a cell that does not fit costs its length, once.
+_NUMBER = r"[ \t]*+[-+]?+(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][-+]?+[0-9]++)?+[ \t]*+"
+_INTEGER = r"[ \t]*+[-+]?+[0-9]++[ \t]*+"
+_INTEGERS = re.compile(rf"(?:{_INTEGER}\n)*+")
+_MISSING = re.compile(r"[ \t]*+(?:[nN][aA][nN])?+[ \t]*+")  # an empty cell, or nan
+_NUMBERS = re.compile(rf"(?:(?:{_NUMBER}|{_MISSING.pattern})\n)*+")
+_INTEGERS_AND_GAPS = re.compile(rf"(?:(?:{_INTEGER}|{_MISSING.pattern})\n)*+")
 _ONE_NUMBER = re.compile(_NUMBER)
-_ONE_INTEGER = re.compile(r"[ \t]*[-+]?[0-9]+[ \t]*")
+_ONE_INTEGER = re.compile(_INTEGER)
+_PADDED = re.compile(r"^[ \t]*+[-+]?+0[0-9]++[ \t]*+$", re.MULTILINE)  # an integer that begins with 0
+_TINY = re.compile(r"[^eE]*?[1-9][^eE]*+[eE]-")  # not zero, with a negative exponent
 _INFINITE = re.compile(r"[ \t]*[-+]?(?:inf|infinity)[ \t]*", re.IGNORECASE)
 _OTHER_DTYPES = {"c": "complex numbers", "M": "dates", "m": "durations", "S": "bytes", "V": "records"}
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -87,7 +93,10 @@ def from_cells(name: str, cells: Sequence[str], axis: Axis, file: str) -> Column
     """A column of a text table. All numbers (or empty): numeric; true and false: boolean; anything else: text."""
     joined = "\n".join(cells) + "\n"
     if joined.count("\n") == len(cells):
-        if _INTEGERS.fullmatch(joined):
+        whole = _INTEGERS.fullmatch(joined)
+        if (whole or _INTEGERS_AND_GAPS.fullmatch(joined)) and _PADDED.search(joined):
+            return _padded(name, cells, axis, file)
+        if whole:
             return _integers(name, cells, axis, file)
         if _NUMBERS.fullmatch(joined):
             return _reals(name, cells, axis, file)
@@ -98,6 +107,15 @@ def from_cells(name: str, cells: Sequence[str], axis: Axis, file: str) -> Column
             return Column(name, np.array(truths, dtype=bool), Kind.BOOLEAN, (axis,), file)
         return _from_floats(name, np.array(truths, dtype=np.float64), (axis,), file, gaps)
     return from_texts(name, np.array([cell if cell.strip() else None for cell in cells], dtype=object), (axis,), file)
+
+
+def _padded(name: str, cells: Sequence[str], axis: Axis, file: str) -> Column:
+    """Whole numbers some of which begin with 0 are codes (007, 01001): as text they stay what they are."""
+    texts = [None if _MISSING.fullmatch(cell) else cell.strip() for cell in cells]
+    column = from_texts(name, np.array(texts, dtype=object), (axis,), file)
+    place = next(i for i, cell in enumerate(cells) if _PADDED.fullmatch(cell))
+    trouble = f"{column.where(place)}: {_short(cells[place])} begins with 0, so the column is read as codes\n"
+    return replace(column, trouble=f"{trouble}numbers that are meant as such are written without leading zeros")
 
 
 def _integers(name: str, cells: Sequence[str], axis: Axis, file: str) -> Column:
@@ -136,6 +154,9 @@ def _reals(name: str, cells: Sequence[str], axis: Axis, file: str) -> Column:
             return _refused(column, row, f"{_short(cell)} is too large for a number of 64 bits")
         if _ONE_INTEGER.fullmatch(cell) and int(values[row]) != _whole(cell):
             return _refused(column, row, f"{_short(cell)} cannot be held exactly in 64 bits beside decimals or gaps")
+    for row in np.flatnonzero(values == 0).tolist() if any("-" in cell for cell in present) else ():
+        if _TINY.match(cells[row]):
+            return _refused(column, row, f"{_short(cells[row])} is too small for a number of 64 bits")
     whole = present and _INTEGERS.fullmatch("\n".join(present) + "\n")
     return replace(column, kind=Kind.INTEGER) if whole else column
 
@@ -172,7 +193,7 @@ def _not_numbers(column: Column, present: Sequence[str]) -> str | None:
     cell = column.levels[int(column.values[place])]
     if _INFINITE.fullmatch(cell):
         return f"{column.where(place)}: {cell.strip()} is infinite, and data must be finite"
-    hint = next((hint for pattern, hint in _HINTS if pattern.fullmatch(cell)), None)
+    hint = next((hint for pattern, hint in _HINTS if pattern.fullmatch(cell[:_LONGEST_HINTED])), None)
     count = int(is_odd.sum())
     if hint is None and count == len(present):
         hint = f"text can be compared, `{column.name} == {_quoted(cell)}`, and used as an index or an axis"
@@ -191,9 +212,13 @@ def from_array(
 ) -> Column:
     """An array of numbers, booleans or text (object arrays of str and None included), any shape."""
     missing = missing if missing is not None and missing.any() else None
+    if missing is not None and array.dtype.kind in "bUTO":
+        cells = array.astype(object)
+        cells[missing] = None
+        return _from_objects(name, cells, axes, file)
     match array.dtype.kind:
         case "b":
-            return Column(name, array, Kind.BOOLEAN, axes, file, missing=missing)
+            return Column(name, array.copy(), Kind.BOOLEAN, axes, file)
         case "i" | "u":
             return _from_integers(name, array, axes, file, missing)
         case "f":

@@ -11,7 +11,7 @@ from ppl.data import axes, faults
 from ppl.data.column import Column, from_cells
 from ppl.data.decode import decode
 
-_NUMERIC = re.compile(r"\s*[-+]?[0-9]*\.?[0-9]+([eE][-+]?[0-9]+)?\s*")
+_NUMERIC = re.compile(r"\s*+[-+]?+(?:[0-9]++(?:\.[0-9]++)?+|\.[0-9]++)(?:[eE][-+]?+[0-9]++)?+\s*+")
 
 
 def read_csv(path: Path, file: str, separator: str = ",") -> list[Column]:

@@ -22,6 +22,7 @@ class Dataset:
     columns: Mapping[str, Column]
     rows: Axis | None
     sources: tuple[str, ...]
+    notes: tuple[str, ...] = ()  # what was taken for granted when they were put together
 
 
 def read(sources: Iterable[Any]) -> Dataset:
@@ -33,10 +34,12 @@ def read(sources: Iterable[Any]) -> Dataset:
     columns: dict[str, Column] = {}
     table: Axis | None = None
     names: list[str] = []
+    notes: list[str] = []
     for number, source in enumerate(sources, start=1):
         name = _name_of(source, number)
         names.append(name)
-        for column in _columns(source, name):
+        found = _columns(source, name)
+        for column in found:
             if column.name in columns:
                 raise faults.name_in_two(column.name, columns[column.name].file, name)
             axis = column.axes[0] if column.axes else None
@@ -44,9 +47,12 @@ def read(sources: Iterable[Any]) -> Dataset:
                 if table is not None and table.length != axis.length:
                     first = next(c.file for c in columns.values() if table in c.axes)
                     raise faults.tables_differ(first, table.length, name, axis.length)
+                if table is not None and column is found[0]:
+                    first = next(c.file for c in columns.values() if table in c.axes)
+                    notes.append(f"{first} and {name} both have {table.length} rows: taken as the same rows, in order")
                 table = axis
             columns[column.name] = column
-    return Dataset(columns, table, tuple(names))
+    return Dataset(columns, table, tuple(names), tuple(notes))
 
 
 def _name_of(source: Any, number: int) -> str:

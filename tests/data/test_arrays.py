@@ -296,3 +296,18 @@ def test_dates_with_nanoseconds_do_not_matter_until_they_are_used(tmp_path: Path
     found = parquet(tmp_path, t=pa.array([1, 2], pa.timestamp("ns", "Europe/Berlin")), y=[1, 2])
     assert found["t"].unusable == "t.parquet, t: dates or times are neither numbers nor text"
     assert found["y"].unusable is None
+
+
+def test_masked_elements_are_missing() -> None:
+    masked = np.ma.array([1.0, 2.0], mask=[False, True])
+    flags = np.ma.array([True, False], mask=[True, False])
+    first, second = arrays.from_mapping({"x": masked, "b": flags}, "data 1")
+    np.testing.assert_array_equal(first.missing, [False, True])
+    np.testing.assert_array_equal(second.missing, [True, False])
+
+
+def test_data_are_copied() -> None:
+    given = {"b": np.array([True, False]), "x": np.array([1.0, 2.0]), "i": np.array([1, 2])}
+    found = arrays.from_mapping(given, "data 1")
+    for column in found:
+        assert not np.shares_memory(column.values, given[column.name])
