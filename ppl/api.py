@@ -35,6 +35,7 @@ from ppl.model.settle import settle
 from ppl.report import fitfile, tables
 from ppl.report.record import Observed, Record
 from ppl.report.summarise import summarise
+from ppl.rewrite.guards import without_needless_guards
 from ppl.version import VERSION
 
 _MOST_KEPT = 4_000_000  # elements of the draws of a row-long derived name that are kept without being asked for
@@ -73,7 +74,7 @@ class Model:
 
         Raises `DataError` and `FileError` for data that cannot be read, `ModelError` where model and data do not fit.
         """
-        settled = settle(self.names, dataset.read(data))
+        settled = without_needless_guards(settle(self.names, dataset.read(data)))
         return Posterior(settled, compile_joint(settled))
 
 

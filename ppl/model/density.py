@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
+from autograd.tracer import getval
 
 from ppl.data.axes import Axis
 from ppl.data.column import Kind
 from ppl.language.source import Span
+from ppl.model import terms
 from ppl.model.distribution import Distribution
-from ppl.model.distributions.family import Family, Form, canonical
+from ppl.model.distributions.family import REAL, Family, Form, Requirement, canonical
 from ppl.model.expressions import Reader
 from ppl.model.terms import Op, Term
 from ppl.numeric.special import log1mexp, smaller
@@ -24,6 +27,7 @@ def log_prob(reader: Reader, distribution: Distribution, value: Term, span: Span
     args = [value, *with_events(reader, distribution, value.axes)]
     ranks = (family.event_rank, *(parameter.event_rank for parameter in form.parameters))
     density = reader.apply(Op(f"{family.name}.log_prob", form.log_prob, ranks, _form_key(form)), args, (), span)
+    density = _guarded(density, args[1:], form)
     if distribution.lower is None and distribution.upper is None:
         return density
     bounds = [distribution.lower, distribution.upper]
@@ -34,9 +38,45 @@ def log_prob(reader: Reader, distribution: Distribution, value: Term, span: Span
         density = reader.apply(
             Op("-", anp.subtract), [density, reader.apply(mass, [*given, *distribution.parameters], (), span)], (), span
         )
-    if value.known:  # a latent cannot leave its bounds
-        density = reader.apply(Op("within", _within(sides), None, (sides,)), [density, value, *given], (), span)
-    return density
+    return reader.apply(Op("within", _within(sides), None, (sides,)), [density, value, *given], (), span)
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A density where its parameters hold their requirements, and minus infinity elsewhere.
+
+    Written out, a Normal density with the scale -1 is as good a number as any.
+    """
+
+    requirements: tuple[Requirement, ...]
+    ranks: tuple[int, ...]
+
+    def __call__(self, density: Any, *parameters: Any) -> Any:
+        held: Any = True
+        for requirement, rank, parameter in zip(self.requirements, self.ranks, parameters, strict=True):
+            held = held & requirement.holds_quickly(np.asarray(getval(parameter)), rank)
+        return anp.where(held, density, -np.inf)
+
+    def around(self, density: Term, parameters: Sequence[Term]) -> Term:
+        """The guarded term. Raises `Misaligned`."""
+        op = Op("guard", self, (0, *self.ranks), (self,))
+        return terms.apply(op, (density, *parameters), (), density.span)
+
+
+def _guarded(density: Term, parameters: Sequence[Term], form: Form) -> Term:
+    """A density with a guard for the parameters that are not known; those that are were checked."""
+    guarded = [
+        (term, parameter)
+        for term, parameter in zip(parameters, form.parameters, strict=True)
+        if not term.known and parameter.requirement is not REAL
+    ]
+    if not guarded:
+        return density
+    guard = Guarded(
+        tuple(parameter.requirement for _, parameter in guarded),
+        tuple(parameter.event_rank for _, parameter in guarded),
+    )
+    return guard.around(density, [term for term, _ in guarded])
 
 
 def _form_key(form: Form) -> tuple[str, ...]:

@@ -267,25 +267,34 @@ def together(
     reader: Reader, base: Term, places: list[int], flat: Term, axes: tuple[Axis, ...], before: int, span: Span
 ) -> Term:
     """The axes at `places` made one, and picked from by flat positions; `before` axes stay in front."""
+    try:
+        return pick_by(base, tuple(places), flat, axes, before, span)
+    except terms.TooLarge as error:
+        raise Failed(mistakes.too_large(span, error.elements, terms.MOST_ELEMENTS)) from None
+
+
+def pick_by(base: Term, places: tuple[int, ...], flat: Term, axes: tuple[Axis, ...], before: int, span: Span) -> Term:
+    """As `together`; by known positions at once, by random ones draw by draw. Raises `TooLarge`."""
     rank = len(base.axes)
+    if not flat.known or set(base.plates) & set(flat.plates):
+        ranks = (rank, len(flat.axes))
+        op = Op("take", _by_draws(places, rank, before, len(flat.axes)), ranks, (places, before))
+        found = terms.apply(op, (base, flat), axes, span, base.kind)
+        return replace(found, levels=base.levels) if found.known else found
     length = int(np.prod([base.axes[place].length for place in places]))
-    if flat.known and not set(base.plates) & set(flat.plates):
-        positions = gather.Positions(np.asarray(flat.value).astype(np.int64), length)
-        moved = _by_positions(positions, places, rank, before, base.plates, flat.plates)
-        if base.known:
-            value = np.asarray(moved(np.asarray(base.value)))
-            plates = terms.join_plates(base.plates, flat.plates)
-            return replace(base, op=None, args=(), axes=axes, span=span, value=value, plates=plates)
-        own = tuple(plate.identity for plate in (*base.plates, *flat.plates))
-        options = (positions.index.tobytes(), positions.index.shape, length, own, *places)
-        op = Op("gather", moved, (rank,), options, moves=True, adds=flat.plates)
-        return reader.apply(op, [base], axes, span, base.kind)
-    op = Op("take", _by_draws(places, rank, before, len(flat.axes)), (rank, len(flat.axes)), tuple(places))
-    found = reader.apply(op, [base, flat], axes, span, base.kind)
-    return replace(found, levels=base.levels) if found.known else found
+    positions = gather.Positions(np.asarray(flat.value).astype(np.int64), length)
+    moved = _by_positions(positions, places, rank, before, base.plates, flat.plates)
+    if base.known:
+        value = np.asarray(moved(np.asarray(base.value)))
+        plates = terms.join_plates(base.plates, flat.plates)
+        return replace(base, op=None, args=(), axes=axes, span=span, value=value, plates=plates)
+    own = tuple(plate.identity for plate in (*base.plates, *flat.plates))
+    options = (positions.index.tobytes(), positions.index.shape, length, own, *places)
+    op = Op("gather", moved, (rank,), options, moves=True, adds=flat.plates)
+    return terms.apply(op, (base,), axes, span, base.kind)
 
 
-def _one_axis(x: Any, places: list[int], rank: int, before: int) -> Any:
+def _one_axis(x: Any, places: tuple[int, ...], rank: int, before: int) -> Any:
     """The axes at `places` brought together behind `before` others, as one axis."""
     if len(places) == 1:
         return x
@@ -300,7 +309,7 @@ def _one_axis(x: Any, places: list[int], rank: int, before: int) -> Any:
 
 def _by_positions(
     positions: gather.Positions,
-    places: list[int],
+    places: tuple[int, ...],
     rank: int,
     before: int,
     outside: tuple[Axis, ...],
@@ -323,7 +332,7 @@ def _by_positions(
     return apply
 
 
-def _by_draws(places: list[int], rank: int, before: int, own: int) -> Callable[[Any, Any], Any]:
+def _by_draws(places: tuple[int, ...], rank: int, before: int, own: int) -> Callable[[Any, Any], Any]:
     """Pick by positions that vary as the base does, over plates or draws."""
     after = rank - len(places) - before
 

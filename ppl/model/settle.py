@@ -46,7 +46,7 @@ def settle(names: Names, data: Dataset) -> Model:
 
     Raises `ModelError` with every independent mistake of names, axes and supports.
     """
-    settler = Settler(names, data, Environment(names, data))
+    settler = Settler(names, data, Environment(names, data), notes=list(data.notes))
     settler.env.declare = settler.declare
     settler.check_names()
     groups, circles = in_order(names, {name for name in data.columns if name not in names.derived})

@@ -222,7 +222,10 @@ def inputs(terms: Iterable[Term]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def rebuild(terms: Iterable[Term], change: Callable[[Term, tuple[Term, ...]], Term | None]) -> list[Term]:
+Change = Callable[[Term, tuple[Term, ...]], Term | None]
+
+
+def rebuild(terms: Iterable[Term], change: Change) -> list[Term]:
     """The terms made anew from the leaves up.
 
     `change(term, args)` gets every unknown term with its new arguments, and gives what shall stand for it, or None for

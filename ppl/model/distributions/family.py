@@ -13,18 +13,33 @@ Array = Any  # an ndarray, or autograd's box around one
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """What values a parameter must have: a test over an array, and words for a message."""
+    """What values a parameter must have: a test over an array, and words for a message.
+
+    `lower` and `upper` are the interval they lie in; `says_it_all` where lying in it is all that is required. While a
+    model is fitted, `quick_test` takes the place of a test that costs too much, or finds what shows anyhow.
+    """
 
     words: str
     holds: Callable[[np.ndarray], np.ndarray]
-    lower: float = -np.inf  # the interval the values lie in, for checks against the support of a latent
+    lower: float = -np.inf
     upper: float = np.inf
+    says_it_all: bool = False
+    quick_test: Callable[[np.ndarray], np.ndarray] | None = None
+
+    def holds_quickly(self, x: np.ndarray, event_rank: int) -> np.ndarray:
+        """Whether the values hold, a truth value for each event."""
+        held = np.asarray((self.quick_test or self.holds)(x))
+        return np.asarray(held.all(axis=tuple(range(-event_rank, 0)))) if event_rank else held
+
+    def holds_within(self, low: float, high: float) -> bool:
+        """Whether it holds for all values of an interval."""
+        return self.says_it_all and self.lower <= low and high <= self.upper
 
 
-REAL = Requirement("a number", lambda x: np.isfinite(x))
-POSITIVE = Requirement("positive", lambda x: x > 0, 0.0)
-NONNEGATIVE = Requirement("zero or positive", lambda x: x >= 0, 0.0)
-UNIT = Requirement("between 0 and 1", lambda x: (x >= 0) & (x <= 1), 0.0, 1.0)
+REAL = Requirement("a number", lambda x: np.isfinite(x), says_it_all=True)
+POSITIVE = Requirement("positive", lambda x: x > 0, 0.0, says_it_all=True)
+NONNEGATIVE = Requirement("zero or positive", lambda x: x >= 0, 0.0, says_it_all=True)
+UNIT = Requirement("between 0 and 1", lambda x: (x >= 0) & (x <= 1), 0.0, 1.0, says_it_all=True)
 COUNT = Requirement("a whole number, zero or more", lambda x: (x >= 0) & (x == np.floor(x)), 0.0)
 SIMPLEX = Requirement(
     "probabilities that sum to 1",
@@ -35,6 +50,7 @@ SIMPLEX = Requirement(
 SYMMETRIC = Requirement(
     "a symmetric positive definite matrix",
     lambda x: np.broadcast_to(_is_positive_definite(x)[..., None, None], x.shape),
+    quick_test=lambda x: _is_symmetric(x)[..., None, None],  # that it is not definite shows in its Cholesky factor
 )
 TRIANGULAR = Requirement(
     "a lower triangular matrix with a positive diagonal",
@@ -46,8 +62,12 @@ def _has_positive_diagonal(x: np.ndarray) -> np.ndarray:
     return np.asarray((np.diagonal(x, axis1=-2, axis2=-1) > 0).all(axis=-1))
 
 
+def _is_symmetric(x: np.ndarray) -> np.ndarray:
+    return np.asarray(np.isclose(x, np.swapaxes(x, -1, -2), rtol=1e-8, atol=1e-12).all(axis=(-1, -2)))
+
+
 def _is_positive_definite(x: np.ndarray) -> np.ndarray:
-    symmetric = np.asarray(np.isclose(x, np.swapaxes(x, -1, -2), rtol=1e-8, atol=1e-12)).all(axis=(-1, -2))
+    symmetric = _is_symmetric(x)
     smallest = np.linalg.eigvalsh(np.where(np.isfinite(x), x, 0.0))[..., 0]
     return np.asarray(symmetric & (smallest > 0))
 

@@ -1,0 +1,1 @@
+"""Rewrite: terms -> terms, before they are compiled."""
