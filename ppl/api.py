@@ -36,6 +36,7 @@ from ppl.report import fitfile, tables
 from ppl.report.record import Observed, Record
 from ppl.report.summarise import summarise
 from ppl.rewrite.guards import without_needless_guards
+from ppl.rewrite.sum_out import sum_out
 from ppl.version import VERSION
 
 _MOST_KEPT = 4_000_000  # elements of the draws of a row-long derived name that are kept without being asked for
@@ -75,7 +76,7 @@ class Model:
         Raises `DataError` and `FileError` for data that cannot be read, `ModelError` where model and data do not fit.
         """
         settled = without_needless_guards(settle(self.names, dataset.read(data)))
-        return Posterior(settled, compile_joint(settled))
+        return Posterior(settled, compile_joint(settled, sum_out(settled)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,6 +126,8 @@ class Posterior:
         chosen = importance.resample(weights, draws, generator(seed, pipeline.RESAMPLING))
         values = self.joint.constrain(found.z)
         roles = {latent.name: ("latent", latent.axes) for latent in self.model.latents}
+        values |= self.joint.draw_discrete(values, len(weights), generator(seed, pipeline.DISCRETE))
+        roles |= {latent.name: ("latent", latent.axes) for latent in self.model.discrete}
         simulated = simulate(self.model, values, len(weights), generator(seed, pipeline.SIMULATION))
         roles |= {latent.name: ("simulated", latent.axes) for latent in self.model.simulated}
         everything = {**values, **simulated}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,19 @@ import numpy
 
 from ppl.numeric import gather, reduce
 from ppl.rewrite.eliminate import Contribution, Plan, Step
+from ppl.rewrite.sum_out import SummedOut
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Elimination:
-    """`plan` for tables (S, *values, rows), in the order in which they are given."""
+    """The sum over discrete latents of these `shapes`, from tables (S, *values, rows) in the order of the plan."""
 
-    plan: Plan
+    summed: SummedOut
+    shapes: Mapping[str, tuple[int, ...]]
+
+    @property
+    def plan(self) -> Plan:
+        return self.summed.plan
 
     def log_total(self, tables: Sequence[Any]) -> Any:
         """(S,): the log of the sum of the product of all tables. Differentiable by autograd."""
@@ -39,22 +45,28 @@ class Elimination:
                 tables.append(summed)
             yield summed, step
 
-    def draw(self, tables: Sequence[numpy.ndarray], elements: int, rng: numpy.random.Generator) -> numpy.ndarray:
-        """Joint draws of all elements (S, elements), as positions among their values, by sampling backwards."""
+    def draw(
+        self, tables: Sequence[numpy.ndarray], draws: int, rng: numpy.random.Generator
+    ) -> dict[str, numpy.ndarray]:
+        """Joint draws (S, *shape) of all discrete latents, by sampling backwards."""
         given = list(tables)
         joined = []
         for step in self.plan.steps:
             joined.append(numpy.asarray(_joined(step, given)))
             if step.leaves is not None:
                 given.append(reduce.logsumexp(joined[-1], -len(step.counts) - 1))
-        draws = len(joined[0]) if joined else 1
-        found = numpy.zeros((draws, elements), dtype=numpy.int64)
+        found = numpy.zeros((draws, self.summed.elements), dtype=numpy.int64)
         for step, table in zip(reversed(self.plan.steps), reversed(joined), strict=True):
-            own = _given_neighbours(step, table, found)
+            own = _given_neighbours(step, numpy.broadcast_to(table, (draws, *table.shape[1:])), found)
             with numpy.errstate(all="ignore"):
-                noise = -numpy.log(-numpy.log(rng.random(own.shape)))
+                noise = -numpy.log(-numpy.log(rng.random(own.shape)))  # the largest after Gumbel noise is a draw
             found[:, step.elements] = numpy.argmax(own + noise, axis=1)
-        return found
+        drawn = {}
+        for latent in self.summed.latents:
+            first = self.summed.first[latent.name]
+            values = latent.values[found[:, first : first + latent.size]]
+            drawn[latent.name] = values.reshape(draws, *self.shapes[latent.name])
+        return drawn
 
 
 def _joined(step: Step, tables: Sequence[Any]) -> Any:

@@ -11,21 +11,26 @@ import numpy
 from autograd.core import make_vjp
 
 from ppl.compile.blocks import Assembly, Block, lay_out
+from ppl.compile.elimination import Elimination
 from ppl.data.axes import Axis
 from ppl.language.source import Span
 from ppl.model import transforms
 from ppl.model.distribution import Distribution
-from ppl.model.graph import Model
+from ppl.model.graph import Factor, Model, Piece
 from ppl.model.program import Program, compile_terms, evaluate
 from ppl.model.terms import Term, ancestors
 from ppl.numeric.gather import pick
+from ppl.rewrite.sum_out import Summand, SummedOut
 
 _ELEMENTS_AT_ONCE = 1 << 19  # of the widest array while draws are evaluated together: bounds the memory
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One factor of the log joint: a `~`, over its plates."""
+    """One factor of the log joint: a `~`, over its plates.
+
+    With a `summand`, `log_prob` is its table: first the values of the discrete elements it depends on, then its plates.
+    """
 
     name: str
     log_prob: Term
@@ -33,6 +38,7 @@ class Part:
     value: Term | None  # of what is known, or an expression; None for a latent
     span: Span
     observed: bool
+    summand: Summand | None = None
 
     @property
     def plates(self) -> tuple[Axis, ...]:
@@ -44,7 +50,7 @@ class LogJoint:
     """The log joint density of D unconstrained coordinates, Jacobians included, in nats.
 
     `parts` are the factors in order, priors first; `program` computes their elementwise log densities from the
-    constrained latents.
+    constrained latents. Those that depend on discrete latents are tables, which `elimination` adds up.
     """
 
     blocks: tuple[Block, ...]
@@ -53,6 +59,7 @@ class LogJoint:
     program: Program
     dimension: int
     draws_at_once: int
+    elimination: Elimination | None = None
 
     def __call__(self, z: Any) -> Any:
         """z (S, D) -> log joint (S,). Differentiable by autograd."""
@@ -61,10 +68,37 @@ class LogJoint:
 
     def sum_of_parts(self, values: Mapping[str, Any]) -> Any:
         """Constrained latents (leading axis of S draws) -> the sum of all parts (S,), or one number without latents."""
-        total = 0.0
-        for found, slot in zip(self.program.run(values), self.program.outputs, strict=True):
-            total = total + (_sum_over_plates(found) if slot in self.program.over_draws else np.sum(found))
-        return total
+        total: Any = 0.0
+        tables = []
+        for part, found, slot in zip(self.parts, self.program.run(values), self.program.outputs, strict=True):
+            if part.summand is not None:
+                tables.append(_table(found, part.summand, slot in self.program.over_draws))
+            else:
+                total = total + (_sum_over_plates(found) if slot in self.program.over_draws else np.sum(found))
+        return total if self.elimination is None else total + self.elimination.log_total(tables)
+
+    def draw_discrete(
+        self, values: Mapping[str, numpy.ndarray], draws: int, rng: numpy.random.Generator
+    ) -> dict[str, numpy.ndarray]:
+        """Draws (S, *shape) of the discrete latents, given S draws of the others."""
+        if self.elimination is None:
+            return {}
+        found: list[dict[str, numpy.ndarray]] = []
+        for i in range(0, draws, self.draws_at_once):
+            some = {name: value[i : i + self.draws_at_once] for name, value in values.items()}
+            found.append(self._draw_discrete(some, min(self.draws_at_once, draws - i), rng))
+        return {name: numpy.concatenate([part[name] for part in found]) for name in found[0]}
+
+    def _draw_discrete(
+        self, values: Mapping[str, numpy.ndarray], draws: int, rng: numpy.random.Generator
+    ) -> dict[str, numpy.ndarray]:
+        assert self.elimination is not None
+        tables = [
+            _table(found, part.summand, True)
+            for part, found in zip(self.parts, evaluate(self.program, values, draws), strict=True)
+            if part.summand is not None
+        ]
+        return self.elimination.draw(tables, draws, rng)
 
     def constrain(self, z: numpy.ndarray) -> dict[str, numpy.ndarray]:
         """z (S, D) -> the latents by name, each with a leading axis of draws."""
@@ -135,22 +169,32 @@ class LogJoint:
         return numpy.where(numpy.isnan(total), -numpy.inf, total), numpy.concatenate(gradients)
 
 
-def compile_joint(model: Model) -> LogJoint:
+def compile_joint(model: Model, summed: SummedOut | None = None) -> LogJoint:
     """The log joint of a model's latents: their priors, everything observed, and the potentials."""
     blocks, assemblies = lay_out(model.latents)
-    parts = [
-        Part(latent.name, piece.log_prob, piece.distribution, None, piece.span, False)
-        for latent in model.latents
-        for piece in latent.pieces
-    ]
-    parts += [
-        Part(factor.name, factor.log_prob, factor.distribution, factor.value, factor.span, factor.observed)
-        for factor in model.factors
-    ]
+    pieces = [(latent, piece) for latent in (*model.latents, *model.discrete) for piece in latent.pieces]
+    parts = [_part(latent.name, piece, None, False, summed) for latent, piece in pieces]
+    parts += [_part(factor.name, factor, factor.value, factor.observed, summed) for factor in model.factors]
     program = compile_terms(part.log_prob for part in parts)
     dimension = blocks[-1].stop if blocks else 0
     widest = max([1, dimension, *(_widest(part.log_prob) for part in parts)])
-    return LogJoint(blocks, assemblies, tuple(parts), program, dimension, max(1, _ELEMENTS_AT_ONCE // widest))
+    elimination = None
+    if summed is not None:
+        widest = max(widest, *(step.size for step in summed.plan.steps))
+        elimination = Elimination(summed, {latent.name: latent.shape for latent in model.discrete})
+    at_once = max(1, _ELEMENTS_AT_ONCE // widest)
+    return LogJoint(blocks, assemblies, tuple(parts), program, dimension, at_once, elimination)
+
+
+def _part(name: str, said: Piece | Factor, value: Term | None, observed: bool, summed: SummedOut | None) -> Part:
+    summand = None if summed is None else summed.summands.get(id(said.log_prob))
+    log_prob = said.log_prob if summand is None else summand.table.term
+    return Part(name, log_prob, said.distribution, value, said.span, observed, summand)
+
+
+def _table(found: Any, summand: Summand, over_draws: bool) -> Any:
+    """A table as elimination takes it: (S, *values, rows), with one draw where it depends on none."""
+    return np.reshape(found, (len(found) if over_draws else 1, *summand.values, len(summand.scope)))
 
 
 def _widest(term: Term) -> int:

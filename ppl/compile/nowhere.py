@@ -17,15 +17,28 @@ def why_not_finite(model: Model, joint: LogJoint, z: np.ndarray) -> Mistake:
     """The first statement whose log density at z (D,) is infinite or no number."""
     values = joint.constrain(z[None])
     for part, elementwise in zip(joint.parts, joint.by_part(z[None]), strict=True):
-        bad = ~np.isfinite(elementwise[0])
+        bad = _bad(part, elementwise[0])
         if bad.any():
             place = tuple(int(i) for i in np.argwhere(bad)[0]) if bad.ndim else ()
             return mistakes.not_finite(part.span, part.name, _show(model, part, place, values))
     return mistakes.not_finite(joint.parts[0].span, joint.parts[0].name, "its gradient is not finite")
 
 
+def _bad(part: Part, elementwise: np.ndarray) -> np.ndarray:
+    """Which elements over a part's plates are not finite; of a table, those that are so for all discrete values."""
+    if part.summand is None:
+        return ~np.isfinite(elementwise)
+    values = tuple(range(len(part.summand.values)))
+    nowhere = (elementwise == -np.inf).all(axis=values) | (np.isnan(elementwise) | (elementwise == np.inf)).any(
+        axis=values
+    )
+    return np.asarray(nowhere)
+
+
 def _show(model: Model, part: Part, place: tuple[int, ...], values: Mapping[str, np.ndarray]) -> str:
     """Where the element stands in the data, and the value and the parameters of one element of a factor."""
+    if part.summand is not None:
+        return f"in element {', '.join(str(i + 1) for i in place)}, whatever its discrete latents are" if place else ""
     terms = list(part.distribution.parameters)
     names = [parameter.name for parameter in part.distribution.form.parameters]
     ranks = [parameter.event_rank for parameter in part.distribution.form.parameters]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy import sparse
 
@@ -29,9 +31,30 @@ def _pattern(joint: LogJoint) -> np.ndarray:
     depends = dependences([part.log_prob for part in joint.parts], coordinates)
     for part in joint.parts:
         matrix = depends[id(part.log_prob)]
-        if matrix is not None:
+        if matrix is not None and part.summand is None:
             pattern = pattern + matrix.T @ matrix
+    summed = _by_component(joint, depends)
+    if summed is not None:
+        pattern = pattern + summed.T @ summed
     return np.asarray(pattern.todense()) != 0
+
+
+def _by_component(joint: LogJoint, depends: Mapping[int, sparse.csr_matrix | None]) -> sparse.csr_matrix | None:
+    """What each connected part of the discrete factor graph depends on: a sum over it is no sum of its tables."""
+    if joint.elimination is None:
+        return None
+    plan = joint.elimination.plan
+    total: sparse.csr_matrix | None = None
+    size = 1 + max((int(component.max(initial=-1)) for component in plan.components), default=0)
+    summands = [part for part in joint.parts if part.summand is not None]
+    for part, component in zip(summands, plan.components, strict=True):
+        matrix = depends[id(part.log_prob)]
+        if matrix is not None:
+            values = matrix.shape[0] // max(1, len(component))  # its rows are values, then the table's own rows
+            columns = np.arange(matrix.shape[0])
+            own = ones(np.tile(component, values), columns, (size, matrix.shape[0])) @ matrix
+            total = own if total is None else total + own
+    return None if total is None else as_pattern(total)
 
 
 def _put_in(coordinates: dict[str, sparse.csr_matrix], block: Block, own: sparse.csr_matrix) -> None:

@@ -36,7 +36,7 @@ _MOST_KEPT = 4_000_000  # elements of the proposals
 _MOST_COORDINATES = 1500  # with linear response; beyond, the guide alone is reported
 
 # One purpose a stream of random numbers.
-_CLIMBING, _STARTS, _GUIDE, _FRESH, _PROPOSALS, RESAMPLING, SIMULATION = range(7)
+_CLIMBING, _STARTS, _GUIDE, _FRESH, _PROPOSALS, RESAMPLING, SIMULATION, DISCRETE = range(8)
 
 
 class NoStart(Exception):

@@ -8,6 +8,7 @@ from ppl.compile.blocks import Block
 from ppl.compile.joint import LogJoint
 from ppl.compile.simulate import parameters_of
 from ppl.model.distributions.family import canonical
+from ppl.model.terms import inputs
 
 _FURTHEST = 5.0  # from 0, of a coordinate of a bounded latent: vague priors have medians far out
 _WIDTH = 2.0  # dispersed points lie within this of 0, as Stan's do
@@ -39,6 +40,8 @@ def _median(block: Block, values: dict[str, np.ndarray]) -> np.ndarray | None:
     distribution = block.piece.distribution
     family = distribution.family
     if family.quantile is None and family.mean is None:
+        return None
+    if not values.keys() >= set(inputs(distribution.parameters)):  # they depend on discrete latents
         return None
     with np.errstate(all="ignore"):
         parameters = canonical(distribution.form, tuple(parameters_of(block.piece, values, 1)))

@@ -124,10 +124,13 @@ def _within(sides: tuple[bool, ...]) -> Any:
     return within
 
 
-def categories(value: Term, distribution: Distribution) -> Term:
-    """Observed categories, 1..K or levels in their order, as positions from 0."""
-    if distribution.family.support.kind != "category" or not value.known:
+def categories(reader: Reader, value: Term, distribution: Distribution) -> Term:
+    """Categories, 1..K or levels in their order, as positions from 0."""
+    if distribution.family.support.kind != "category":
         return value
+    if not value.known:
+        one = terms.constant(1.0, (), value.span)
+        return reader.apply(Op("-", anp.subtract), [value, one], (), value.span, Kind.INTEGER)
     if value.kind is Kind.TEXT:
         return replace(value, kind=Kind.INTEGER)
     return replace(value, value=np.asarray(value.value) - 1)

@@ -40,3 +40,18 @@ def not_countable(span: Span, name: str, family: str) -> Mistake:
 def support_not_known(span: Span, name: str) -> Mistake:
     mend = "how many values a discrete latent has must follow from the data"
     return Mistake("support-not-known", f"the range of the discrete latent `{name}` depends on a latent", span, mend)
+
+
+def too_many_values(span: Span, name: str, values: int, most: int) -> Mistake:
+    message = f"`{name}` has {values:,} values, and at most {most:,} can be summed over"
+    return Mistake("too-many-values", message, span, "narrow its range")
+
+
+def range_depends(span: Span, name: str, other: str) -> Mistake:
+    mend = f"let the distribution of `{name}` depend on `{other}` by its parameters, and give it bounds that are known"
+    return Mistake("range-depends", f"the range of `{name}` depends on the discrete latent `{other}`", span, mend)
+
+
+def index_outside(span: Span, name: str, low: int, high: int, length: int) -> Mistake:
+    message = f"with `{name}` this index runs from {low} to {high}, and the axis has {length} elements"
+    return Mistake("index-outside", message, span, f"let the values of `{name}` be the positions 1 to {length}")

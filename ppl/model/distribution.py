@@ -44,6 +44,11 @@ class Distribution:
         bounds = (self.lower, self.upper, self.support_lower, self.support_upper)
         return (*self.parameters, *(bound for bound in bounds if bound is not None))
 
+    @property
+    def categories(self) -> int:
+        """How many values a family of categories can give."""
+        return self.parameters[0].axes[-1].length
+
     def plates(self) -> tuple[Axis, ...]:
         """The axes over which parameters and bounds vary, event axes left out. Raises `Misaligned`."""
         lists = [

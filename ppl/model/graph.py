@@ -85,15 +85,16 @@ class Factor:
 class Model:
     """A program that has met its data.
 
-    `latents` are inferred, in an order in which each comes after those its distribution depends on; `simulated` have
-    no observed descendant and are drawn after the fit. `derived` are the names defined by `=`, with their terms.
-    `graph` has one node per named quantity, with the attributes `role` ("data", "observed", "latent", "derived",
-    "simulated", "potential"), `family`, `axes`, `span`.
+    `latents` are inferred, and so are those of whole numbers and categories, `discrete`, which are summed out; each
+    comes after those its distribution depends on. `simulated` have no observed descendant and are drawn after the fit.
+    `derived` are the names defined by `=`, with their terms. `graph` has one node per named quantity, with the
+    attributes `role` ("data", "observed", "latent", "derived", "simulated", "potential"), `family`, `axes`, `span`.
     """
 
     source: Source
     data: Dataset
     latents: tuple[Latent, ...]
+    discrete: tuple[Latent, ...]
     simulated: tuple[Latent, ...]
     factors: tuple[Factor, ...]
     derived: Mapping[str, Term]

@@ -301,11 +301,6 @@ def cannot_bound(span: Span, family: str) -> Mistake:
     return Mistake("cannot-bound", f"`{family}` cannot be bounded", span, mend)
 
 
-def latent_is_discrete(span: Span, name: str, family: str) -> Mistake:
-    mend = f"is `{name}` the name of a column? discrete names must be observed in this version"
-    return Mistake("latent-is-discrete", f"`{name} ~ {family}(...)` is discrete and not in the data", span, mend)
-
-
 def cannot_simulate(span: Span, name: str, family: str) -> Mistake:
     mend = f"give `{name}` a proper distribution, or use it in something observed"
     return Mistake(

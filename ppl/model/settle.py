@@ -220,7 +220,7 @@ class Settler:
         value = reader.read(target) if piecewise else self.env.settled[name]
         dist.fit_to(reader, found, name, value.axes, target.span, observed=False)
         self.distributions.append(found)
-        log_prob = density.log_prob(reader, found, value, node.span)
+        log_prob = density.log_prob(reader, found, density.categories(reader, value, found), node.span)
         log_prob = loops.over_plates(reader, log_prob, reader.scope.plates, node.span)
         axes = (*reader.scope.plates, *value.axes) if piecewise else value.axes
         piece = Piece(found, log_prob, self.places.get(id(line)), axes, target.span)
@@ -248,7 +248,7 @@ class Settler:
         found = dist.read(reader, node)
         if found.family.support.kind != "category":
             value = self.env.as_number(value, text, target.span)
-        value = density.categories(as_scalar(value) if not self.is_vector(found) else value, found)
+        value = density.categories(reader, as_scalar(value) if not self.is_vector(found) else value, found)
         if isinstance(target, s.Number) or (line.defines is None and not value.axes):
             value = reader.spread(value, self.shape_of_arguments(reader, found), target.span)
         dist.fit_to(reader, found, text, value.axes, target.span, observed=True)
@@ -286,8 +286,6 @@ class Settler:
         for name, latent in latents.items():
             for piece in latent.pieces:
                 family = piece.distribution.family
-                if name in needed and family.discrete:
-                    self.found.append(mistakes.latent_is_discrete(latent.span, name, family.name))
                 if name not in needed and not family.renormalised:
                     self.found.append(mistakes.cannot_simulate(latent.span, name, family.name))
         if not any(factor.observed for factor in self.factors):
@@ -295,11 +293,14 @@ class Settler:
         if self.found:
             raise ModelError(self.names.program.source, self.found)
         self.point_out_near_misses(latents)
-        inferred = tuple(latent for name, latent in latents.items() if name in needed)
+        inferred = tuple(x for name, x in latents.items() if name in needed and not x.family.discrete)
+        discrete = tuple(x for name, x in latents.items() if name in needed and x.family.discrete)
         simulated = tuple(latent for name, latent in latents.items() if name not in needed)
         factors, derived = tuple(self.factors), dict(self.derived)
         graph = draw_graph.draw(self.names, self.data, self.columns_read, latents, needed, factors, derived)
-        return Model(self.env.source, self.data, inferred, simulated, factors, derived, graph, tuple(self.notes))
+        return Model(
+            self.env.source, self.data, inferred, discrete, simulated, factors, derived, graph, tuple(self.notes)
+        )
 
     def needed(self, latents: dict[str, Latent]) -> set[str]:
         """The latents that something observed, or a factor, depends on."""

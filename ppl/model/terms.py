@@ -47,7 +47,7 @@ class Op:
     """An operation: `apply(*arrays)` over leading axes that broadcast and `core_ranks[i]` trailing axes of argument i.
 
     `name` and `options` together say all that `apply` depends on, so that equal operations can be shared. An operation
-    on one argument may take away plates, `drops` (a sum over a loop), or give new ones, `adds`; all plates stay in
+    on one argument may take away plates, `drops` (a sum over a loop); any may give new ones, `adds`; all plates stay in
     their order. `apply` must count axes from the right: more plates may come to stand on the left.
     """
 
@@ -183,10 +183,10 @@ def lined_up(term: Term, argument: int) -> tuple[int, ...]:
     """The shape of an argument with singleton axes put in, so that plates and leading axes meet those of the term."""
     assert term.op is not None
     arg = term.args[argument]
-    if term.op.drops or term.op.adds:
+    if len(term.args) == 1 and (term.op.drops or term.op.adds):
         return arg.shape
     own = {plate.identity: plate.length for plate in arg.plates}
-    plates = tuple(own.get(plate.identity, 1) for plate in term.plates)
+    plates = tuple(own.get(plate.identity, 1) for plate in term.plates if plate not in term.op.adds)
     lacking = len(leading_of(term)) - len(leading_axes(term.op, argument, arg))
     return (*plates, *([1] * lacking), *(axis.length for axis in arg.axes))
 

@@ -72,7 +72,7 @@ def take(x: Any, index: Any, axis: int) -> Any:
     """Like `gather`, for positions that differ by draw: `index` (..., A) picks from an axis of `x` (..., n, rest).
 
     The axes before lead both and broadcast; `axis` counts from the end of `x`, negative, and all of the index's last
-    axes are kept: index (B, A) and x (B, n, R) give (B, A, R), where A is one axis.
+    axes are kept: index (B, A) and x (B, n, R) give (B, A, R), where A is one axis. NaN where a position lies outside.
     """
     rest = -axis - 1
     shape = numpy.shape(x)
@@ -80,7 +80,10 @@ def take(x: Any, index: Any, axis: int) -> Any:
     wide = numpy.broadcast_to(x, (*outer, *shape[len(shape) - rest - 1 :]))
     places = numpy.broadcast_to(index, (*outer, index.shape[-1])).astype(numpy.int64)
     places = places.reshape(*places.shape, *([1] * rest))
-    return numpy.take_along_axis(wide, places, axis=axis)
+    inside = (places >= 0) & (places < shape[axis])
+    if inside.all():
+        return numpy.take_along_axis(wide, places, axis=axis)
+    return numpy.where(inside, numpy.take_along_axis(wide, numpy.where(inside, places, 0), axis=axis), numpy.nan)
 
 
 def _take_backward(answer: Any, x: Any, index: Any, axis: int) -> Any:

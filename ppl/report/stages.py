@@ -36,7 +36,7 @@ def _family(statement: object) -> str:
 
 def names(model: Model) -> str:
     """Every name with its role, family, axes and support."""
-    supports = {random.name: random.pieces for random in (*model.latents, *model.simulated)}
+    supports = {random.name: random.pieces for random in (*model.latents, *model.discrete, *model.simulated)}
     rows: list[tuple[str, ...]] = [("name", "role", "distribution", "axes", "support")]
     for role in _ROLES:
         for name, node in model.graph.nodes(data=True):

@@ -55,6 +55,11 @@ class Step:
     contributions: tuple[Contribution, ...]
     leaves: int | None
 
+    @property
+    def size(self) -> int:
+        """Elements of its table, for one draw."""
+        return int(np.prod(self.counts)) * len(self.elements)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:

@@ -20,16 +20,24 @@ from ppl.language.errors import Mistake
 from ppl.language.source import Span
 from ppl.model import discrete_mistakes, indexing, terms
 from ppl.model.terms import Term
+from ppl.numeric.shape import stack
 
 NOWHERE = -1  # the position of an element that is no discrete latent, but known
 
 
-class CannotEnumerate(Exception):
-    """A density that depends on discrete latents in a way that cannot be summed over."""
+_MOST_AT_ONCE = 1 << 16  # values of all elements that are taken apart
 
-    def __init__(self, mistake: Mistake):
+
+class CannotEnumerate(Exception):
+    """A density that depends on discrete latents in a way that cannot be summed over.
+
+    Taking apart the selection that `plate` stands for may help.
+    """
+
+    def __init__(self, mistake: Mistake, plate: Axis | None = None):
         super().__init__(mistake.message)
         self.mistake = mistake
+        self.plate = plate
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,15 +81,33 @@ class _Selection:
 
 
 def enumerated(term: Term, latents: Mapping[str, Discrete]) -> Table:
-    """The table of a log density. Raises `CannotEnumerate`, `TooLarge`."""
-    return _Enumerator(latents).table(term)
+    """The table of a log density. Raises `CannotEnumerate`, `TooLarge`.
+
+    One plate stands for all elements of a selection while each element of the density needs but one of them. A
+    selection of which more are needed at once, as in `sum(z)`, is taken apart, first along its axes, then along its
+    loops: each of its elements gets a plate of its own.
+    """
+    apart: dict[int, int] = {}
+    while True:
+        enumerator = _Enumerator(latents, apart)
+        try:
+            return enumerator.table(term)
+        except CannotEnumerate as error:
+            owner = enumerator.owners.get(str(error.plate.identity)) if error.plate is not None else None
+            if owner is None or apart.get(owner, 0) == 2:
+                raise
+            apart[owner] = apart.get(owner, 0) + 1
 
 
 class _Enumerator:
-    def __init__(self, latents: Mapping[str, Discrete]):
+    """`apart` says, by the ids of selected terms, which are taken apart: 1 along their axes, 2 along loops too."""
+
+    def __init__(self, latents: Mapping[str, Discrete], apart: Mapping[int, int]):
         self.latents = latents
+        self.apart = apart
         self.selections: dict[int, _Selection] = {}
         self.found: dict[int, Table] = {}
+        self.owners: dict[str, int] = {}  # by plate, the selected term it stands for
 
     def table(self, wanted: Term) -> Table:
         for term in terms.ancestors([wanted]):
@@ -109,6 +135,7 @@ class _Enumerator:
         core = term.axes[len(terms.leading_of(term)) :]
         if term.op.name == "take" and new[1].known:
             places, before = term.op.options
+            _check_positions(term, new[1], references[0].latent.name)
             made = indexing.pick_by(new[0], places, new[1], term.axes, before, term.span)
         else:
             made = terms.apply(term.op, new, core, term.span, term.kind)
@@ -121,13 +148,46 @@ class _Enumerator:
         if id(term) not in self.selections:
             return Table(term, ())
         selection = self.selections[id(term)]
+        level = self.apart.get(id(term), 0)
+        table = self.apart_table(term, selection, level) if level else self.whole_table(term, selection)
+        for reference in table.references:
+            self.owners[str(reference.plate.identity)] = id(term)
+        self.found[id(term)] = table
+        return table
+
+    def whole_table(self, term: Term, selection: _Selection) -> Table:
+        """All elements along one plate."""
         plate = _plate(term, selection)
         shape = (plate.length, *term.shape)
         values = np.broadcast_to(selection.latent.values.reshape(-1, *([1] * len(term.shape))), shape)
         constant = Term(None, (), term.axes, Kind.INTEGER, term.span, value=values, plates=(plate, *term.plates))
-        table = Table(constant, (Reference(plate, selection.latent, selection.positions),))
-        self.found[id(term)] = table
-        return table
+        return Table(constant, (Reference(plate, selection.latent, selection.positions),))
+
+    def apart_table(self, term: Term, selection: _Selection, level: int) -> Table:
+        """Every element, along the term's axes and at level 2 its loops too, on a plate of its own."""
+        first = 0 if level == 2 else len(term.plates)
+        taken, kept = term.shape[first:], term.plates[:first]
+        count = int(np.prod(taken))
+        if count * np.log(len(selection.latent.values)) > np.log(_MOST_AT_ONCE):
+            raise CannotEnumerate(_all_at_once(term.span, selection.latent, selection.positions))
+        positions = selection.positions.reshape((*selection.positions.shape[:first], count))
+        single = Term(None, (), (), Kind.INTEGER, term.span, source=term.source, plates=kept)
+        parts = [self.whole_table(single, _Selection(selection.latent, positions[..., i])) for i in range(count)]
+        adds = term.plates[first:]
+
+        def together(*arrays: Any) -> Any:
+            flat = stack(-1, *arrays)
+            return anp.reshape(flat, (*anp.shape(flat)[:-1], *taken))
+
+        op = terms.Op("apart", together, None, taken, adds=adds)
+        args = tuple(part.term for part in parts)
+        made = terms.apply(op, args, term.axes, term.span, Kind.INTEGER)
+        unique = {str(ref.plate.identity): ref for part in parts for ref in part.references}
+        references = tuple(
+            replace(ref, positions=np.broadcast_to(_behind(ref.positions, len(taken)), term.shape))
+            for _, ref in sorted(unique.items())
+        )
+        return Table(made, references)
 
     def references(self, term: Term, args: list[Table]) -> tuple[Reference, ...]:
         """What an operation's result refers to, by plate."""
@@ -137,9 +197,19 @@ class _Enumerator:
                 positions = _through(term, i, reference)
                 key = str(reference.plate.identity)
                 if key in found and not np.array_equal(found[key].positions, positions):
-                    raise CannotEnumerate(discrete_mistakes.too_tangled(term.span, reference.latent.name))
+                    raise _too_tangled(term.span, reference)
                 found[key] = replace(reference, positions=positions)
         return tuple(found[key] for key in sorted(found))
+
+
+def _check_positions(term: Term, picks: Term, name: str) -> None:
+    """Every value of a discrete latent must be a position."""
+    places, _ = term.op.options  # type: ignore[union-attr]
+    length = int(np.prod([term.args[0].axes[place].length for place in places]))
+    positions = np.asarray(picks.value)
+    if positions.size and (positions.min() < 0 or positions.max() >= length):
+        low, high = int(positions.min()) + 1, int(positions.max()) + 1
+        raise CannotEnumerate(discrete_mistakes.index_outside(term.span, name, low, high, length))
 
 
 def _plate(term: Term, selection: _Selection) -> Axis:
@@ -173,14 +243,16 @@ def _through(term: Term, argument: int, reference: Reference) -> np.ndarray:
     if op.moves and len(term.args) == 1:
         return _moved(term, positions)
     if op.moves:
-        raise CannotEnumerate(discrete_mistakes.too_tangled(term.span, reference.latent.name))
+        raise _too_tangled(term.span, reference)
+    if op.name == "take":
+        return _through_pick(term, argument, reference)
     gone = [i for i, plate in enumerate(arg.plates) if plate in op.drops]
     rank = op.core_rank(argument)
     gone += list(range(len(arg.shape) - rank, len(arg.shape)))
     for axis in gone:
         first = np.take(positions, [0], axis=axis)
         if (positions != first).any():
-            raise CannotEnumerate(_all_at_once(term.span, reference, positions))
+            raise CannotEnumerate(_all_at_once(term.span, reference.latent, positions), reference.plate)
     arranged = terms.lined_up(term, argument) if not op.drops else arg.shape
     if op.drops:
         kept = [i for i in range(len(arg.shape)) if i not in gone]
@@ -192,9 +264,37 @@ def _through(term: Term, argument: int, reference: Reference) -> np.ndarray:
     return np.broadcast_to(thin.reshape((*thin.shape, *([1] * inner))), term.shape)
 
 
-def _all_at_once(span: Span, reference: Reference, positions: np.ndarray) -> Mistake:
-    count = len(np.unique(positions))
-    return discrete_mistakes.all_at_once(span, reference.latent.name, len(reference.latent.values), count)
+def _through_pick(term: Term, argument: int, reference: Reference) -> np.ndarray:
+    """As `_through`, for elements of a base picked by random positions: what stands on either side of the picks."""
+    assert term.op is not None
+    places, before = term.op.options
+    base, picks = term.args
+    own = {plate.identity: plate.length for plate in term.args[argument].plates}
+    plates = [own.get(plate.identity, 1) for plate in term.plates]
+    kept = [i for i in range(len(base.axes)) if i not in places]
+    if argument == 1:
+        axes = [*([1] * before), *(axis.length for axis in picks.axes), *([1] * (len(kept) - before))]
+        return np.broadcast_to(reference.positions.reshape((*plates, *axes)), term.shape)
+    outer = len(base.plates)
+    for place in places:
+        if (reference.positions != np.take(reference.positions, [0], axis=outer + place)).any():
+            raise CannotEnumerate(_all_at_once(term.span, reference.latent, reference.positions), reference.plate)
+    thin = reference.positions[(..., *(0 if i in places else slice(None) for i in range(len(base.axes))))]
+    lengths = [base.axes[i].length for i in kept]
+    axes = [*lengths[:before], *([1] * len(picks.axes)), *lengths[before:]]
+    return np.broadcast_to(thin.reshape((*plates, *axes)), term.shape)
+
+
+def _behind(positions: np.ndarray, axes: int) -> np.ndarray:
+    return positions.reshape((*positions.shape, *([1] * axes)))
+
+
+def _all_at_once(span: Span, latent: Discrete, positions: np.ndarray) -> Mistake:
+    return discrete_mistakes.all_at_once(span, latent.name, len(latent.values), len(np.unique(positions)))
+
+
+def _too_tangled(span: Span, reference: Reference) -> CannotEnumerate:
+    return CannotEnumerate(discrete_mistakes.too_tangled(span, reference.latent.name), reference.plate)
 
 
 def _unified(table: Table, wanted: Term) -> Table:
@@ -220,7 +320,7 @@ def _unified(table: Table, wanted: Term) -> Table:
         for second in references[i + 1 :]:
             same = (first.positions == second.positions) & (first.positions != NOWHERE)
             if first.latent is second.latent and same.any():
-                raise CannotEnumerate(discrete_mistakes.too_tangled(wanted.span, first.latent.name))
+                raise _too_tangled(wanted.span, first)
     return Table(term, tuple(references))
 
 

@@ -17,7 +17,7 @@ from ppl.rewrite.intervals import Intervals
 
 
 def without_needless_guards(model: Model) -> Model:
-    latents = {latent.name: latent for latent in (*model.latents, *model.simulated)}
+    latents = {latent.name: latent for latent in (*model.latents, *model.discrete, *model.simulated)}
     intervals = Intervals(latents)
     pieces = [piece for latent in latents.values() for piece in latent.pieces]
     old: list[Piece | Factor] = [*pieces, *model.factors]
@@ -29,6 +29,7 @@ def without_needless_guards(model: Model) -> Model:
     return replace(
         model,
         latents=tuple(map(of_latent, model.latents)),
+        discrete=tuple(map(of_latent, model.discrete)),
         simulated=tuple(map(of_latent, model.simulated)),
         factors=tuple(replace(factor, log_prob=densities[id(factor)]) for factor in model.factors),
     )
