@@ -163,6 +163,10 @@ class Posterior:
                 values = np.array(factor.value.levels)[values]
             elif factor.distribution.family.support.kind == "category":
                 values = values + 1
+            if factor.missing is not None and values.dtype.kind != "U":
+                values = np.where(factor.missing, np.nan, values)
+            elif factor.missing is not None:
+                values = np.where(factor.missing, "", values)
             found[factor.name] = Observed(factor.name, factor.value.axes, values)
         return found
 

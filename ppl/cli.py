@@ -104,7 +104,10 @@ def _condition(model: str, data: tuple[str, ...]) -> Posterior:
     from ppl.data import axes as axes_of
 
     posterior = ppl.load(model).condition(*data)
-    shown = [f"{factor.name} [{axes_of.show(factor.value.axes)}]" for factor in posterior.model.observed]
+    shown = []
+    for factor in posterior.model.observed:
+        gaps = 0 if factor.missing is None else int(factor.missing.sum())
+        shown.append(f"{factor.name} [{axes_of.show(factor.value.axes)}]" + (f", {gaps} missing" if gaps else ""))
     click.echo(f"observed: {', '.join(shown)}", err=True)
     for note in posterior.model.notes:
         click.echo(f"note: {note}", err=True)

@@ -38,6 +38,10 @@ def _one_axis(reader: Reader, node: s.Node) -> tuple[Axis, Levels | None]:
     if isinstance(node, s.String):
         raise Failed(mistakes.not_a_count(node.span, text, "a text"))
     term = reader.read(node)
+    if not term.known and isinstance(node, s.Name) and reader.env.is_column(node.name):
+        factor = reader.env.levels(node.name, node.span)  # a column with gaps
+        if factor is not None:
+            return factor.axis, factor
     if term.kind is not Kind.TEXT:  # a list of one number from JSON declares that count
         term = as_scalar(term)
     if not term.known:

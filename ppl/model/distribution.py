@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,14 @@ class Distribution:
     def categories(self) -> int:
         """How many values a family of categories can give."""
         return self.parameters[0].axes[-1].length
+
+    def mapped(self, change: Callable[[Term, int], Term]) -> Distribution:
+        """The same with other parameters and bounds: `change(term, event_rank)` of each."""
+        ranks = [parameter.event_rank for parameter in self.form.parameters]
+        bounds = (self.lower, self.upper, self.support_lower, self.support_upper)
+        lower, upper, low, high = (None if bound is None else change(bound, 0) for bound in bounds)
+        parameters = tuple(change(term, rank) for term, rank in zip(self.parameters, ranks, strict=True))
+        return replace(self, parameters=parameters, lower=lower, upper=upper, support_lower=low, support_upper=high)
 
     def plates(self) -> tuple[Axis, ...]:
         """The axes over which parameters and bounds vary, event axes left out. Raises `Misaligned`."""

@@ -68,13 +68,17 @@ class Latent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Factor:
-    """One `~` on something observed, or on an expression of latents: a term of the log joint over its plates."""
+    """One `~` on something observed, or on an expression of latents: a term of the log joint over its plates.
+
+    Of an observed value some cells may be `missing`; `value` holds other values there, and `log_prob` is 0.
+    """
 
     name: str
     distribution: Distribution
     value: Term
     log_prob: Term
     span: Span
+    missing: np.ndarray | None = None
 
     @property
     def observed(self) -> bool:

@@ -256,11 +256,6 @@ def missing_value(span: Span, name: str, where: str) -> Mistake:
     return Mistake("missing-value", f"`{name}` has a missing value: {where}", span, mend, in_data=True)
 
 
-def observed_gap(span: Span, name: str, where: str) -> Mistake:
-    mend = "drop the row: this version does not impute observed names"
-    return Mistake("observed-gap", f"`{name}` has a missing value: {where}", span, mend, in_data=True)
-
-
 def not_exact(span: Span, name: str, value: int) -> Mistake:
     mend = "numbers are held in 64 bits, exact up to 2^53; as an identifier, use it only as an index or an axis"
     return Mistake(

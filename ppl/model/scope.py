@@ -43,7 +43,9 @@ class Skipped(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Levels:
-    """A column as a factor: the axis of its levels, each row's level (from 0), and the first row of every level."""
+    """A column as a factor: the axis of its levels, each row's level (from 0, -1 where it is missing), and the first
+    row of every level.
+    """
 
     name: str
     column: Column
@@ -82,6 +84,7 @@ class Environment:
     expansions: int = 0
     plates_made: int = 0
     declare: Callable[[str], None] | None = None  # settles the shape of a latent that is used before its line is read
+    impute: Callable[[str, Span], Term] | None = None  # what stands for a random column with missing cells
     resolve: dict[str, Callable[..., Term]] = field(default_factory=dict)  # elements of names that are being defined
     _columns: dict[str, Term] = field(default_factory=dict)
     _levels: dict[str, Levels | None] = field(default_factory=dict)
@@ -130,16 +133,21 @@ class Environment:
         return [*self.data.columns, *defined, *CONSTANTS, *(["rows"] if self.data.rows is not None else [])]
 
     def column(self, name: str, span: Span) -> Term:
-        """A column of data as a constant. Raises `Failed` where cells are missing or it is unusable."""
+        """A column of data: a constant, unless cells are missing, which are latents then.
+
+        Raises `Failed` where it is unusable, or no statement says how the missing cells come about.
+        """
         self.touched.add(name)
         if name not in self._columns:
             column = self.data.columns[name]
             if column.unusable is not None:
                 raise Failed(mistakes.unusable_data(span, name, column.unusable))
             if column.missing is not None:
-                where = column.where(column.first(column.missing))
-                random = name in self.names.random
-                raise Failed((mistakes.observed_gap if random else mistakes.missing_value)(span, name, where))
+                if name not in self.names.random:
+                    where = column.where(column.first(column.missing))
+                    raise Failed(mistakes.missing_value(span, name, where))
+                assert self.impute is not None
+                return self.impute(name, span)
             axes = column.axes
             self._columns[name] = Term(None, (), axes, column.kind, span, value=column.values, levels=column.levels)
         return self._columns[name]
@@ -152,17 +160,24 @@ class Environment:
 
     def _as_factor(self, name: str, span: Span) -> Levels | None:
         column = self.data.columns[name]
-        if len(column.axes) != 1 or column.kind is Kind.REAL:
+        if len(column.axes) != 1:
             return None
-        values = self.column(name, span).value
-        assert values is not None
-        unique, first, codes = np.unique(values, return_index=True, return_inverse=True)
+        self.column(name, span)  # says so, where it cannot be used
+        values = column.values
+        known = np.ones(len(values), dtype=bool) if column.missing is None else ~column.missing
+        if column.kind is Kind.REAL:
+            if column.missing is None or (values[known] != np.floor(values[known])).any():
+                return None
+            values = np.where(known, values, 0).astype(np.int64)  # whole numbers with gaps
+        unique, first, own = np.unique(values[known], return_index=True, return_inverse=True)
+        codes = np.full(len(values), -1, dtype=np.int64)
+        codes[known] = own
         if column.levels is not None:
             labels = tuple(column.levels[int(code)] for code in unique)
         else:
             labels = tuple(str(value.item()).lower() for value in unique)
         axis = Axis(name, len(labels), f"levels:{name}", labels)
-        return Levels(name, column, axis, codes.astype(np.int64), first)
+        return Levels(name, column, axis, codes, np.flatnonzero(known)[first])
 
     def lift(self, term: Term, name: str, span: Span, scope: Scope) -> Term:
         """In a statement over levels, a known array over the rows stands for its value on each level."""
@@ -177,7 +192,7 @@ class Environment:
     def _on_levels(self, term: Term, name: str, span: Span, factor: Levels) -> Term:
         assert term.value is not None
         picked = term.value[..., factor.first_rows]
-        differs = picked[..., factor.codes] != term.value
+        differs = (picked[..., factor.codes] != term.value) & (factor.codes >= 0)
         if differs.any():
             row = int(np.argwhere(differs.reshape(-1, differs.shape[-1]).any(axis=0))[0, 0])
             first = int(factor.first_rows[factor.codes[row]])

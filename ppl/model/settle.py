@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from ppl.data.axes import Axis
 from ppl.data.column import Kind
@@ -20,6 +21,7 @@ from ppl.model import (
     density,
     derive,
     draw_graph,
+    impute,
     indexing,
     loop_mistakes,
     loops,
@@ -33,6 +35,7 @@ from ppl.model.brackets import Place
 from ppl.model.distribution import Distribution
 from ppl.model.expressions import Reader
 from ppl.model.graph import Factor, Latent, Model, Piece
+from ppl.model.impute import Gaps, gaps_of
 from ppl.model.names import Line, Names
 from ppl.model.order import Group, in_order
 from ppl.model.scope import Environment, Failed, Levels, Scope, Skipped, as_scalar
@@ -48,6 +51,7 @@ def settle(names: Names, data: Dataset) -> Model:
     """
     settler = Settler(names, data, Environment(names, data), notes=list(data.notes))
     settler.env.declare = settler.declare
+    settler.env.impute = settler.whole
     settler.check_names()
     groups, circles = in_order(names, {name for name in data.columns if name not in names.derived})
     settler.found += circles
@@ -55,6 +59,7 @@ def settle(names: Names, data: Dataset) -> Model:
         for group in groups:
             settler.settle(group)
     settler.check_supports()
+    settler.check_gaps()
     if settler.found:
         raise ModelError(names.program.source, settler.found)
     return settler.model()
@@ -88,6 +93,7 @@ class Settler:
     columns_read: dict[Span, set[str]] = field(default_factory=dict)  # by the span of the statement
     plates: dict[int, Axis] = field(default_factory=dict)  # of loops, by their binders
     declaring: set[str] = field(default_factory=set)
+    gaps: dict[str, Gaps] = field(default_factory=dict)  # columns with missing cells
 
     def check_names(self) -> None:
         """Every name that nothing stands for is reported once, at its first place."""
@@ -239,26 +245,59 @@ class Settler:
 
     def settle_factor(self, line: Line, target: s.Expr, node: s.Dist) -> None:
         reader = self.reader(line)
+        gaps = self.gaps_of(line)
+        seeing = reader if gaps is None else impute.bound_to(reader, gaps.name, gaps.seen)
         if isinstance(target, s.Index) and line.defines is not None and not line.loops:
-            target = indexing.without_counts(reader, target)
+            target = indexing.without_counts(seeing, target)
         text = reader.text(target)
-        value = reader.read(target)
+        value = seeing.read(target)
         if not value.known and line.defines is not None:
             raise Failed(mistakes.observed_is_derived(target.span, text))
         found = dist.read(reader, node)
         if found.family.support.kind != "category":
             value = self.env.as_number(value, text, target.span)
         value = density.categories(reader, as_scalar(value) if not self.is_vector(found) else value, found)
-        if isinstance(target, s.Number) or (line.defines is None and not value.axes):
+        if isinstance(target, s.Number) or (not value.known and not value.axes):
             value = reader.spread(value, self.shape_of_arguments(reader, found), target.span)
         dist.fit_to(reader, found, text, value.axes, target.span, observed=True)
-        if value.known:
+        if value.known and not (gaps is not None and gaps.all_missing):
             support.check_values(reader, found, value, text, target.span)
         self.distributions.append(found)
         log_prob = density.log_prob(reader, found, value, line.statement.span)
         log_prob = loops.over_plates(reader, log_prob, reader.scope.plates, line.statement.span)
+        missing = None
+        if gaps is not None:
+            numbers = impute.bound_to(reader, gaps.name, gaps.numbers).read(target)
+            missing = impute.is_missing(numbers)
+            log_prob, parts = impute.impute(reader, gaps, numbers, found, log_prob, target.span)
+            self.pieces.setdefault(gaps.name, []).extend(parts.pieces)
+            self.factors += parts.factors
         log_prob = loops.masked(reader, log_prob, 0.0, line.statement.span)
-        self.factors.append(Factor(text, found, value, log_prob, line.statement.span))
+        if missing is None or not missing.all():
+            self.factors.append(Factor(text, found, value, log_prob, line.statement.span, missing))
+
+    # -- missing cells ------------------------------------------------------------------------------------------------
+
+    def gaps_of(self, line: Line) -> Gaps | None:
+        """The missing cells of the name that a line observes, if there are any."""
+        name = line.defines
+        if name is None or not self.env.is_column(name) or self.data.columns[name].missing is None:
+            return None
+        self.env.column(name, line.name_span)
+        return self.gaps[name]
+
+    def whole(self, name: str, span: Span) -> Term:
+        """What stands for a random column with missing cells."""
+        if name not in self.gaps:
+            statement = self.names.random[name].statement
+            assert isinstance(statement, s.Tilde)
+            self.gaps[name] = gaps_of(name, self.data.columns[name], dist.family_of(statement.dist), span)
+        return self.gaps[name].whole
+
+    def check_gaps(self) -> None:
+        for name, gaps in self.gaps.items():
+            span = self.names.random[name].name_span
+            self.guarded(span, partial(impute.check_all_said, gaps, span))
 
     def is_vector(self, found: Distribution) -> bool:
         return bool(found.family.event_rank) or any(term.axes for term in found.parameters)
@@ -276,9 +315,13 @@ class Settler:
 
     def latents(self) -> dict[str, Latent]:
         return {
-            name: Latent(name, self.env.settled[name].axes, tuple(pieces), pieces[0].span)
+            name: Latent(name, self.axes_of(name), tuple(pieces), pieces[0].span)
             for name, pieces in self.pieces.items()
+            if pieces
         }
+
+    def axes_of(self, name: str) -> tuple[Axis, ...]:
+        return self.gaps[name].latent.axes if name in self.gaps else self.env.settled[name].axes
 
     def model(self) -> Model:
         latents = self.latents()
@@ -318,7 +361,7 @@ class Settler:
         """A latent whose name is almost that of a column nobody uses is most likely a slip."""
         used = set().union(*self.columns_read.values()) | {factor.name for factor in self.factors}
         unused = [name for name in self.data.columns if name not in used]
-        for name in latents:
+        for name in (name for name in latents if name not in self.gaps):
             close = nearest(name, unused, cutoff=0.8)
             if close is not None:
                 self.notes.append(f"`{name}` is not in the data and is inferred; did you mean the column `{close}`?")

@@ -74,10 +74,14 @@ class Table:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Selection:
-    """Elements of a discrete latent, just picked, not yet calculated with: `positions` over the term's shape."""
+    """Elements of a discrete latent, just picked, not yet calculated with: `positions` over the term's shape.
+
+    Where they are `NOWHERE`, the element is `known`, an array of that shape.
+    """
 
     latent: Discrete
     positions: np.ndarray
+    known: np.ndarray | None = None
 
 
 def enumerated(term: Term, latents: Mapping[str, Discrete]) -> Table:
@@ -123,7 +127,17 @@ class _Enumerator:
         assert term.op is not None
         if term.op.moves and len(term.args) == 1 and id(term.args[0]) in self.selections:
             inner = self.selections[id(term.args[0])]
-            self.selections[id(term)] = replace(inner, positions=_moved(term, inner.positions))
+            known = None if inner.known is None else _moved(term, inner.known)
+            moved = _moved(term, inner.positions).astype(np.int64)
+            self.selections[id(term)] = replace(inner, positions=moved, known=known)
+            return
+        if term.op.name == "fill" and id(term.args[1]) in self.selections:
+            inner = self.selections[id(term.args[1])]
+            given = np.asarray(term.args[0].value)
+            nowhere = np.full(given.shape, float(NOWHERE))
+            positions = np.asarray(term.op.apply(nowhere, inner.positions.astype(float))).astype(np.int64)
+            known = np.where(positions == NOWHERE, given.reshape(positions.shape), 0.0)
+            self.selections[id(term)] = replace(inner, positions=positions, known=known)
             return
         args = [self.argument(arg) for arg in term.args]
         references = self.references(term, args)
@@ -157,9 +171,15 @@ class _Enumerator:
 
     def whole_table(self, term: Term, selection: _Selection) -> Table:
         """All elements along one plate."""
+        if (selection.positions == NOWHERE).all():
+            return Table(
+                Term(None, (), term.axes, Kind.INTEGER, term.span, value=selection.known, plates=term.plates), ()
+            )
         plate = _plate(term, selection)
         shape = (plate.length, *term.shape)
         values = np.broadcast_to(selection.latent.values.reshape(-1, *([1] * len(term.shape))), shape)
+        if selection.known is not None:
+            values = np.where(selection.positions == NOWHERE, selection.known, values)
         constant = Term(None, (), term.axes, Kind.INTEGER, term.span, value=values, plates=(plate, *term.plates))
         return Table(constant, (Reference(plate, selection.latent, selection.positions),))
 
@@ -167,12 +187,19 @@ class _Enumerator:
         """Every element, along the term's axes and at level 2 its loops too, on a plate of its own."""
         first = 0 if level == 2 else len(term.plates)
         taken, kept = term.shape[first:], term.plates[:first]
-        count = int(np.prod(taken))
-        if count * np.log(len(selection.latent.values)) > np.log(_MOST_AT_ONCE):
+        shape = (*term.shape[:first], int(np.prod(taken)))
+        positions = selection.positions.reshape(shape)
+        known = None if selection.known is None else selection.known.reshape(shape)
+        needed = (positions != NOWHERE).reshape(-1, shape[-1]).any(axis=0).sum()
+        if needed * np.log(len(selection.latent.values)) > np.log(_MOST_AT_ONCE):
             raise CannotEnumerate(_all_at_once(term.span, selection.latent, selection.positions))
-        positions = selection.positions.reshape((*selection.positions.shape[:first], count))
         single = Term(None, (), (), Kind.INTEGER, term.span, source=term.source, plates=kept)
-        parts = [self.whole_table(single, _Selection(selection.latent, positions[..., i])) for i in range(count)]
+        parts = [
+            self.whole_table(
+                single, _Selection(selection.latent, positions[..., i], None if known is None else known[..., i])
+            )
+            for i in range(shape[-1])
+        ]
         adds = term.plates[first:]
 
         def together(*arrays: Any) -> Any:
@@ -229,10 +256,10 @@ def _plate(term: Term, selection: _Selection) -> Axis:
     return Axis(selection.latent.name, len(selection.latent.values), identity)
 
 
-def _moved(term: Term, positions: np.ndarray) -> np.ndarray:
-    """Positions after an operation that only picks, repeats or reorders."""
+def _moved(term: Term, values: np.ndarray) -> np.ndarray:
+    """An array of numbers after an operation that only picks, repeats or reorders."""
     assert term.op is not None
-    return np.asarray(term.op.apply(positions.astype(float))).astype(np.int64).reshape(term.shape)
+    return np.asarray(term.op.apply(values.astype(float))).reshape(term.shape)
 
 
 def _through(term: Term, argument: int, reference: Reference) -> np.ndarray:
@@ -241,7 +268,7 @@ def _through(term: Term, argument: int, reference: Reference) -> np.ndarray:
     assert op is not None
     positions = reference.positions
     if op.moves and len(term.args) == 1:
-        return _moved(term, positions)
+        return _moved(term, positions).astype(np.int64)
     if op.moves:
         raise _too_tangled(term.span, reference)
     if op.name == "take":
@@ -290,7 +317,8 @@ def _behind(positions: np.ndarray, axes: int) -> np.ndarray:
 
 
 def _all_at_once(span: Span, latent: Discrete, positions: np.ndarray) -> Mistake:
-    return discrete_mistakes.all_at_once(span, latent.name, len(latent.values), len(np.unique(positions)))
+    elements = len(np.unique(positions[positions != NOWHERE]))
+    return discrete_mistakes.all_at_once(span, latent.name, len(latent.values), elements)
 
 
 def _too_tangled(span: Span, reference: Reference) -> CannotEnumerate:
