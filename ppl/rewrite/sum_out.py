@@ -13,7 +13,8 @@ from ppl.model import discrete_mistakes, mistakes, terms
 from ppl.model.graph import Latent, Model, Piece
 from ppl.model.terms import Term, TooLarge
 from ppl.rewrite.eliminate import MOST_TERMS, Plan, TooManyTerms, plan
-from ppl.rewrite.enumerate import CannotEnumerate, Discrete, Table, enumerated
+from ppl.rewrite.enumerate import Table, enumerated
+from ppl.rewrite.references import CannotEnumerate, Discrete
 
 _MOST_VALUES = 100_000  # of one discrete latent
 

@@ -9,7 +9,7 @@ import pytest
 
 from ppl.compile.elimination import Elimination
 from ppl.rewrite.eliminate import TooManyTerms, plan
-from ppl.rewrite.enumerate import Discrete
+from ppl.rewrite.references import Discrete
 from ppl.rewrite.sum_out import SummedOut
 from tests.witness import assert_close, assert_gradients
 
