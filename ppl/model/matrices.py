@@ -106,7 +106,7 @@ def _matrix(reader: Reader, node: s.Call) -> Term:
     name, argument = node.function.name, node.arguments[0].value
     term = reader.number(argument)
     if len(term.axes) < 2:
-        raise Failed(mistakes.not_a_matrix(argument.value.span, name, reader.text(argument), term.axes, "a matrix"))
+        raise Failed(mistakes.not_a_matrix(argument.span, name, reader.text(argument), term.axes, "a matrix"))
     return term
 
 
@@ -119,14 +119,14 @@ def _square(reader: Reader, node: s.Call) -> Term:
 def _check_square(reader: Reader, node: s.Call, term: Term) -> None:
     if term.axes[-1].length != term.axes[-2].length:
         argument = node.arguments[0].value
-        raise Failed(mistakes.not_square(argument.value.span, node.function.name, reader.text(argument), term.axes))
+        raise Failed(mistakes.not_square(argument.span, node.function.name, reader.text(argument), term.axes))
 
 
 def _checked(reader: Reader, node: s.Call, term: Term) -> Term:
     """What is known must be a number: that of a latent matrix shows at each draw alone."""
     if term.known and not np.isfinite(np.asarray(term.value)).all():
         argument, name = node.arguments[0].value, node.function.name
-        raise Failed(mistakes.no_such_inverse(argument.value.span, name, reader.text(argument), _NEEDS[name]))
+        raise Failed(mistakes.no_such_inverse(argument.span, name, reader.text(argument), _NEEDS[name]))
     return term
 
 
