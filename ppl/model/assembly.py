@@ -87,7 +87,7 @@ def seq(reader: Reader, node: s.Call) -> Term:
             found = "differs from round to round of the loop" if term.known else "depends on a latent"
             raise Failed(mistakes.not_a_size(argument.value.span, "seq", reader.text(argument.value), found))
     first, last = low.number(), high.number()
-    if last - first <= -1:
+    if last < first and last != first - 1:
         raise Failed(mistakes.sequence_goes_down(node.span, first, last))
     count = int(np.floor(last - first + 1e-9)) + 1
     axes = checked((axes_of.plain(count),), node.span)
@@ -238,10 +238,10 @@ def _labelled(reader: Reader, node: s.Call, parts: Sequence[Term]) -> Axis | Non
         text = reader.text(argument.value)
         if len(part.axes) < 2:
             labels.append(text)
-        elif part.axes[1].labels is not None:
-            labels.extend(part.axes[1].labels)
+        elif is_columns(part.axes[1]):
+            labels.extend(part.axes[1].label(i) for i in range(part.axes[1].length))
         else:
-            labels.extend(f"{text}.{i + 1}" for i in range(part.axes[1].length))
+            labels.extend(f"{text}.{part.axes[1].label(i)}" for i in range(part.axes[1].length))
     if len(set(labels)) < len(labels):
         labels = [f"{label}.{i + 1}" for i, label in enumerate(labels)]
     return columns_axis(labels)
