@@ -36,11 +36,11 @@ def kron_ranks(span: Span, left: str, left_axes: tuple[Axis, ...], right: str, r
     return Mistake("kron-ranks", message, span, "`kron` takes two matrices, or two vectors")
 
 
-def no_such_inverse(span: Span, function: str, text: str, wanted: str) -> Mistake:
+def unfit_matrix(span: Span, function: str, text: str, wanted: str) -> Mistake:
     mend = (
         "is a column twice in it, or the sum of others? a small number on the diagonal mends rounding: `+ 1e-9*eye(n)`"
     )
-    return Mistake("no-such-inverse", f"`{function}` needs {wanted}, and `{text}` is none", span, mend, in_data=True)
+    return Mistake("unfit-matrix", f"`{function}` needs {wanted}, and `{text}` is none", span, mend, in_data=True)
 
 
 # -- sizes ------------------------------------------------------------------------------------------------------------
@@ -48,7 +48,13 @@ def no_such_inverse(span: Span, function: str, text: str, wanted: str) -> Mistak
 
 def not_a_size(span: Span, function: str, text: str, found: str) -> Mistake:
     mend = "a size is a whole number, zero or more, that is known from the data"
-    return Mistake("not-a-size", f"`{function}` needs a size, and `{text}` {found}", span, mend)
+    subject = "this" if found == f"is {text}" else f"`{text}`"
+    return Mistake("not-a-size", f"`{function}` needs a size, and {subject} {found}", span, mend)
+
+
+def not_an_end(span: Span, text: str, found: str) -> Mistake:
+    mend = "`seq(a, b, n)`, with a count, may run between any two numbers, latents too"
+    return Mistake("not-an-end", f"`seq` runs from one known number to another, and `{text}` {found}", span, mend)
 
 
 def sequence_goes_down(span: Span, low: float, high: float) -> Mistake:
@@ -58,7 +64,7 @@ def sequence_goes_down(span: Span, low: float, high: float) -> Mistake:
 
 def too_few_numbers(span: Span, found: int) -> Mistake:
     mend = "a sequence from one number to another has at least these two"
-    return Mistake("too-few-numbers", f"`seq` of {found} numbers cannot hold both ends", span, mend)
+    return Mistake("too-few-numbers", f"`seq` of {found} cannot hold both ends", span, mend)
 
 
 # -- pieces -----------------------------------------------------------------------------------------------------------
@@ -77,15 +83,24 @@ def cannot_join(span: Span, function: str, text: str, axes: tuple[Axis, ...]) ->
 
 
 def join_lengths(
-    span: Span, function: str, left: str, left_axes: tuple[Axis, ...], right: str, right_axes: tuple[Axis, ...]
+    span: Span,
+    function: str,
+    left: tuple[str, tuple[Axis, ...]],
+    right: tuple[str, tuple[Axis, ...]],
+    mend: str | None,
 ) -> Mistake:
-    message = f"`{left}` has {axes_words(left_axes)} and `{right}` has {axes_words(right_axes)}"
-    mend = {
+    both = " and ".join(f"`{text}` has {axes_words(axes)}" for text, axes in (left, right))
+    rule = {
         "concat": "`concat` joins along the first axis: all others must be the same",
         "hcat": "`hcat` puts columns side by side: all must have the same rows",
         "vcat": "`vcat` puts rows on top of each other: all must have the same columns",
     }[function]
-    return Mistake("join-lengths", message, span, mend)
+    return Mistake("join-lengths", both, span, mend or rule)
+
+
+def category_not_whole(span: Span, text: str) -> Mistake:
+    mend = "a category that is a latent is a discrete one: `z ~ Categorical(p)`"
+    return Mistake("category-not-whole", f"`onehot` takes whole numbers, and `{text}` holds others", span, mend)
 
 
 def no_categories(span: Span, text: str) -> Mistake:
@@ -138,8 +153,8 @@ def too_few_values(span: Span, function: str, needed: int, text: str, found: int
     return Mistake("too-few-values", message, span, "choose fewer columns", in_data=True)
 
 
-def bad_degree(span: Span, function: str, text: str, found: str, most: int) -> Mistake:
-    message = f"`{text}` is {found}, and the degree of `{function}` is a whole number from 1 to {most}"
+def bad_degree(span: Span, function: str, found: str, most: int) -> Mistake:
+    message = f"the degree of `{function}` is a whole number from 1 to {most}, and this is {found}"
     return Mistake("bad-degree", message, span)
 
 

@@ -16,8 +16,8 @@ from ppl.language import syntax as s
 from ppl.language.source import Span
 from ppl.model import array_mistakes as mistakes
 from ppl.model import functions as fn
-from ppl.model import loops, terms
-from ppl.model.mistakes import index_not_known, too_large
+from ppl.model import loops, mends, terms
+from ppl.model.mistakes import axes_words, too_large
 from ppl.model.scope import Failed, Levels, as_scalar, declared_axis, show_value
 from ppl.model.terms import Misaligned, Op, Term
 from ppl.numeric.shape import join
@@ -39,7 +39,7 @@ def size(reader: Reader, node: s.Node, function: str) -> Axis:
     if not term.known:
         found = "depends on a latent"
     elif term.axes:
-        found = f"has the axes {axes_of.show(term.axes)}"
+        found = f"has {axes_words(term.axes)}"
     else:
         found = "differs from round to round of the loop" if term.plates else f"is {number:g}"
     raise Failed(mistakes.not_a_size(node.span, function, text, found))
@@ -73,8 +73,8 @@ def seq(reader: Reader, node: s.Call) -> Term:
     low, high = (as_scalar(reader.number(argument.value)) for argument in node.arguments[:2])
     for term, argument in zip((low, high), node.arguments, strict=False):
         if term.axes:
-            found = f"has the axes {axes_of.show(term.axes)}"
-            raise Failed(mistakes.not_a_size(argument.value.span, "seq", reader.text(argument.value), found))
+            found = f"has {axes_words(term.axes)}"
+            raise Failed(mistakes.not_an_end(argument.value.span, reader.text(argument.value), found))
     if len(node.arguments) == 3:
         axis = size(reader, node.arguments[2].value, "seq")
         if axis.length < 2:
@@ -85,7 +85,7 @@ def seq(reader: Reader, node: s.Call) -> Term:
     for term, argument in zip((low, high), node.arguments, strict=False):
         if not term.known or term.plates:
             found = "differs from round to round of the loop" if term.known else "depends on a latent"
-            raise Failed(mistakes.not_a_size(argument.value.span, "seq", reader.text(argument.value), found))
+            raise Failed(mistakes.not_an_end(argument.value.span, reader.text(argument.value), found))
     first, last = low.number(), high.number()
     if last < first and last != first - 1:
         raise Failed(mistakes.sequence_goes_down(node.span, first, last))
@@ -158,7 +158,7 @@ def onehot(reader: Reader, node: s.Call) -> Term:
     if term.known:
         _check_categories(reader, term, what, axis.length)
     elif term.kind is not Kind.INTEGER:
-        raise Failed(index_not_known(what.span, reader.text(what)))
+        raise Failed(mistakes.category_not_whole(what.span, reader.text(what)))
     kinds = np.arange(1.0, axis.length + 1.0)
     op = Op("onehot", lambda x: 1.0 * (anp.expand_dims(x, -1) == kinds), (0,), (axis.length,))
     return reader.apply(op, [term], (axis,), node.span, Kind.INTEGER)
@@ -206,13 +206,11 @@ def _common(reader: Reader, node: s.Call, parts: Sequence[Term], lists: Sequence
     for i in held[1:]:
         try:
             common = terms.align(common, lists[i])
-        except Misaligned:
-            texts = [reader.text(node.arguments[k].value) for k in (held[0], i)]
-            axes = parts[held[0]].axes, parts[i].axes
-            span = node.arguments[i].value.span
-            raise Failed(
-                mistakes.join_lengths(span, node.function.name, texts[0], axes[0], texts[1], axes[1])
-            ) from None
+        except Misaligned as clash:
+            first, second = (node.arguments[k].value for k in (held[0], i))
+            mend = mends.gathering(reader, clash, [(parts[held[0]], first), (parts[i], second)])
+            left, right = (reader.text(first), parts[held[0]].axes), (reader.text(second), parts[i].axes)
+            raise Failed(mistakes.join_lengths(second.span, node.function.name, left, right, mend)) from None
     return common
 
 

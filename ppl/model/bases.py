@@ -98,9 +98,9 @@ def _degree(reader: Reader, function: str, node: s.Node) -> int:
     if not term.known:
         raise Failed(mistakes.basis_not_known(node.span, function, text))
     if term.axes or term.plates:
-        raise Failed(mistakes.bad_degree(node.span, function, text, "no single number", _MOST_DEGREE))
+        raise Failed(mistakes.bad_degree(node.span, function, "no single number", _MOST_DEGREE))
     if not term.number().is_integer() or not 1 <= term.number() <= _MOST_DEGREE:
-        raise Failed(mistakes.bad_degree(node.span, function, text, f"{term.number():g}", _MOST_DEGREE))
+        raise Failed(mistakes.bad_degree(node.span, function, f"{term.number():g}", _MOST_DEGREE))
     return int(term.number())
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import autograd.numpy as np
 
 from ppl.data.column import Kind
+from ppl.language.mistakes import MANY
 from ppl.model.terms import Op
 from ppl.numeric import reduce, special
 from ppl.numeric.linear import apply_to_vectors
@@ -45,7 +46,6 @@ def _reduction(name: str, apply: Callable[..., Any], takes_by: bool = False) -> 
     return Function(name, "reduction", 1, 2, apply, takes_by=takes_by)
 
 
-_MANY = 10_000
 FUNCTIONS: dict[str, Function] = {
     row.name: row
     for row in (
@@ -84,7 +84,7 @@ FUNCTIONS: dict[str, Function] = {
         Function("softmax", "running", 1, 2, reduce.softmax),
         Function("log_softmax", "running", 1, 2, reduce.log_softmax),
         Function("diff", "shorter", 1, 2, reduce.differences),
-        Function("columns", "columns", 1, _MANY),
+        Function("columns", "columns", 1, MANY),
         _built("transpose", 1),
         _built("diag", 1),
         _built("inv", 1),
@@ -94,13 +94,13 @@ FUNCTIONS: dict[str, Function] = {
         _built("solve", 2),
         _built("kron", 2),
         _built("outer", 2),
-        _built("zeros", 1, _MANY),
-        _built("ones", 1, _MANY),
+        _built("zeros", 1, MANY),
+        _built("ones", 1, MANY),
         _built("eye", 1),
         _built("seq", 2, 3),
-        _built("concat", 1, _MANY),
-        _built("hcat", 1, _MANY),
-        _built("vcat", 1, _MANY),
+        _built("concat", 1, MANY),
+        _built("hcat", 1, MANY),
+        _built("vcat", 1, MANY),
         _built("repeat", 2),
         _built("flatten", 1),
         _built("onehot", 1, 2),

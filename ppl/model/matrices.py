@@ -64,6 +64,8 @@ def logdet(reader: Reader, node: s.Call) -> Term:
 
 def cholesky(reader: Reader, node: s.Call) -> Term:
     term = _square(reader, node)
+    if term.known and not np.allclose(value := np.asarray(term.value), np.swapaxes(value, -1, -2), rtol=1e-8):
+        raise _unfit(reader, node)
     op = Op("cholesky", linear.cholesky, (2,))
     return _checked(reader, node, reader.apply(op, [term], term.axes[-2:], node.span))
 
@@ -75,9 +77,10 @@ def solve(reader: Reader, node: s.Call) -> Term:
     if not 1 <= rank <= 2 or not other.axes[0].aligns(matrix.axes[-2]):
         texts = reader.text(left), reader.text(right)
         raise Failed(mistakes.solve_lengths(node.span, texts[0], matrix.axes, texts[1], other.axes))
+    if matrix.known:
+        _checked(reader, node, reader.apply(Op("inv", linear.inverse, (2,)), [matrix], matrix.axes[-2:], node.span))
     op = Op("solve", linear.solve if rank == 2 else linear.solve_vectors, (2, rank))
-    found = reader.apply(op, [matrix, other], (matrix.axes[-1], *other.axes[1:]), node.span)
-    return _checked(reader, node, found)
+    return reader.apply(op, [matrix, other], (matrix.axes[-1], *other.axes[1:]), node.span)
 
 
 def kron(reader: Reader, node: s.Call) -> Term:
@@ -125,9 +128,13 @@ def _check_square(reader: Reader, node: s.Call, term: Term) -> None:
 def _checked(reader: Reader, node: s.Call, term: Term) -> Term:
     """What is known must be a number: that of a latent matrix shows at each draw alone."""
     if term.known and not np.isfinite(np.asarray(term.value)).all():
-        argument, name = node.arguments[0].value, node.function.name
-        raise Failed(mistakes.no_such_inverse(argument.span, name, reader.text(argument), _NEEDS[name]))
+        raise _unfit(reader, node)
     return term
+
+
+def _unfit(reader: Reader, node: s.Call) -> Failed:
+    argument, name = node.arguments[0].value, node.function.name
+    return Failed(mistakes.unfit_matrix(argument.span, name, reader.text(argument), _NEEDS[name]))
 
 
 BUILD = {

@@ -161,7 +161,9 @@ def test_sequences(tmp_path: Path, table: Path) -> None:
 )
 def test_dependence_is_precise(expression: str, expected: list[Any], tmp_path: Path) -> None:
     """Each element depends on the elements it is, and on no others."""
-    text = f"v[2] ~ Normal(0, 1); B[2, 2] ~ Normal(0, 1); A[1, 2] ~ Normal(0, 1)\nm = {expression}\ny ~ Normal(sum(m), 1)"
+    text = (
+        f"v[2] ~ Normal(0, 1); B[2, 2] ~ Normal(0, 1); A[1, 2] ~ Normal(0, 1)\nm = {expression}\ny ~ Normal(sum(m), 1)"
+    )
     model = condition(text, tmp_path, {"y": 0.0}).model
     term = model.derived["m"]
     names = {"v": ["1", "2"], "A": ["11", "21"], "B": ["11", "12", "21", "22"]}
