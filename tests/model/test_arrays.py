@@ -205,3 +205,28 @@ def test_a_draw_without_an_inverse_is_impossible_alone(matrix: str, tmp_path: Pa
     found = posterior.joint.value(np.array([[0.3], [singular], [-0.4]]))
     assert np.isfinite(found[[0, 2]]).all()
     assert found[1] == -np.inf
+
+
+def test_pieces_from_two_loops(tmp_path: Path) -> None:
+    """Pieces that vary over different loops: each element depends on its own rounds alone."""
+    text = """a[2] ~ Normal(0, 1); b[3, 2] ~ Normal(0, 1)
+        for i in 1..2, j in 1..3 { m[i, j] = concat(a[i], b[j])[1]*concat(b[j], a[i])[3] + hcat(b[j], a[i])[2, 2] }
+        y ~ Normal(m, 1)"""
+    posterior = condition(text, tmp_path, {"y": [[0.1, 0.2, 0.3], [1.0, 2.0, 3.0]]})
+    a, b = np.array([0.4, -1.1]), np.random.default_rng(2).normal(0, 1, (3, 2))
+    mean = a[:, None] ** 2 + a[:, None] + 0 * b[:, 0]
+    y = np.array([[0.1, 0.2, 0.3], [1.0, 2.0, 3.0]])
+    expected = -0.5 * (((y - mean) ** 2).sum() + (a**2).sum() + (b**2).sum()) - 0.5 * 14 * np.log(2 * np.pi)
+    assert posterior.log_density({"a": a, "b": b}) == pytest.approx(expected, rel=1e-12)
+    assert interactions(posterior.joint).sum() == 8  # no two coordinates meet
+
+
+def test_onehot_of_a_latent_category(tmp_path: Path) -> None:
+    """Summed out like an index."""
+    prior = "w ~ Dirichlet(ones(3)); m[3] ~ Normal(0, 1)\nz[4] ~ Categorical(w)\n"
+    data = {"y": [0.1, 2.0, -1.0, 0.4]}
+    values = {"w": np.array([0.2, 0.5, 0.3]), "m": np.array([-1.0, 0.5, 2.0])}
+    by_index = condition(prior + "y ~ Normal(m[z], 1)", tmp_path, data).log_density(values)
+    assert condition(prior + "y ~ Normal(onehot(z, 3) @ m, 1)", tmp_path, data).log_density(values) == pytest.approx(
+        by_index, rel=1e-12
+    )
