@@ -21,7 +21,7 @@ def scipy_basis(x: np.ndarray, knots: np.ndarray, degree: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("degree", [1, 2, 3, 5])
-@pytest.mark.parametrize("knots", [[], [0.2], [-0.5, 0.1, 0.9], [0.5]])  # one of them is a value of x
+@pytest.mark.parametrize("knots", [[], [0.2], [-0.5, 0.1, 0.9], [0.5], [0.5, 0.5]])  # one of them is a value of x
 def test_splines(degree: int, knots: list[float]) -> None:
     found = bases.splines(X, np.array(knots), degree)
     assert_close(found, scipy_basis(X, np.array(knots), degree), 1e-12, 1e-12)
@@ -40,6 +40,11 @@ def test_polynomials(degree: int) -> None:
     q, r = np.linalg.qr(np.vander(X - X.mean(), degree + 1, increasing=True))
     expected = (q * np.sign(np.diagonal(r)))[:, 1:]
     assert_close(bases.polynomials(X, degree), expected, 1e-9, 1e-9)
+
+
+def test_polynomials_of_high_degree() -> None:
+    found = bases.polynomials(np.sort(X)[:30] ** 3, 24)
+    assert_close(found.T @ found, np.eye(24), 0, 1e-12)
 
 
 def test_polynomials_far_from_zero() -> None:
