@@ -159,6 +159,7 @@ def onehot(reader: Reader, node: s.Call) -> Term:
         _check_categories(reader, term, what, axis.length)
     elif term.kind is not Kind.INTEGER:
         raise Failed(mistakes.category_not_whole(what.span, reader.text(what)))
+    checked((*term.plates, *term.axes, axis), node.span)
     kinds = np.arange(1.0, axis.length + 1.0)
     op = Op("onehot", lambda x: 1.0 * (anp.expand_dims(x, -1) == kinds), (0,), (axis.length,))
     return reader.apply(op, [term], (axis,), node.span, Kind.INTEGER)

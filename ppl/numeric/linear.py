@@ -102,7 +102,7 @@ defvjp(inverse, _inverse_backward)
 
 @primitive
 def determinant(matrices: Any) -> Any:
-    """(..., n, n) -> (...). The gradient, by way of the inverse, is NaN where a matrix is singular."""
+    """(..., n, n) -> (...)."""
     return numpy.linalg.det(matrices)
 
 
@@ -118,8 +118,31 @@ def _beside(matrices: Any) -> Any:
     return np.expand_dims(np.expand_dims(matrices, -1), -1)
 
 
-# d log |A| = tr(A^-1 dA): Petersen and Pedersen, The Matrix Cookbook, 43 and 46
-defvjp(determinant, lambda answer, a: lambda g: _beside(g * answer) * transpose(inverse(a)))
+@primitive
+def cofactors(matrices: Any) -> Any:
+    """The slope of the determinant of matrices (..., n, n): |A| A^-T, and its limit where A is singular.
+
+    By the singular values s of A = U S V': |U V'| U diag(products of all other s) V'. Its own gradient has no limit
+    here, and is NaN where A is singular.
+    """
+    left, sizes, right = numpy.linalg.svd(matrices)
+    others = numpy.where(numpy.eye(sizes.shape[-1], dtype=bool), 1.0, sizes[..., None, :]).prod(axis=-1)
+    sign = numpy.linalg.det(left) * numpy.linalg.det(right)
+    return sign[..., None, None] * numpy.matmul(left * others[..., None, :], right)
+
+
+def _cofactors_backward(answer: Any, matrices: Any) -> Any:
+    def vjp(g: Any) -> Any:
+        turned = transpose(inverse(matrices))
+        share = np.sum(g * turned, axis=(-1, -2), keepdims=True)
+        return _beside(determinant(matrices)) * (share * turned - np.matmul(turned, np.matmul(transpose(g), turned)))
+
+    return vjp
+
+
+defvjp(cofactors, _cofactors_backward)
+# d |A| = |A| tr(A^-1 dA), d log |A| = tr(A^-1 dA): Petersen and Pedersen, The Matrix Cookbook, 46 and 43
+defvjp(determinant, lambda answer, a: lambda g: _beside(g) * cofactors(a))
 defvjp(log_determinant, lambda answer, a: lambda g: _beside(g) * transpose(inverse(a)))
 
 
@@ -131,7 +154,7 @@ def solve(matrices: Any, right: Any) -> Any:
     """
     outer = numpy.broadcast_shapes(matrices.shape[:-2], right.shape[:-2])
     size, count = right.shape[-2:]
-    if matrices.size == size * size:
+    if 0 < matrices.size == size * size:
         side_by_side = numpy.moveaxis(right, -2, 0).reshape(size, -1)
         together = _solve_each(matrices.reshape(size, size), side_by_side)
         found = numpy.moveaxis(together.reshape(size, *right.shape[:-2], count), 0, -2)

@@ -12,6 +12,7 @@ from ppl.numeric import linear as module
 from ppl.numeric.linear import (
     apply_to_vectors,
     cholesky,
+    cofactors,
     determinant,
     inverse,
     inverse_lower,
@@ -151,6 +152,15 @@ def test_log_determinant(shape: tuple[int, ...]) -> None:
     assert_gradients(log_determinant, matrices)
 
 
+def test_determinant_of_singular_matrices() -> None:
+    """It has a slope there as everywhere: the determinants of what is left without a row and a column."""
+    once = np.array([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]])
+    assert_close(cofactors(once), np.array([[-3.0, 6, -3], [6, -12, 6], [-3, 6, -3]]), 1e-12, 1e-12)
+    assert_close(cofactors(np.ones((3, 3))), np.zeros((3, 3)), 0, 1e-12)
+    assert_gradients(determinant, np.stack([once, np.ones((3, 3)), once.T @ once]))
+    assert_gradients(cofactors, GENERAL[0])
+
+
 def test_log_determinant_of_what_has_none() -> None:
     turned = np.array([[0.0, 1.0], [1.0, 0.0]])  # determinant -1
     flat = np.ones((2, 2))
@@ -176,6 +186,11 @@ def test_solve(of_matrices: tuple[int, ...], of_right: tuple[int, ...]) -> None:
     assert_gradients(solve, matrices, right)
     assert_close(solve_vectors(matrices, right[..., 0]), expected[..., 0], 1e-11, 1e-11)
     assert_gradients(solve_vectors, matrices, right[..., 0])
+
+
+def test_solve_nothing() -> None:
+    assert solve(np.zeros((2, 0, 0)), np.zeros((1, 0, 3))).shape == (2, 0, 3)
+    assert solve(np.zeros((0, 0)), np.zeros((2, 0, 3))).shape == (2, 0, 3)
 
 
 def test_second_derivatives_of_solving() -> None:
@@ -218,6 +233,6 @@ def test_products(of_left: tuple[int, ...], of_right: tuple[int, ...]) -> None:
 
 def test_every_function_is_tested() -> None:
     assert functions_of(module) == {
-        "apply_to_vectors", "cholesky", "determinant", "inverse", "inverse_lower", "kron", "kron_vectors",
+        "apply_to_vectors", "cholesky", "cofactors", "determinant", "inverse", "inverse_lower", "kron", "kron_vectors",
         "log_determinant", "outer", "solve", "solve_vectors", "transpose",
     }  # fmt: skip
