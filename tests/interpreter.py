@@ -15,6 +15,7 @@ import numpy as np
 from scipy import special, stats
 
 from ppl.language import syntax as s
+from tests.array_functions import ARRAY_FUNCTIONS
 
 
 @dataclass(frozen=True)
@@ -358,11 +359,16 @@ class Interpreter:
         if by is not None:
             return self.by(name, positional[0], by)
         found = [self.expression(a) for a in positional]
+        if name == "onehot" and len(found) == 1:
+            levels = [_label(x) for x in np.unique(found[0].array)]
+            return Value(ARRAY_FUNCTIONS[name](found[0].array), (None, levels))
         if name in ("min", "max") and len(found) == 2:
             return value((np.minimum if name == "min" else np.maximum)(found[0].array, found[1].array))
         if name in REDUCTIONS:
             axis = None if len(found) == 1 else int(found[1].array) - 1
             return value(REDUCTIONS[name](found[0].array, axis=axis))
+        if name in ARRAY_FUNCTIONS:
+            return value(ARRAY_FUNCTIONS[name](*(x.array for x in found)))
         if name in ALONG:
             axis = -1 if len(found) == 1 else int(found[1].array) - 1
             return value(ALONG[name](found[0].array, axis=axis))

@@ -189,8 +189,13 @@ def _counted(count: int, word: str) -> str:
     return f"{count} {word}" + ("" if count == 1 else "s")
 
 
+MANY = 10_000  # arguments of a function that takes any number
+
+
 def wrong_arity(span: Span, name: str, least: int, most: int, found: int) -> Mistake:
     takes = _counted(least, "argument") if least == most else f"{least} to {_counted(most, 'argument')}"
+    if most >= MANY:
+        takes = f"{_counted(least, 'argument')} or more"
     return Mistake("wrong-arity", f"`{name}` takes {takes}, not {found}", span)
 
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ppl.data import axes as axes_of
-from ppl.data.axes import Axis
 from ppl.language import syntax as s
+from ppl.model import assembly, bases, kernels, loops, matrices, mistakes, terms
 from ppl.model import functions as fn
-from ppl.model import loops, mistakes, terms
 from ppl.model.columns import chosen
 from ppl.model.scope import Failed, Levels, Skipped
 from ppl.model.terms import Op, Term
@@ -23,6 +22,12 @@ if TYPE_CHECKING:
     from ppl.model.expressions import Reader
 
 _MOST_EXPANSIONS = 10_000
+_BUILD: dict[str, Callable[[Reader, s.Call], Term]] = {
+    **matrices.BUILD,
+    **assembly.BUILD,
+    **kernels.BUILD,
+    **bases.BUILD,
+}
 
 
 def call(reader: Reader, node: s.Call) -> Term:
@@ -32,6 +37,8 @@ def call(reader: Reader, node: s.Call) -> Term:
     row = fn.FUNCTIONS[name]
     if row.sort == "columns":
         return columns_of(reader, node)
+    if row.sort == "built":
+        return _BUILD[name](reader, node)
     loop = next((a.value for a in node.arguments if isinstance(a.value, s.Comprehension)), None)
     if loop is not None:
         return over_loop(reader, row, loop, node)
@@ -148,7 +155,7 @@ def columns_of(reader: Reader, node: s.Call) -> Term:
     for name, part in zip(names, parts, strict=True):
         if len(part.axes) != 1 or part.axes != rows:
             raise Failed(mistakes.axes_do_not_align(node.span, names[0], rows, name, part.axes, "columns of one table"))
-    axis = Axis("columns", len(names), "columns:" + "|".join(names), tuple(names))
+    axis = assembly.columns_axis(names)
     value = np.stack([np.asarray(part.value, dtype=np.float64) for part in parts], axis=-1)
     return terms.constant(value, (*rows, axis), node.span)
 

@@ -49,9 +49,10 @@ def _influence(term: Term, argument: int) -> sparse.csr_matrix:
     assert op is not None
     size, own = size_of(term.shape), np.arange(size_of(arg.shape))
     if op.moves:
-        indices = [np.full(other.shape, -1.0) for other in term.args]
-        indices[argument] = own.reshape(arg.shape).astype(float)
-        index = np.asarray(op.apply(*indices)).reshape(-1).astype(np.int64)
+        shapes = [terms_of.lined_up(term, i) for i in range(len(term.args))]
+        indices = [np.full(shape, -1.0) for shape in shapes]
+        indices[argument] = own.reshape(shapes[argument]).astype(float)
+        index = np.broadcast_to(op.apply(*indices), term.shape).reshape(-1).astype(np.int64)
         rows = np.flatnonzero(index >= 0)
         return ones(rows, index[rows], (size, len(own)))
     if op.drops:  # a sum over plates

@@ -218,7 +218,7 @@ def fit_to(
     mend = None
     if clash is not None:
         operands = list(zip(distribution.parameters, distribution.nodes, strict=True))
-        mend = mends.gathering(reader, clash, operands)  # type: ignore[arg-type]
+        mend = mends.gathering(reader, clash, operands)
     lacks = mistakes.observed_lacks_axis if observed else mistakes.latent_lacks_axis
     raise Failed(lacks(span, name, axes, (*plates, *event), mend))
 

@@ -9,6 +9,7 @@ from typing import Any
 import autograd.numpy as np
 
 from ppl.data.column import Kind
+from ppl.language.mistakes import MANY
 from ppl.model.terms import Op
 from ppl.numeric import reduce, special
 from ppl.numeric.linear import apply_to_vectors
@@ -20,7 +21,7 @@ class Function:
 
     `sort` says how a call is built: "elementwise"; "reduction" takes axes away, "running" keeps the axis, "shorter"
     takes one element off it (the axis is the optional second argument, the last one unless given); "either" reduces
-    one argument and works elementwise on two; "columns" reads the table.
+    one argument and works elementwise on two; "columns" reads the table; what is "built" has its own way.
     """
 
     name: str
@@ -35,6 +36,10 @@ class Function:
 
 def _elementwise(name: str, apply: Callable[..., Any], arity: int = 1, kind: Kind = Kind.REAL) -> Function:
     return Function(name, "elementwise", arity, arity, apply, kind)
+
+
+def _built(name: str, least: int, most: int | None = None) -> Function:
+    return Function(name, "built", least, least if most is None else most)
 
 
 def _reduction(name: str, apply: Callable[..., Any], takes_by: bool = False) -> Function:
@@ -79,7 +84,34 @@ FUNCTIONS: dict[str, Function] = {
         Function("softmax", "running", 1, 2, reduce.softmax),
         Function("log_softmax", "running", 1, 2, reduce.log_softmax),
         Function("diff", "shorter", 1, 2, reduce.differences),
-        Function("columns", "columns", 1, 10_000),
+        Function("columns", "columns", 1, MANY),
+        _built("transpose", 1),
+        _built("diag", 1),
+        _built("inv", 1),
+        _built("det", 1),
+        _built("logdet", 1),
+        _built("cholesky", 1),
+        _built("solve", 2),
+        _built("kron", 2),
+        _built("outer", 2),
+        _built("zeros", 1, MANY),
+        _built("ones", 1, MANY),
+        _built("eye", 1),
+        _built("seq", 2, 3),
+        _built("concat", 1, MANY),
+        _built("hcat", 1, MANY),
+        _built("vcat", 1, MANY),
+        _built("repeat", 2),
+        _built("flatten", 1),
+        _built("onehot", 1, 2),
+        _built("exp_quad", 3, 4),
+        _built("matern32", 3, 4),
+        _built("matern52", 3, 4),
+        _built("periodic", 4, 5),
+        _built("center", 1),
+        _built("standardize", 1),
+        _built("poly", 2),
+        _built("bspline", 2, 3),
     )
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ppl.data.axes import Axis
@@ -30,7 +31,7 @@ def misaligned(reader: Reader, error: Misaligned, args: list[Term], nodes: list[
     return mistakes.axes_do_not_align(span, str(error.first), (error.first,), str(error.second), (error.second,), None)
 
 
-def gathering(reader: Reader, clash: Misaligned, operands: list[tuple[Term, s.Expr]]) -> str | None:
+def gathering(reader: Reader, clash: Misaligned, operands: Sequence[tuple[Term, s.Node]]) -> str | None:
     """The index to write, where one operand runs over the levels of a factor of the other's rows."""
     for term, node in operands:
         for axis in (clash.first, clash.second):
@@ -40,7 +41,7 @@ def gathering(reader: Reader, clash: Misaligned, operands: list[tuple[Term, s.Ex
     return indices_to_write(reader, operands)
 
 
-def indices_to_write(reader: Reader, operands: list[tuple[Term, s.Expr]]) -> str | None:
+def indices_to_write(reader: Reader, operands: Sequence[tuple[Term, s.Node]]) -> str | None:
     """The indices that bring two arrays over the levels of two factors together: over the rows of both."""
     factors = [factor_of(reader, term.axes[-1]) if term.axes else None for term, _ in operands]
     if len(factors) != 2 or factors[0] is None or factors[1] is None or factors[0].rows != factors[1].rows:

@@ -85,3 +85,123 @@ def apply_to_vectors(matrices: Any, vectors: Any) -> Any:
         shape = np.shape(matrices)
         return np.matmul(vectors, transpose(np.reshape(matrices, (*shape[:-3], *shape[-2:]))))
     return np.matmul(matrices, np.expand_dims(vectors, -1))[..., 0]
+
+
+@primitive
+def inverse(matrices: Any) -> Any:
+    """The inverse of matrices (..., n, n); NaN where one is singular."""
+    return _each(numpy.linalg.inv, matrices)
+
+
+def _inverse_backward(answer: Any, matrices: Any) -> Any:
+    return lambda g: -np.matmul(transpose(answer), np.matmul(g, transpose(answer)))
+
+
+defvjp(inverse, _inverse_backward)
+
+
+@primitive
+def determinant(matrices: Any) -> Any:
+    """(..., n, n) -> (...)."""
+    return numpy.linalg.det(matrices)
+
+
+@primitive
+def log_determinant(matrices: Any) -> Any:
+    """The log of the determinant of matrices (..., n, n): minus infinity where it is 0, NaN where it is negative."""
+    sign, size = numpy.linalg.slogdet(matrices)
+    return numpy.where(sign >= 0, size, numpy.nan)
+
+
+def _beside(matrices: Any) -> Any:
+    """Numbers (...) as matrices (..., 1, 1)."""
+    return np.expand_dims(np.expand_dims(matrices, -1), -1)
+
+
+@primitive
+def cofactors(matrices: Any) -> Any:
+    """The slope of the determinant of matrices (..., n, n): |A| A^-T, and its limit where A is singular.
+
+    By the singular values s of A = U S V': |U V'| U diag(products of all other s) V'. Its own gradient has no limit
+    here, and is NaN where A is singular.
+    """
+    left, sizes, right = numpy.linalg.svd(matrices)
+    others = numpy.where(numpy.eye(sizes.shape[-1], dtype=bool), 1.0, sizes[..., None, :]).prod(axis=-1)
+    sign = numpy.linalg.det(left) * numpy.linalg.det(right)
+    return sign[..., None, None] * numpy.matmul(left * others[..., None, :], right)
+
+
+def _cofactors_backward(answer: Any, matrices: Any) -> Any:
+    def vjp(g: Any) -> Any:
+        turned = transpose(inverse(matrices))
+        share = np.sum(g * turned, axis=(-1, -2), keepdims=True)
+        return _beside(determinant(matrices)) * (share * turned - np.matmul(turned, np.matmul(transpose(g), turned)))
+
+    return vjp
+
+
+defvjp(cofactors, _cofactors_backward)
+# d |A| = |A| tr(A^-1 dA), d log |A| = tr(A^-1 dA): Petersen and Pedersen, The Matrix Cookbook, 46 and 43
+defvjp(determinant, lambda answer, a: lambda g: _beside(g) * cofactors(a))
+defvjp(log_determinant, lambda answer, a: lambda g: _beside(g) * transpose(inverse(a)))
+
+
+@primitive
+def solve(matrices: Any, right: Any) -> Any:
+    """X of A X = B, for A (..., n, n) and B (..., n, k) over batch axes that broadcast; NaN where A is singular.
+
+    One matrix for many right sides is factored once.
+    """
+    outer = numpy.broadcast_shapes(matrices.shape[:-2], right.shape[:-2])
+    size, count = right.shape[-2:]
+    if 0 < matrices.size == size * size:
+        side_by_side = numpy.moveaxis(right, -2, 0).reshape(size, -1)
+        together = _solve_each(matrices.reshape(size, size), side_by_side)
+        found = numpy.moveaxis(together.reshape(size, *right.shape[:-2], count), 0, -2)
+        return numpy.broadcast_to(found, (*outer, size, count))
+    return _solve_each(matrices, right)
+
+
+def _solve_each(matrices: Any, right: Any) -> Any:
+    try:
+        with numpy.errstate(all="ignore"):
+            return numpy.linalg.solve(matrices, right)
+    except numpy.linalg.LinAlgError:
+        return numpy.matmul(_each(numpy.linalg.inv, matrices), right)  # as good for those that have an inverse
+
+
+def _solve_backward_matrices(answer: Any, matrices: Any, right: Any) -> Any:
+    meta = np.metadata(matrices)
+    return lambda g: unbroadcast(-np.matmul(solve(transpose(matrices), g), transpose(answer)), meta)
+
+
+def _solve_backward_right(answer: Any, matrices: Any, right: Any) -> Any:
+    meta = np.metadata(right)
+    return lambda g: unbroadcast(solve(transpose(matrices), g), meta)
+
+
+defvjp(solve, _solve_backward_matrices, _solve_backward_right)
+
+
+def solve_vectors(matrices: Any, right: Any) -> Any:
+    """x of A x = b: (..., n, n) and (..., n) -> (..., n)."""
+    return solve(matrices, np.expand_dims(right, -1))[..., 0]
+
+
+def outer(x: Any, y: Any) -> Any:
+    """(..., n) and (..., m) -> (..., n, m): every element of the one times every element of the other."""
+    return np.expand_dims(x, -1) * np.expand_dims(y, -2)
+
+
+def kron(x: Any, y: Any) -> Any:
+    """The Kronecker product: (..., n, m) and (..., p, q) -> (..., n p, m q)."""
+    blocks = np.expand_dims(np.expand_dims(x, -1), -3) * np.expand_dims(np.expand_dims(y, -2), -4)
+    shape = np.shape(blocks)
+    return np.reshape(blocks, (*shape[:-4], shape[-4] * shape[-3], shape[-2] * shape[-1]))
+
+
+def kron_vectors(x: Any, y: Any) -> Any:
+    """The Kronecker product of vectors: (..., n) and (..., m) -> (..., n m)."""
+    blocks = outer(x, y)
+    shape = np.shape(blocks)
+    return np.reshape(blocks, (*shape[:-2], shape[-2] * shape[-1]))

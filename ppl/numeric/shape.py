@@ -6,7 +6,7 @@ from typing import Any
 
 import autograd.numpy as np
 import numpy
-from autograd.extend import defvjp_argnum, primitive
+from autograd.extend import defvjp, defvjp_argnum, primitive
 from autograd.numpy.numpy_vjps import unbroadcast
 
 
@@ -43,3 +43,28 @@ def _join_backward(argnum: int, answer: Any, args: Any, kwargs: Any) -> Any:
 
 
 defvjp_argnum(join, _join_backward)
+
+
+@primitive
+def diagonal(matrices: Any) -> Any:
+    """(..., n, n) -> (..., n)."""
+    return numpy.diagonal(matrices, axis1=-2, axis2=-1)
+
+
+@primitive
+def to_diagonal(vectors: Any, elsewhere: Any) -> Any:
+    """(..., n) -> (..., n, n), with `elsewhere`, numbers (...) that are known, beside the diagonal."""
+    length = numpy.shape(vectors)[-1]
+    outer = numpy.broadcast_shapes(numpy.shape(vectors)[:-1], numpy.shape(elsewhere))
+    result = numpy.empty((*outer, length, length))
+    result[...] = numpy.asarray(elsewhere)[..., None, None]
+    result[..., numpy.arange(length), numpy.arange(length)] = vectors
+    return result
+
+
+defvjp(diagonal, lambda answer, matrices: lambda g: to_diagonal(g, 0.0))
+defvjp(
+    to_diagonal,
+    lambda answer, vectors, elsewhere: lambda g, meta=np.metadata(vectors): unbroadcast(diagonal(g), meta),
+    argnums=[0],
+)

@@ -191,7 +191,11 @@ _RULES: dict[str, Callable[..., Interval]] = {
     "cumsum": _sign_kept,
     "cumprod": _sign_kept,
     "@": _sign_kept,
+    "outer": _sign_kept,
+    "kron": _sign_kept,
+    "onehot": lambda x: UNIT,
     "sd": lambda x: NOT_NEGATIVE,
     "var": lambda x: NOT_NEGATIVE,
+    **{name: lambda *args: NOT_NEGATIVE for name in ("exp_quad", "matern32", "matern52", "periodic")},
     **{name: lambda *args: UNIT for name in ("==", "!=", "<", "<=", ">", ">=", "and", "or", "not")},
 }
