@@ -159,6 +159,8 @@ class Interpreter:
     def density(self, found: np.ndarray, dist: s.Dist) -> float:
         """The sum over elements of one `~`."""
         family = dist.family.name
+        if family in ("Ordered", "ZeroSum"):
+            return self.constrained(family, found, dist.arguments[0].value)
         given = {a.keyword.name: self.expression(a.value).array for a in dist.arguments if a.keyword is not None}
         replaced = {"cov"} if family == "MvNormal" and given.keys() & {"chol", "prec"} else set()
         replaced |= {REPLACES.get(name, name) for name in given}
@@ -180,6 +182,23 @@ class Interpreter:
             low = None if lower is None else float(_at(lower, index))
             high = None if upper is None else float(_at(upper, index))
             total += self.one(family, float(found[index]), here, low, high)
+        return total
+
+    def constrained(self, wrapper: str, found: np.ndarray, inner: s.Dist) -> float:
+        """`ZeroSum` of normal elements is their distribution on the plane of zero sums, given that they lie in it."""
+        if wrapper == "Ordered" and not (np.diff(found, axis=-1) > 0).all():
+            return -math.inf
+        if wrapper == "Ordered" or inner.family.name != "Normal":
+            return self.density(found, inner)
+        n = found.shape[-1]
+        turn = np.linalg.svd(np.ones((1, n)))[2]  # first the direction of the sum, then the plane
+        mean, sd = (np.broadcast_to(self.expression(a.value).array, found.shape) for a in inner.arguments)
+        total = 0.0
+        for index in np.ndindex(found.shape[:-1]):
+            at, cov = turn @ mean[index], turn @ np.diag(sd[index] ** 2) @ turn.T
+            slope = cov[1:, 0] / cov[0, 0]
+            law = stats.multivariate_normal(at[1:] - slope * at[0], cov[1:, 1:] - np.outer(slope, cov[0, 1:]))
+            total += float(law.logpdf(turn[1:] @ found[index]))
         return total
 
     def one(self, family: str, x: float, p: dict[str, float], lower: float | None, upper: float | None) -> float:

@@ -74,11 +74,17 @@ def _is_positive_definite(x: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """`event_rank` counts the trailing axes that belong to one value: 0 a number, 1 a vector, 2 a matrix."""
+    """`event_rank` counts the trailing axes that belong to one value: 0 a number, 1 a vector, 2 a matrix.
+
+    In a family of vectors these axes are as long as the event, unless they have a length of their own. `default` is
+    what stands for a parameter that is not given.
+    """
 
     name: str
     requirement: Requirement = REAL
     event_rank: int = 0
+    own_length: bool = False
+    default: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,7 @@ class Form:
 class Support:
     """Where values lie. `lower` and `upper` are numbers, or the name of the parameter that is the bound.
 
-    `kind` is "real", "interval", "integer" (a range of whole numbers), "category" (1..K), "simplex".
+    `kind` is "real", "interval", "integer" (a range of whole numbers), "category" (1..K), or one of `EVENTS`.
     """
 
     kind: str
