@@ -274,6 +274,7 @@ def fit_to(
         distribution.parameters, distribution.nodes, distribution.form.parameters, strict=True
     ):
         _check_event(family, parameter, term, node.span, event)
+    _check_fit(distribution, event)
     try:
         plates = distribution.element_axes()
     except Misaligned as error:
@@ -291,6 +292,23 @@ def fit_to(
         mend = mends.gathering(reader, clash, operands)  # type: ignore[arg-type]
     lacks = mistakes.observed_lacks_axis if observed else mistakes.latent_lacks_axis
     raise Failed(lacks(span, name, axes, (*plates, *event), mend))
+
+
+def _check_fit(distribution: Distribution, event: tuple[Axis, ...]) -> None:
+    """Raises `Failed` for a known parameter that is none for events of this length."""
+    form = distribution.form
+    if form.misfit is None:
+        return
+    values = [
+        np.asarray(term.value, dtype=np.float64) if term.known and not term.plates else None
+        for term in distribution.parameters
+    ]
+    slip = form.misfit(event[-1].length, *values)
+    if slip is not None:
+        name, words = slip
+        nodes = {p.name: node for p, node in zip(form.parameters, distribution.nodes, strict=True)}
+        family = distribution.family.name
+        raise Failed(mistakes.bad_parameter(nodes[name].span, family, name, words, None, None, False))
 
 
 def _clashing_parameters(reader: Reader, distribution: Distribution, error: Misaligned) -> Mistake:

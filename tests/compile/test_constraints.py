@@ -8,6 +8,7 @@ from scipy import integrate, stats
 
 import ppl
 
+
 def conditioned(text: str, **data: object) -> ppl.Posterior:
     return ppl.from_text(text, "test.ppl").condition(data)
 

@@ -52,6 +52,11 @@ SYMMETRIC = Requirement(
     lambda x: np.broadcast_to(_is_positive_definite(x)[..., None, None], x.shape),
     quick_test=lambda x: _is_symmetric(x)[..., None, None],  # that it is not definite shows in its Cholesky factor
 )
+KERNEL = Requirement(
+    "a symmetric matrix without negative eigenvalues",
+    lambda x: np.broadcast_to(_is_semidefinite(x)[..., None, None], x.shape),
+    quick_test=lambda x: _is_symmetric(x)[..., None, None],
+)
 TRIANGULAR = Requirement(
     "a lower triangular matrix with a positive diagonal",
     lambda x: (np.triu(x, 1) == 0) & _has_positive_diagonal(x)[..., None, None],
@@ -70,6 +75,12 @@ def _is_positive_definite(x: np.ndarray) -> np.ndarray:
     symmetric = _is_symmetric(x)
     smallest = np.linalg.eigvalsh(np.where(np.isfinite(x), x, 0.0))[..., 0]
     return np.asarray(symmetric & (smallest > 0))
+
+
+def _is_semidefinite(x: np.ndarray) -> np.ndarray:
+    """Up to rounding."""
+    eigenvalues = np.linalg.eigvalsh(np.where(np.isfinite(x), x, 0.0))
+    return np.asarray(_is_symmetric(x) & (eigenvalues[..., 0] > -1e-9 * eigenvalues[..., -1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +104,14 @@ class Form:
 
     `log_prob(x, *parameters)` is elementwise over plates, differentiable by autograd, in nats, with all constants:
     minus infinity outside the support. `canonical(*parameters)` gives the family's canonical parameters, those of the
-    form that has no such function.
+    form that has no such function. `misfit(n, *values)` looks at parameters, None where their values are not known,
+    beside the length of an event: the name of one that cannot be, and what it must be.
     """
 
     parameters: tuple[Parameter, ...]
     log_prob: Callable[..., Array]
     canonical: Callable[..., tuple[Array, ...]] | None = None
+    misfit: Callable[..., tuple[str, str] | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
