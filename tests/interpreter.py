@@ -15,6 +15,7 @@ import numpy as np
 from scipy import special, stats
 
 from ppl.language import syntax as s
+from tests import vectors
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,10 @@ POSITIONAL = {
     "Gamma": ("shape", "rate"), "InvGamma": ("shape", "scale"), "Weibull": ("shape", "scale"), "Beta": ("a", "b"),
     "Uniform": ("lower", "upper"), "Flat": (), "Bernoulli": ("p",), "Binomial": ("n", "p"), "Poisson": ("rate",),
     "NegBinomial": ("mean", "size"), "Categorical": ("p",), "Dirichlet": ("concentration",),
-    "MvNormal": ("mean", "cov"),
+    "MvNormal": ("mean", "cov"), "MvStudentT": ("df", "mean", "cov"), "GP": ("cov", "mean"),
+    "GaussianRandomWalk": ("sd", "drift", "init"), "AR": ("coefficients", "sd", "constant", "init"),
+    "ICAR": ("node1", "node2", "sd"), "LKJ": ("shape",), "LKJCholesky": ("shape",), "Wishart": ("df", "scale"),
+    "InvWishart": ("df", "scale"),
 }  # fmt: skip
 REPLACES = {"logit": "p", "var": "sd", "prec": "sd", "chol": "cov"}  # a keyword, and the parameter it stands in for
 
@@ -162,17 +166,20 @@ class Interpreter:
         if family in ("Ordered", "ZeroSum"):
             return self.constrained(family, found, dist.arguments[0].value)
         given = {a.keyword.name: self.expression(a.value).array for a in dist.arguments if a.keyword is not None}
-        replaced = {"cov"} if family == "MvNormal" and given.keys() & {"chol", "prec"} else set()
+        replaced = {"cov"} if family.startswith("Mv") and given.keys() & {"chol", "prec"} else set()
+        replaced |= {"node1", "node2"} if "adjacency" in given else set()
         replaced |= {REPLACES.get(name, name) for name in given}
         if family in ("Poisson", "NegBinomial") and "log" in given:
             replaced |= {"rate", "mean"}
         free = [name for name in POSITIONAL[family] if name not in replaced]
         positional = [self.expression(a.value).array for a in dist.arguments if a.keyword is None]
-        given |= dict(zip(free, positional, strict=True))
+        optional = vectors.DEFAULTS.get(family, {})
+        given |= dict(zip(free, positional, strict=not optional))
+        given = {name: np.asarray(default) for name, default in optional.items()} | given
         lower = None if dist.lower is None else self.expression(dist.lower).array
         upper = None if dist.upper is None else self.expression(dist.upper).array
-        if family in ("Dirichlet", "MvNormal"):
-            return self.vectors(family, found, given)
+        if family in vectors.RANKS:
+            return vectors.log_density(family, found, given)
         total = 0.0
         for index in np.ndindex(found.shape):
             if family == "Categorical":
@@ -227,23 +234,6 @@ class Interpreter:
         kind = found[index]
         place = sorted(set(found.reshape(-1))).index(kind) if isinstance(kind, str) else int(kind) - 1
         return float(math.log(row[place]))
-
-    def vectors(self, family: str, found: np.ndarray, given: dict[str, np.ndarray]) -> float:
-        total = 0.0
-        for index in np.ndindex(found.shape[:-1]):
-            x = found[index]
-            if family == "Dirichlet":
-                concentration = np.broadcast_to(_vector_at(given["concentration"], index, 1), x.shape)
-                total += float(stats.dirichlet(concentration).logpdf(x / x.sum()))
-                continue
-            mean = np.broadcast_to(_vector_at(given["mean"], index, 1), x.shape)
-            matrix = _vector_at(next(given[name] for name in ("cov", "chol", "prec") if name in given), index, 2)
-            if "chol" in given:
-                matrix = matrix @ matrix.T
-            elif "prec" in given:
-                matrix = np.linalg.inv(matrix)
-            total += float(stats.multivariate_normal(mean, matrix).logpdf(x))
-        return total
 
     # -- expressions --------------------------------------------------------------------------------------------------
 
@@ -414,11 +404,6 @@ def _at(array: np.ndarray, index: tuple[int, ...]) -> Any:
     if array.shape == (1,):
         return array[0]
     return array[index[len(index) - array.ndim :]]
-
-
-def _vector_at(array: np.ndarray, index: tuple[int, ...], event_rank: int) -> np.ndarray:
-    plates = max(0, array.ndim - event_rank)
-    return array[index[len(index) - plates :]] if plates else array
 
 
 def _compare(op: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -99,7 +99,8 @@ def _cholesky_correlation_log_jacobian(z: Any, lower: Any, upper: Any) -> Any:
 
 def _to_correlation(z: Any, lower: Any, upper: Any) -> Any:
     root = _to_cholesky_correlation(z, lower, upper)
-    return np.matmul(root, transpose(root))
+    n = np.shape(root)[-1]
+    return np.matmul(root, transpose(root)) * (1 - numpy.eye(n)) + numpy.eye(n)  # exactly 1 on the diagonal
 
 
 def _correlation_log_jacobian(z: Any, lower: Any, upper: Any) -> Any:
