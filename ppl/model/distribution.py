@@ -168,7 +168,8 @@ def _constrained(found: Distribution, constraint: str, node: s.Dist, inner: s.Di
     bounds = [bound for bound in (found.support_lower, found.support_upper) if bound is not None]
     if constraint == "zero_sum":
         if found.kind != "real" or bounds:
-            raise Failed(mistakes.not_for_zero_sum(inner.span, family.name, bool(bounds)))
+            bounded = bool(bounds) and not family.discrete
+            raise Failed(mistakes.not_for_zero_sum(inner.span, family.name, bounded))
     elif family.event_rank or family.discrete or found.constraint is not None:
         raise Failed(mistakes.not_for_ordered(inner.span, found.name))
     elif any(bound.axes for bound in bounds):

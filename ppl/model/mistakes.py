@@ -335,10 +335,13 @@ def ordered_bounds_vary(span: Span, family: str) -> Mistake:
     return Mistake("ordered-bounds-vary", message, span, mend)
 
 
-def cannot_simulate(span: Span, name: str, family: str) -> Mistake:
+def cannot_simulate(span: Span, name: str, family: str, wrapper: str | None = None) -> Mistake:
     mend = f"give `{name}` a proper distribution, or use it in something observed"
+    if wrapper is not None:
+        mend = f"use it in something observed, or put `Normal` into `{wrapper}`"
+    shown = family if wrapper is None else f"{wrapper}({family}(...))"
     return Mistake(
-        "cannot-simulate", f"`{family}` cannot be drawn from, and nothing observed depends on `{name}`", span, mend
+        "cannot-simulate", f"`{shown}` cannot be drawn from, and nothing observed depends on `{name}`", span, mend
     )
 
 

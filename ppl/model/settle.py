@@ -331,7 +331,8 @@ class Settler:
             for piece in latent.pieces:
                 family = piece.distribution.family
                 if name not in needed and not piece.distribution.can_draw:
-                    self.found.append(mistakes.cannot_simulate(latent.span, name, piece.distribution.name))
+                    wrapper = piece.distribution.name if piece.distribution.constraint else None
+                    self.found.append(mistakes.cannot_simulate(latent.span, name, family.name, wrapper))
         if not any(factor.observed for factor in self.factors):
             self.found = [mistakes.nothing_observed(None, list(self.names.random), list(self.data.columns))]
         if self.found:

@@ -105,7 +105,7 @@ def _ar_path(noise: numpy.ndarray, coefficients: Any, sd: Any, init_sd: Any, con
 def few_lags(n: int, coefficients: Any, *others: Any) -> tuple[str, str] | None:
     """Known values, each None where it is not."""
     if coefficients is not None and numpy.ndim(coefficients) and numpy.shape(coefficients)[-1] > n:
-        return "coefficients", f"at most {n}, as many as the series has values"
+        return "coefficients", f"a list of at most {n}, as many as the series has values"
     return None
 
 
