@@ -15,6 +15,7 @@ import numpy as np
 from scipy import special, stats
 
 from ppl.language import syntax as s
+from tests import vectors
 from tests.array_functions import ARRAY_FUNCTIONS
 
 
@@ -88,7 +89,10 @@ POSITIONAL = {
     "Gamma": ("shape", "rate"), "InvGamma": ("shape", "scale"), "Weibull": ("shape", "scale"), "Beta": ("a", "b"),
     "Uniform": ("lower", "upper"), "Flat": (), "Bernoulli": ("p",), "Binomial": ("n", "p"), "Poisson": ("rate",),
     "NegBinomial": ("mean", "size"), "Categorical": ("p",), "Dirichlet": ("concentration",),
-    "MvNormal": ("mean", "cov"),
+    "MvNormal": ("mean", "cov"), "MvStudentT": ("df", "mean", "cov"), "GP": ("cov", "mean"),
+    "GaussianRandomWalk": ("sd", "drift", "init"), "AR": ("coefficients", "sd", "constant", "init"),
+    "ICAR": ("node1", "node2", "sd"), "LKJ": ("shape",), "LKJCholesky": ("shape",), "Wishart": ("df", "scale"),
+    "InvWishart": ("df", "scale"),
 }  # fmt: skip
 REPLACES = {"logit": "p", "var": "sd", "prec": "sd", "chol": "cov"}  # a keyword, and the parameter it stands in for
 
@@ -160,18 +164,23 @@ class Interpreter:
     def density(self, found: np.ndarray, dist: s.Dist) -> float:
         """The sum over elements of one `~`."""
         family = dist.family.name
+        if family in ("Ordered", "ZeroSum"):
+            return self.constrained(family, found, dist.arguments[0].value)
         given = {a.keyword.name: self.expression(a.value).array for a in dist.arguments if a.keyword is not None}
-        replaced = {"cov"} if family == "MvNormal" and given.keys() & {"chol", "prec"} else set()
+        replaced = {"cov"} if family.startswith("Mv") and given.keys() & {"chol", "prec"} else set()
+        replaced |= {"node1", "node2"} if "adjacency" in given else set()
         replaced |= {REPLACES.get(name, name) for name in given}
         if family in ("Poisson", "NegBinomial") and "log" in given:
             replaced |= {"rate", "mean"}
         free = [name for name in POSITIONAL[family] if name not in replaced]
         positional = [self.expression(a.value).array for a in dist.arguments if a.keyword is None]
-        given |= dict(zip(free, positional, strict=True))
+        optional = vectors.DEFAULTS.get(family, {})
+        given |= dict(zip(free, positional, strict=not optional))
+        given = {name: np.asarray(default) for name, default in optional.items()} | given
         lower = None if dist.lower is None else self.expression(dist.lower).array
         upper = None if dist.upper is None else self.expression(dist.upper).array
-        if family in ("Dirichlet", "MvNormal"):
-            return self.vectors(family, found, given)
+        if family in vectors.RANKS:
+            return vectors.log_density(family, found, given)
         total = 0.0
         for index in np.ndindex(found.shape):
             if family == "Categorical":
@@ -181,6 +190,23 @@ class Interpreter:
             low = None if lower is None else float(_at(lower, index))
             high = None if upper is None else float(_at(upper, index))
             total += self.one(family, float(found[index]), here, low, high)
+        return total
+
+    def constrained(self, wrapper: str, found: np.ndarray, inner: s.Dist) -> float:
+        """`ZeroSum` of normal elements is their distribution on the plane of zero sums, given that they lie in it."""
+        if wrapper == "Ordered" and not (np.diff(found, axis=-1) > 0).all():
+            return -math.inf
+        if wrapper == "Ordered" or inner.family.name != "Normal":
+            return self.density(found, inner)
+        n = found.shape[-1]
+        turn = np.linalg.svd(np.ones((1, n)))[2]  # first the direction of the sum, then the plane
+        mean, sd = (np.broadcast_to(self.expression(a.value).array, found.shape) for a in inner.arguments)
+        total = 0.0
+        for index in np.ndindex(found.shape[:-1]):
+            at, cov = turn @ mean[index], turn @ np.diag(sd[index] ** 2) @ turn.T
+            slope = cov[1:, 0] / cov[0, 0]
+            law = stats.multivariate_normal(at[1:] - slope * at[0], cov[1:, 1:] - np.outer(slope, cov[0, 1:]))
+            total += float(law.logpdf(turn[1:] @ found[index]))
         return total
 
     def one(self, family: str, x: float, p: dict[str, float], lower: float | None, upper: float | None) -> float:
@@ -209,23 +235,6 @@ class Interpreter:
         kind = found[index]
         place = sorted(set(found.reshape(-1))).index(kind) if isinstance(kind, str) else int(kind) - 1
         return float(math.log(row[place]))
-
-    def vectors(self, family: str, found: np.ndarray, given: dict[str, np.ndarray]) -> float:
-        total = 0.0
-        for index in np.ndindex(found.shape[:-1]):
-            x = found[index]
-            if family == "Dirichlet":
-                concentration = np.broadcast_to(_vector_at(given["concentration"], index, 1), x.shape)
-                total += float(stats.dirichlet(concentration).logpdf(x / x.sum()))
-                continue
-            mean = np.broadcast_to(_vector_at(given["mean"], index, 1), x.shape)
-            matrix = _vector_at(next(given[name] for name in ("cov", "chol", "prec") if name in given), index, 2)
-            if "chol" in given:
-                matrix = matrix @ matrix.T
-            elif "prec" in given:
-                matrix = np.linalg.inv(matrix)
-            total += float(stats.multivariate_normal(mean, matrix).logpdf(x))
-        return total
 
     # -- expressions --------------------------------------------------------------------------------------------------
 
@@ -401,11 +410,6 @@ def _at(array: np.ndarray, index: tuple[int, ...]) -> Any:
     if array.shape == (1,):
         return array[0]
     return array[index[len(index) - array.ndim :]]
-
-
-def _vector_at(array: np.ndarray, index: tuple[int, ...], event_rank: int) -> np.ndarray:
-    plates = max(0, array.ndim - event_rank)
-    return array[index[len(index) - plates :]] if plates else array
 
 
 def _compare(op: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:

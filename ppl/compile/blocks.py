@@ -10,7 +10,8 @@ import autograd.numpy as np
 import networkx as nx
 import numpy
 
-from ppl.model import transforms
+from ppl.model import matrix_transforms, transforms
+from ppl.model.events import EVENTS
 from ppl.model.graph import Latent, Piece
 from ppl.model.program import Program, behind, compile_terms
 from ppl.model.terms import Term, inputs
@@ -66,8 +67,10 @@ class Block:
             wrong |= theta < lower
         if upper is not None:
             wrong |= theta > upper
-        if self.transform is transforms.SIMPLEX:
-            wrong |= (theta < 0) | (numpy.abs(theta.sum(axis=-1, keepdims=True) - 1) > 1e-6)
+        event = EVENTS.get(self.piece.distribution.kind)
+        if event is not None:
+            held = event.holds(theta)
+            wrong |= ~held.reshape(*held.shape, *([1] * event.rank))
         return numpy.asarray(wrong.reshape(len(theta), wrong[0].size if len(theta) else 0).any(axis=1))
 
 
@@ -134,10 +137,10 @@ def _by_bounds(latents: Sequence[Latent]) -> list[Latent]:
 def _block(latent: Latent, piece: Piece, start: int) -> Block:
     distribution = piece.distribution
     lower, upper = distribution.support_lower, distribution.support_upper
-    transform = _transform_for(distribution.family.support.kind, lower is not None, upper is not None)
+    transform = _transform_for(distribution.kind, lower is not None, upper is not None)
     split = len(piece.axes) - transform.event_rank
-    shape = (*piece.shape[:split], *(transform.free(n) for n in piece.shape[split:]))
-    bounds = bound_terms(piece) if transform.event_rank == 0 else []
+    shape = (*piece.shape[:split], *(transform.free(n) for n in piece.shape[split : split + 1]))
+    bounds = bound_terms(piece)
     program = compile_terms(bounds) if bounds else None
     bound_shapes = tuple(behind(bound, piece.plates, len(piece.axes) - len(piece.plates)) for bound in bounds)
     stop = start + int(numpy.prod(shape))
@@ -146,11 +149,26 @@ def _block(latent: Latent, piece: Piece, start: int) -> Block:
 
 
 def _transform_for(kind: str, has_lower: bool, has_upper: bool) -> Transform:
-    if kind == "simplex":
-        return transforms.SIMPLEX
-    return {
-        (False, False): transforms.IDENTITY,
-        (True, False): transforms.ABOVE,
-        (False, True): transforms.BELOW,
-        (True, True): transforms.BETWEEN,
-    }[has_lower, has_upper]
+    by_bounds = _OF_EVENTS.get(kind, _OF_NUMBERS)
+    return by_bounds if isinstance(by_bounds, Transform) else by_bounds[has_lower, has_upper]
+
+
+_OF_NUMBERS = {
+    (False, False): transforms.IDENTITY,
+    (True, False): transforms.ABOVE,
+    (False, True): transforms.BELOW,
+    (True, True): transforms.BETWEEN,
+}
+_OF_EVENTS: dict[str, Transform | dict[tuple[bool, bool], Transform]] = {
+    "simplex": transforms.SIMPLEX,
+    "zero_sum": transforms.ZERO_SUM,
+    "ordered": {
+        (False, False): transforms.ORDERED,
+        (True, False): transforms.ORDERED_ABOVE,
+        (False, True): transforms.ORDERED_BELOW,
+        (True, True): transforms.ORDERED_BETWEEN,
+    },
+    "correlation": matrix_transforms.CORRELATION,
+    "cholesky_correlation": matrix_transforms.CHOLESKY_CORRELATION,
+    "covariance": matrix_transforms.COVARIANCE,
+}

@@ -41,9 +41,10 @@ def _show(model: Model, part: Part, place: tuple[int, ...], values: Mapping[str,
         return f"in element {', '.join(str(i + 1) for i in place)}, whatever its discrete latents are" if place else ""
     terms = list(part.distribution.parameters)
     names = [parameter.name for parameter in part.distribution.form.parameters]
-    ranks = [parameter.event_rank for parameter in part.distribution.form.parameters]
+    distribution = part.distribution
+    ranks = [int(distribution.by_element) or parameter.event_rank for parameter in distribution.form.parameters]
     if part.value is not None:
-        terms, names, ranks = [part.value, *terms], [part.name, *names], [part.distribution.family.event_rank, *ranks]
+        terms, names, ranks = [part.value, *terms], [part.name, *names], [distribution.event_rank, *ranks]
     shown = []
     for term, name, rank, found in zip(terms, names, ranks, evaluate(compile_terms(terms), values, 1), strict=True):
         shape = behind(term, part.log_prob.plates, len(part.log_prob.axes), rank)

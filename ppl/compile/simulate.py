@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 
 from ppl.model.distribution import Distribution
+from ppl.model.distributions.constraint import draw_ordered, known_to_sum_to_zero
 from ppl.model.distributions.family import canonical
 from ppl.model.graph import Latent, Model, Piece
 from ppl.model.program import behind, compile_terms, evaluate
@@ -55,15 +57,30 @@ def _rounds(latent: Latent, piece: Piece, positions: np.ndarray) -> list[np.ndar
 def draw(piece: Piece, values: Mapping[str, np.ndarray], draws: int, rng: np.random.Generator) -> np.ndarray:
     """Draws (S, *shape of the piece), cut at its bounds by the inverse of its distribution function."""
     distribution = piece.distribution
-    bounds = [bound for bound in (distribution.lower, distribution.upper) if bound is not None]
-    found = parameters_of(piece, values, draws)
     with np.errstate(all="ignore"):
-        parameters = tuple(np.asarray(p) for p in canonical(distribution.form, tuple(found)))
+        parameters, lower, upper = canonical_of(piece, values, draws)
         full = (draws, *piece.shape)
-        if not bounds:
-            return np.asarray(distribution.family.draw(rng, full, *parameters), dtype=np.float64)
-        at = lined_up(bounds, [0] * len(bounds), piece, values, draws)
-        return _draw_between(distribution, full, parameters, at, rng)
+        if distribution.constraint == "ordered":
+            quantile = partial(quantile_between, distribution, parameters, lower, upper)
+            alike = not any(term.axes for term in distribution.parameters)
+            return draw_ordered(rng, full, quantile, alike)
+        if lower is not None or upper is not None:
+            return quantile_between(distribution, parameters, lower, upper, rng.random(full))
+        found = np.asarray(distribution.family.draw(rng, full, *parameters), dtype=np.float64)
+        return found if distribution.constraint is None else known_to_sum_to_zero(found, parameters[1])
+
+
+def canonical_of(
+    piece: Piece, values: Mapping[str, np.ndarray], draws: int
+) -> tuple[tuple[np.ndarray, ...], np.ndarray | None, np.ndarray | None]:
+    """The canonical parameters of a piece, and the bounds that were written, lined up with its array (S, *shape)."""
+    distribution = piece.distribution
+    found = tuple(parameters_of(piece, values, draws))
+    bounds = [
+        None if bound is None else lined_up([bound], [0], piece, values, draws)[0]
+        for bound in (distribution.lower, distribution.upper)
+    ]
+    return tuple(np.asarray(p) for p in canonical(distribution.form, found)), bounds[0], bounds[1]
 
 
 def parameters_of(piece: Piece, values: Mapping[str, np.ndarray], draws: int) -> list[np.ndarray]:
@@ -84,20 +101,23 @@ def lined_up(
     ]
 
 
-def _draw_between(
+def quantile_between(
     distribution: Distribution,
-    shape: tuple[int, ...],
     parameters: tuple[np.ndarray, ...],
-    bounds: list[np.ndarray],
-    rng: np.random.Generator,
+    lower: np.ndarray | None,
+    upper: np.ndarray | None,
+    u: np.ndarray,
+    above_this: np.ndarray | None = None,
+    below_this: np.ndarray | None = None,
 ) -> np.ndarray:
+    """Values at probabilities u of a distribution cut at its bounds and, where they are given, at two further ones."""
     family = distribution.family
     assert family.log_cdf is not None and family.quantile is not None
-    lower = bounds.pop(0) if distribution.lower is not None else None
-    upper = bounds.pop(0) if distribution.upper is not None else None
+    lower = above_this if lower is None else lower if above_this is None else np.maximum(lower, above_this)
+    upper = below_this if upper is None else upper if below_this is None else np.minimum(upper, below_this)
     below = 0.0 if lower is None else np.exp(np.asarray(family.log_cdf(lower, *parameters)))
     above = 1.0 if upper is None else np.exp(np.asarray(family.log_cdf(upper, *parameters)))
-    x = np.asarray(family.quantile(below + (above - below) * rng.random(shape), *parameters))
+    x = np.asarray(family.quantile(below + (above - below) * u, *parameters))
     return np.clip(x, -np.inf if lower is None else lower, np.inf if upper is None else upper)
 
 

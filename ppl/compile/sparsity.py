@@ -76,7 +76,7 @@ def _own_coordinates(dimension: int, block: Block, earlier: dict[str, sparse.csr
     if block.transform.event_rank == 0:
         own = ones(np.arange(size), np.arange(block.start, block.stop), (size, dimension))
     else:
-        events = size_of(block.shape[: len(block.shape) - block.transform.event_rank])
+        events = size_of(block.shape[:-1])
         inside = np.arange(block.start, block.stop).reshape(events, -1)
         rows = np.repeat(np.arange(size), inside.shape[1])
         columns = np.repeat(inside, size // max(events, 1), axis=0).reshape(-1)

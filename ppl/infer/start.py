@@ -6,8 +6,8 @@ import numpy as np
 
 from ppl.compile.blocks import Block
 from ppl.compile.joint import LogJoint
-from ppl.compile.simulate import parameters_of
-from ppl.model.distributions.family import canonical
+from ppl.compile.simulate import canonical_of, quantile_between
+from ppl.model.distributions.constraint import spread_out
 from ppl.model.terms import inputs
 
 _FURTHEST = 5.0  # from 0, of a coordinate of a bounded latent: vague priors have medians far out
@@ -44,8 +44,11 @@ def _median(block: Block, values: dict[str, np.ndarray]) -> np.ndarray | None:
     if not values.keys() >= set(inputs(distribution.parameters)):  # they depend on discrete latents
         return None
     with np.errstate(all="ignore"):
-        parameters = canonical(distribution.form, tuple(parameters_of(block.piece, values, 1)))
-        if family.quantile is not None:
+        parameters, lower, upper = canonical_of(block.piece, values, 1)
+        if distribution.constraint == "ordered" and family.quantile is not None:
+            u = np.broadcast_to(spread_out(block.piece.shape[-1]), (1, *block.piece.shape))
+            median = np.sort(quantile_between(distribution, parameters, lower, upper, u), axis=-1)
+        elif family.quantile is not None:
             median = family.quantile(0.5, *parameters)
         else:
             assert family.mean is not None

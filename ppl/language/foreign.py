@@ -156,6 +156,13 @@ FAMILIES = {
     "multi_normal_cholesky": "`MvNormal(mean, chol = ...)`",
     "multi_normal_prec": "`MvNormal(mean, prec = ...)`",
     "inv_gamma": "`InvGamma(shape, scale)`",
+    "multi_student_t": "`MvStudentT(df, mean, cov)`",
+    "multi_gp": "`GP(cov)`",
+    "lkj_corr": "`LKJ(shape)`",
+    "lkj_corr_cholesky": "`LKJCholesky(shape)`",
+    "wishart": "`Wishart(df, scale)`",
+    "dwish": "`Wishart(df, scale)`, whose scale is the inverse of what BUGS takes",
+    "inv_wishart": "`InvWishart(df, scale)`",
     "lognormal": "`LogNormal(mean, sd)`",
 }
 
@@ -262,7 +269,7 @@ FUNCTIONS = {
 PARAMETERS = {
     "mu": ("mean", "location"),
     "loc": ("mean", "location"),
-    "sigma": ("sd", "scale"),
+    "sigma": ("sd", "scale", "cov"),
     "sd": ("scale",),
     "scale": ("sd",),
     "tau": ("prec",),
@@ -273,7 +280,7 @@ PARAMETERS = {
     "mean": ("location",),
     "alpha": ("shape", "a", "concentration", "size"),
     "beta": ("rate", "scale", "b"),
-    "eta": ("logit", "log"),
+    "eta": ("logit", "log", "shape"),
     "logits": ("logit",),
     "logit_p": ("logit",),
     "prob": ("p",),

@@ -244,5 +244,10 @@ def no_wrapper(span: Span, family: str, inner: str) -> Mistake:
     return Mistake("no-wrapper", f"`{family}` takes numbers, and `{inner}(...)` is a distribution", span, mend)
 
 
+def wrapper_needs_distribution(span: Span, wrapper: str) -> Mistake:
+    mend = f"write the distribution of its elements: `{wrapper}(Normal(0, 1))`"
+    return Mistake("wrapper-needs-distribution", f"`{wrapper}` takes one distribution", span, mend)
+
+
 def no_random_names(span: Span | None) -> Mistake:
     return Mistake("no-random-names", "the model has no random name", span, "write one: `mu ~ Normal(0, 10)`")

@@ -34,16 +34,22 @@ def match_parameters(node: s.Dist, family: Family) -> tuple[dict[str, s.Argument
         count = len(node.arguments)
         return given, [mistakes.too_many_parameters(node.span, family.name, len(form.parameters), count, forms)]
     given.update(zip(free, positional, strict=False))
-    if len(positional) < len(free):
-        found.append(mistakes.missing_parameter(node.span, family.name, free[len(positional)], forms))
+    for parameter in form.parameters:
+        if parameter.name not in given and parameter.default is not None:
+            given[parameter.name] = s.Argument(s.Number(parameter.default, False, node.span))
+    lacking = next((name for name in free if name not in given), None)
+    if lacking is not None:
+        found.append(mistakes.missing_parameter(node.span, family.name, lacking, forms))
     return given, found
 
 
 def show_form(family: Family, number: int) -> str:
     """One way to write a family: `Binomial(n, logit = ...)`."""
     first = {parameter.name for parameter in family.forms[0].parameters}
-    shown = [
-        parameter.name if parameter.name in first else f"{parameter.name} = ..."
-        for parameter in family.forms[number].parameters
-    ]
+    shown = []
+    for parameter in family.forms[number].parameters:
+        if parameter.default is not None:
+            shown.append(f"{parameter.name} = {parameter.default:g}")
+        else:
+            shown.append(parameter.name if parameter.name in first else f"{parameter.name} = ...")
     return f"{family.name}({', '.join(shown)})"

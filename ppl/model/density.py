@@ -15,7 +15,9 @@ from ppl.data.column import Kind
 from ppl.language.source import Span
 from ppl.model import terms
 from ppl.model.distribution import Distribution
+from ppl.model.distributions.constraint import log_density_of_sum, sum_over_event
 from ppl.model.distributions.family import REAL, Family, Form, Requirement, canonical
+from ppl.model.events import EVENTS
 from ppl.model.expressions import Reader
 from ppl.model.terms import Op, Term
 from ppl.numeric.special import log1mexp, smaller
@@ -28,6 +30,13 @@ def log_prob(reader: Reader, distribution: Distribution, value: Term, span: Span
     ranks = (family.event_rank, *(parameter.event_rank for parameter in form.parameters))
     density = reader.apply(Op(f"{family.name}.log_prob", form.log_prob, ranks, _form_key(form)), args, (), span)
     density = _guarded(density, args[1:], form)
+    density = _cut(reader, distribution, density, value, span)
+    return density if distribution.constraint is None else _together(reader, distribution, density, value, span)
+
+
+def _cut(reader: Reader, distribution: Distribution, density: Term, value: Term, span: Span) -> Term:
+    """The density between the bounds that were written."""
+    family, form = distribution.family, distribution.form
     if distribution.lower is None and distribution.upper is None:
         return density
     bounds = [distribution.lower, distribution.upper]
@@ -39,6 +48,31 @@ def log_prob(reader: Reader, distribution: Distribution, value: Term, span: Span
             Op("-", anp.subtract), [density, reader.apply(mass, [*given, *distribution.parameters], (), span)], (), span
         )
     return reader.apply(Op("within", _within(sides), None, (sides,)), [density, value, *given], (), span)
+
+
+def _together(reader: Reader, distribution: Distribution, density: Term, value: Term, span: Span) -> Term:
+    """The density of vectors under a constraint, from that of their elements.
+
+    That the constraint holds is checked for what is observed, and true of a latent; other values may break an order.
+    """
+    family, form, event = distribution.family, distribution.form, value.axes[-1:]
+    if distribution.by_element:
+        density = reader.apply(Op("sum over event", sum_over_event, (1,)), [density], (), span)
+    if distribution.constraint == "zero_sum" and family.name == "Normal":
+        parameters = [reader.spread(term, event, span) if not term.axes else term for term in distribution.parameters]
+
+        def log_density(*given: Any) -> Any:
+            return log_density_of_sum(*canonical(form, given))
+
+        mass = Op("Normal.log_density_of_sum", log_density, (1, 1), _form_key(form))
+        density = reader.apply(Op("-", anp.subtract), [density, reader.apply(mass, parameters, (), span)], (), span)
+    if distribution.constraint == "ordered" and not value.known and value.source is None:
+        density = reader.apply(Op("ordered", _where_ordered, (0, 1)), [density, value], (), span)
+    return density
+
+
+def _where_ordered(density: Any, value: Any) -> Any:
+    return anp.where(EVENTS["ordered"].holds(np.asarray(getval(value))), density, -np.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +122,11 @@ def with_events(reader: Reader, distribution: Distribution, value_axes: tuple[Ax
     if distribution.family.event_rank == 0:
         return list(distribution.parameters)
     event = value_axes[len(value_axes) - distribution.family.event_rank :]
+    alone = (Axis("1", 1),)
     return [
-        reader.spread(term, event, term.span) if parameter.event_rank == 1 and not term.axes else term
+        reader.spread(term, alone if parameter.own_length else event, term.span)
+        if parameter.event_rank == 1 and not term.axes
+        else term
         for term, parameter in zip(distribution.parameters, distribution.form.parameters, strict=True)
     ]
 

@@ -14,6 +14,7 @@ from ppl.language.errors import Mistake
 from ppl.language.source import Span
 from ppl.model import mends, mistakes, terms
 from ppl.model.arguments import match_parameters
+from ppl.model.distributions.constraint import CONSTRAINTS
 from ppl.model.distributions.family import SIMPLEX, Family, Form, Parameter
 from ppl.model.distributions.table import FAMILIES
 from ppl.model.expressions import Reader
@@ -27,7 +28,7 @@ class Distribution:
     """A family in one of its forms with parameters, cut at `lower` and `upper` where they were written.
 
     `support_lower` and `support_upper` are where its values can lie, the family's own bounds included; None where
-    there is no bound.
+    there is no bound. A `constraint`, "ordered" or "zero_sum", makes events of vectors of a family of numbers.
     """
 
     family: Family
@@ -39,6 +40,35 @@ class Distribution:
     support_upper: Term | None
     span: Span
     nodes: tuple[s.Node, ...]  # the expressions of the parameters, for messages
+    constraint: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What is written: that of the wrapper, or of the family."""
+        wrapper = (name for name, constraint in CONSTRAINTS.items() if constraint == self.constraint)
+        return next(wrapper, self.family.name)
+
+    @property
+    def event_rank(self) -> int:
+        return max(self.family.event_rank, 0 if self.constraint is None else 1)
+
+    @property
+    def kind(self) -> str:
+        """What kind of values it gives: that of a `Support`."""
+        return self.constraint or self.family.support.kind
+
+    @property
+    def by_element(self) -> bool:
+        """Whether a constraint holds elements together that have distributions of their own."""
+        return self.constraint is not None and self.family.event_rank == 0
+
+    @property
+    def can_draw(self) -> bool:
+        if self.constraint == "zero_sum":
+            return self.family.name == "Normal"
+        if self.constraint == "ordered":
+            return self.family.quantile is not None
+        return self.family.renormalised
 
     @property
     def all_terms(self) -> tuple[Term, ...]:
@@ -52,7 +82,7 @@ class Distribution:
 
     def mapped(self, change: Callable[[Term, int], Term]) -> Distribution:
         """The same with other parameters and bounds: `change(term, event_rank)` of each."""
-        ranks = [parameter.event_rank for parameter in self.form.parameters]
+        ranks = [int(self.by_element) or parameter.event_rank for parameter in self.form.parameters]
         bounds = (self.lower, self.upper, self.support_lower, self.support_upper)
         lower, upper, low, high = (None if bound is None else change(bound, 0) for bound in bounds)
         parameters = tuple(change(term, rank) for term, rank in zip(self.parameters, ranks, strict=True))
@@ -60,6 +90,10 @@ class Distribution:
 
     def plates(self) -> tuple[Axis, ...]:
         """The axes over which parameters and bounds vary, event axes left out. Raises `Misaligned`."""
+        return self.element_axes()[:-1] if self.by_element else self.element_axes()
+
+    def element_axes(self) -> tuple[Axis, ...]:
+        """The same, and the event axis where each of its elements has a distribution of its own."""
         lists = [
             term.axes[: max(0, len(term.axes) - parameter.event_rank)]
             for term, parameter in zip(self.parameters, self.form.parameters, strict=True)
@@ -69,21 +103,40 @@ class Distribution:
 
     def event_axes(self) -> tuple[Axis, ...]:
         """The event axes as the parameters show them; empty for a family of single numbers, or where none tells."""
-        if self.family.event_rank == 0:
-            return ()
+        if self.by_element:
+            return self.element_axes()[-1:]
+        rank = self.family.event_rank
         for term, parameter in zip(self.parameters, self.form.parameters, strict=True):
-            if parameter.event_rank and len(term.axes) >= parameter.event_rank:
-                return term.axes[len(term.axes) - self.family.event_rank :]
+            if parameter.event_rank >= rank > 0 and len(term.axes) >= rank and not parameter.own_length:
+                return term.axes[len(term.axes) - rank :]
         return ()
 
 
 def family_of(node: s.Dist) -> Family:
-    """The family that a node of the tree names."""
-    return FAMILIES[node.family.name]
+    """The family that a node of the tree names, maybe in a wrapper."""
+    inner = _wrapped(node)
+    return FAMILIES[node.family.name] if inner is None else family_of(inner)
+
+
+def event_rank_of(node: s.Dist) -> int:
+    """How many axes one value of a distribution has."""
+    return max(family_of(node).event_rank, 0 if _wrapped(node) is None else 1)
+
+
+def _wrapped(node: s.Dist) -> s.Dist | None:
+    """What stands in a wrapper."""
+    if node.family.name not in CONSTRAINTS:
+        return None
+    inner = node.arguments[0].value
+    assert isinstance(inner, s.Dist)
+    return inner
 
 
 def read(reader: Reader, node: s.Dist) -> Distribution:
     """The distribution that a node of the tree says. Raises `Failed`, `Skipped`."""
+    inner = _wrapped(node)
+    if inner is not None:
+        return _constrained(read(reader, inner), CONSTRAINTS[node.family.name], node, inner)
     family = family_of(node)
     given, _ = match_parameters(node, family)
     form = family.form_with(frozenset(given))
@@ -106,6 +159,22 @@ def read(reader: Reader, node: s.Dist) -> Distribution:
         _check_parameter(reader, distribution, term, value, parameter)
     _check_bounds(distribution)
     return distribution
+
+
+def _constrained(found: Distribution, constraint: str, node: s.Dist, inner: s.Dist) -> Distribution:
+    family, wrapper = found.family, node.family.name
+    if node.lower is not None or node.upper is not None:
+        raise Failed(mistakes.bounds_of_wrapper(node.span, wrapper, family.name))
+    bounds = [bound for bound in (found.support_lower, found.support_upper) if bound is not None]
+    if constraint == "zero_sum":
+        if found.kind != "real" or bounds:
+            bounded = bool(bounds) and not family.discrete
+            raise Failed(mistakes.not_for_zero_sum(inner.span, family.name, bounded))
+    elif family.event_rank or family.discrete or found.constraint is not None:
+        raise Failed(mistakes.not_for_ordered(inner.span, found.name))
+    elif any(bound.axes for bound in bounds):
+        raise Failed(mistakes.ordered_bounds_vary(inner.span, family.name))
+    return replace(found, constraint=constraint, span=node.span)
 
 
 def _bound_of(reader: Reader, node: s.Expr | None) -> Term | None:
@@ -196,16 +265,19 @@ def fit_to(
     reader: Reader, distribution: Distribution, name: str, axes: tuple[Axis, ...], span: Span, observed: bool
 ) -> None:
     """Raises `Failed` where the distribution does not fit a name with these axes."""
-    family = distribution.family
-    if len(axes) < family.event_rank:
-        raise Failed(mistakes.event_axis_missing(span, family.name, name))
+    family, rank = distribution.family, distribution.event_rank
+    if len(axes) < rank:
+        raise Failed(mistakes.event_axis_missing(span, distribution.name, name, rank))
+    if rank == 2 and not axes[-1].aligns(axes[-2]):
+        raise Failed(mistakes.not_square(span, distribution.name, name, axes[-2:]))
     event, plate_axes = axes[len(axes) - family.event_rank :], axes[: len(axes) - family.event_rank]
     for term, node, parameter in zip(
         distribution.parameters, distribution.nodes, distribution.form.parameters, strict=True
     ):
         _check_event(family, parameter, term, node.span, event)
+    _check_fit(distribution, event)
     try:
-        plates = distribution.plates()
+        plates = distribution.element_axes()
     except Misaligned as error:
         raise Failed(_clashing_parameters(reader, distribution, error)) from None
     try:
@@ -223,6 +295,23 @@ def fit_to(
     raise Failed(lacks(span, name, axes, (*plates, *event), mend))
 
 
+def _check_fit(distribution: Distribution, event: tuple[Axis, ...]) -> None:
+    """Raises `Failed` for a known parameter that is none for events of this length."""
+    form = distribution.form
+    if form.misfit is None:
+        return
+    values = [
+        np.asarray(term.value, dtype=np.float64) if term.known and not term.plates else None
+        for term in distribution.parameters
+    ]
+    slip = form.misfit(event[-1].length, *values)
+    if slip is not None:
+        name, words = slip
+        nodes = {p.name: node for p, node in zip(form.parameters, distribution.nodes, strict=True)}
+        family = distribution.family.name
+        raise Failed(mistakes.bad_parameter(nodes[name].span, family, name, words, None, None, False))
+
+
 def _clashing_parameters(reader: Reader, distribution: Distribution, error: Misaligned) -> Mistake:
     args, nodes = list(distribution.parameters), list(distribution.nodes)
     return mends.misaligned(reader, error, args, nodes, distribution.span)  # type: ignore[arg-type]
@@ -230,7 +319,7 @@ def _clashing_parameters(reader: Reader, distribution: Distribution, error: Misa
 
 def _check_event(family: Family, parameter: Parameter, term: Term, span: Span, event: tuple[Axis, ...]) -> None:
     rank = parameter.event_rank
-    if rank == 0 or family.event_rank == 0 or (rank == 1 and not term.axes):
+    if rank == 0 or family.event_rank == 0 or (rank == 1 and not term.axes) or parameter.own_length:
         return
     expected = f"{event[-1].length} numbers" if rank == 1 else f"a {event[-1].length} x {event[-1].length} matrix"
     core = term.axes[max(0, len(term.axes) - rank) :]

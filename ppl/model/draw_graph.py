@@ -59,10 +59,10 @@ def _attributes(
     if factor is not None:
         role = "observed" if factor.observed else "potential"
         axes = (*factor.value.plates, *factor.value.axes)
-        return {"role": role, "family": factor.distribution.family.name, "axes": axes}
+        return {"role": role, "family": factor.distribution.name, "axes": axes}
     assert line.defines is not None
     if line.defines in latents:
         latent = latents[line.defines]
         role = "latent" if latent.name in needed else "simulated"
-        return {"role": role, "family": latent.family.name, "axes": latent.axes}
+        return {"role": role, "family": latent.pieces[0].distribution.name, "axes": latent.axes}
     return {"role": "derived", "family": None, "axes": derived[line.defines].axes}

@@ -53,10 +53,10 @@ class Gaps:
         return bool((np.asarray(self.numbers.value) >= 0).all())
 
 
-def gaps_of(name: str, column: Column, family: Family, span: Span) -> Gaps:
+def gaps_of(name: str, column: Column, family: Family, event_rank: int, span: Span) -> Gaps:
     """Raises `Failed` where only parts of an event are missing."""
     assert column.missing is not None
-    event = column.axes[len(column.axes) - family.event_rank :]
+    event = column.axes[len(column.axes) - event_rank :]
     missing = np.asarray(column.missing)
     size = int(np.prod([axis.length for axis in event]))
     by_event = missing.reshape(*missing.shape[: missing.ndim - len(event)], size)
@@ -126,7 +126,7 @@ def impute(
     reader: Reader, gaps: Gaps, numbers: Term, found: Distribution, log_prob: Term, span: Span
 ) -> tuple[Term, Parts]:
     """The log density of known elements alone, and what is said of the missing ones; `numbers` tells them apart."""
-    rank = found.family.event_rank
+    rank = found.event_rank
     values = np.asarray(numbers.value)
     first = values.reshape(*values.shape[: values.ndim - rank], -1)[..., 0]
     axes = numbers.axes[: len(numbers.axes) - rank]

@@ -113,9 +113,17 @@ def event_lengths_differ(span: Span, family: str, parameter: str, found: tuple[A
     return Mistake("event-lengths-differ", message, span)
 
 
-def event_axis_missing(span: Span, family: str, name: str) -> Mistake:
+def event_axis_missing(span: Span, family: str, name: str, rank: int) -> Mistake:
+    if rank == 2:
+        mend = f"declare its size: `{name}[K, K] ~ {family}(...)`"
+        return Mistake("event-axis-missing", f"`{family}` gives matrices, and `{name}` has not two axes", span, mend)
     mend = f"declare its length: `{name}[K] ~ {family}(...)`"
     return Mistake("event-axis-missing", f"`{family}` gives vectors, and `{name}` has no axis", span, mend)
+
+
+def not_square(span: Span, family: str, name: str, axes: tuple[Axis, ...]) -> Mistake:
+    message = f"`{family}` gives square matrices, and `{name}` has {axes_words(axes)}"
+    return Mistake("not-square", message, span, f"give its last two axes the same length, `{name}[K, K]`")
 
 
 def cannot_index(span: Span, name: str, rank: int, found: int) -> Mistake:
@@ -286,6 +294,15 @@ def outside_support(
     return Mistake("outside-support", message, span, mend, in_data=True)
 
 
+def no_such_event(span: Span, name: str, family: str, support: str, said: str, where: str | None) -> Mistake:
+    message = f"`{name}` {said}{f' at {where}' if where else ''}, and `{family}` gives {support}"
+    if said == "is not":
+        message = f"`{family}` gives {support}, and {where or f'`{name}`'} is no such matrix"
+    return Mistake(
+        "outside-support", message, span, "correct the values, or choose a distribution for them", in_data=True
+    )
+
+
 def empty_bounds(span: Span, lower: str, upper: str) -> Mistake:
     mend = "the lower bound is the smaller one; a family's own bounds count too"
     return Mistake("empty-bounds", f"nothing lies above {lower} and below {upper}", span, mend)
@@ -296,10 +313,35 @@ def cannot_bound(span: Span, family: str) -> Mistake:
     return Mistake("cannot-bound", f"`{family}` cannot be bounded", span, mend)
 
 
-def cannot_simulate(span: Span, name: str, family: str) -> Mistake:
+def bounds_of_wrapper(span: Span, wrapper: str, family: str) -> Mistake:
+    mend = f"a bound stands inside, where it cuts each element: `{wrapper}({family}(...) > 0)`"
+    return Mistake("bounds-of-wrapper", f"`{wrapper}` itself cannot be bounded", span, mend)
+
+
+def not_for_ordered(span: Span, family: str) -> Mistake:
+    mend = "it takes what each element is, a family of single real numbers: `Ordered(Normal(0, 1))`"
+    return Mistake("not-for-wrapper", f"`Ordered` cannot hold `{family}`", span, mend)
+
+
+def not_for_zero_sum(span: Span, family: str, bounded: bool) -> Mistake:
+    why = "whose values are bounded" if bounded else "whose values are not real numbers"
+    mend = "it takes families of all real numbers, or of vectors of them, without bounds: `ZeroSum(Normal(0, 1))`"
+    return Mistake("not-for-wrapper", f"`ZeroSum` cannot hold `{family}`, {why}", span, mend)
+
+
+def ordered_bounds_vary(span: Span, family: str) -> Mistake:
+    mend = "use one number for all of them, or elements with bounds of their own, `x[1] ~ ...`, `x[2] ~ ... > x[1]`"
+    message = f"within `Ordered` all elements have the same bounds, and those of `{family}` vary"
+    return Mistake("ordered-bounds-vary", message, span, mend)
+
+
+def cannot_simulate(span: Span, name: str, family: str, wrapper: str | None = None) -> Mistake:
     mend = f"give `{name}` a proper distribution, or use it in something observed"
+    if wrapper is not None:
+        mend = f"use it in something observed, or put `Normal` into `{wrapper}`"
+    shown = family if wrapper is None else f"{wrapper}({family}(...))"
     return Mistake(
-        "cannot-simulate", f"`{family}` cannot be drawn from, and nothing observed depends on `{name}`", span, mend
+        "cannot-simulate", f"`{shown}` cannot be drawn from, and nothing observed depends on `{name}`", span, mend
     )
 
 

@@ -11,6 +11,7 @@ from ppl.language.build import is_family_name
 from ppl.language.errors import Mistake, ModelError
 from ppl.language.source import Span
 from ppl.model.arguments import match_parameters
+from ppl.model.distributions.constraint import CONSTRAINTS
 from ppl.model.distributions.table import FAMILIES
 from ppl.model.functions import FUNCTIONS
 
@@ -255,7 +256,7 @@ class _Finder:
         elif is_family_name(name):
             self.found.append(
                 mistakes.family_in_expression(node.function.span, name)
-                if name in FAMILIES
+                if name in FAMILIES or name in CONSTRAINTS
                 else mistakes.unknown_function(node.function.span, name, [*FUNCTIONS, *self.functions])
             )
         elif name == "logp":
@@ -274,21 +275,30 @@ class _Finder:
     def dist(self, node: s.Dist) -> None:
         name = node.family.name
         family = FAMILIES.get(name)
+        if name in CONSTRAINTS:
+            self.wrapper(node)
+            return
         if family is None:
             if node.span in self.arguments and name not in self.functions:
                 known = [*FUNCTIONS, *self.functions]
                 self.found.append(mistakes.unknown_function(node.family.span, name, known))
             elif name not in self.functions:  # a function in capitals is reported where it is defined
-                self.found.append(mistakes.unknown_family(node.family.span, name, FAMILIES))
+                self.found.append(mistakes.unknown_family(node.family.span, name, [*FAMILIES, *CONSTRAINTS]))
             return
         for argument in node.arguments:
             if not isinstance(argument.value, s.Dist):
                 continue
             inner = argument.value
             self.arguments.add(inner.span)
-            if inner.family.name in FAMILIES:
+            if inner.family.name in FAMILIES or inner.family.name in CONSTRAINTS:
                 self.found.append(mistakes.no_wrapper(inner.span, name, inner.family.name))
         self.found += match_parameters(node, family)[1]
+
+    def wrapper(self, node: s.Dist) -> None:
+        """A wrapper takes one distribution; that is looked at when its turn comes."""
+        values = [argument.value for argument in node.arguments if argument.keyword is None]
+        if len(values) != 1 or len(node.arguments) != 1 or not isinstance(values[0], s.Dist):
+            self.found.append(mistakes.wrapper_needs_distribution(node.span, node.family.name))
 
 
 def _left_side(target: s.Expr) -> tuple[str | None, Span, list[s.Node], list[s.Node]]:

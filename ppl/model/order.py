@@ -9,7 +9,7 @@ import networkx as nx
 from ppl.language import syntax as s
 from ppl.language.errors import Mistake
 from ppl.model import mistakes
-from ppl.model.distributions.table import FAMILIES
+from ppl.model.distribution import event_rank_of
 from ppl.model.names import Line, Names
 
 
@@ -97,8 +97,7 @@ class _Needs:
 def _shows_its_shape(line: Line) -> bool:
     """Whether bracket and loops of a random line tell all its axes: in a loop, vectors have one more."""
     assert isinstance(line.statement, s.Tilde)
-    family = FAMILIES[line.statement.dist.family.name]
     if line.subscripts is None:
         return False
     ranged = any(isinstance(x, s.Range | s.Whole) for x in line.subscripts)
-    return not line.loops or family.event_rank == 0 or ranged
+    return not line.loops or event_rank_of(line.statement.dist) == 0 or ranged

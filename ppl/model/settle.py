@@ -169,7 +169,7 @@ class Settler:
     def declare_shape(self, name: str, lines: list[Line]) -> None:
         first = lines[0]
         assert isinstance(first.statement, s.Tilde) and first.subscripts is not None
-        family = dist.family_of(first.statement.dist)
+        family, event_rank = dist.family_of(first.statement.dist), dist.event_rank_of(first.statement.dist)
         if not self.names.is_piecewise(name):
             axes, _ = brackets.declared(Reader(self.env, Scope()), first.subscripts)
         else:
@@ -183,7 +183,7 @@ class Settler:
             lengths = brackets.lengths_of(places)
             brackets.check_cover(name, places, [line.name_span for line in lines], lengths)
             axes = tuple(Axis(str(length), length) for length in lengths)
-            if family.event_rank and not isinstance(first.subscripts[-1], s.Range):
+            if event_rank and not isinstance(first.subscripts[-1], s.Range):
                 axes = (*axes, *self.event_axes(name, lines))
         kind = Kind.INTEGER if family.discrete else Kind.REAL
         self.env.settled[name] = terms.latent(name, axes, first.name_span, kind)
@@ -197,8 +197,8 @@ class Settler:
             found = dist.read(self.reader(line), line.statement.dist)
             if axes := found.event_axes():
                 return axes
-        family = dist.family_of(lines[0].statement.dist)  # type: ignore[union-attr]
-        raise Failed(mistakes.event_axis_missing(lines[0].name_span, family.name, name))
+        node = lines[0].statement.dist  # type: ignore[union-attr]
+        raise Failed(mistakes.event_axis_missing(lines[0].name_span, node.family.name, name, dist.event_rank_of(node)))
 
     def settle_latent(self, line: Line, name: str, target: s.Expr, node: s.Dist) -> None:
         earlier = self.pieces.get(name)
@@ -219,8 +219,8 @@ class Settler:
         found = dist.read(reader, node)
         if name not in self.env.settled:  # without a bracket: the shape of its arguments
             axes = self.shape_of_arguments(reader, found)
-            if found.family.event_rank and len(axes) < found.family.event_rank:
-                raise Failed(mistakes.event_axis_missing(target.span, found.family.name, name))
+            if len(axes) < found.event_rank:
+                raise Failed(mistakes.event_axis_missing(target.span, found.name, name, found.event_rank))
             kind = Kind.INTEGER if found.family.discrete else Kind.REAL
             self.env.settled[name] = terms.latent(name, axes, target.span, kind)
         value = reader.read(target) if piecewise else self.env.settled[name]
@@ -291,7 +291,8 @@ class Settler:
         if name not in self.gaps:
             statement = self.names.random[name].statement
             assert isinstance(statement, s.Tilde)
-            self.gaps[name] = gaps_of(name, self.data.columns[name], dist.family_of(statement.dist), span)
+            family, rank = dist.family_of(statement.dist), dist.event_rank_of(statement.dist)
+            self.gaps[name] = gaps_of(name, self.data.columns[name], family, rank, span)
         return self.gaps[name].whole
 
     def check_gaps(self) -> None:
@@ -300,7 +301,7 @@ class Settler:
             self.guarded(span, partial(impute.check_all_said, gaps, span))
 
     def is_vector(self, found: Distribution) -> bool:
-        return bool(found.family.event_rank) or any(term.axes for term in found.parameters)
+        return bool(found.event_rank) or any(term.axes for term in found.parameters)
 
     # -- the whole ----------------------------------------------------------------------------------------------------
 
@@ -329,8 +330,9 @@ class Settler:
         for name, latent in latents.items():
             for piece in latent.pieces:
                 family = piece.distribution.family
-                if name not in needed and not family.renormalised:
-                    self.found.append(mistakes.cannot_simulate(latent.span, name, family.name))
+                if name not in needed and not piece.distribution.can_draw:
+                    wrapper = piece.distribution.name if piece.distribution.constraint else None
+                    self.found.append(mistakes.cannot_simulate(latent.span, name, family.name, wrapper))
         if not any(factor.observed for factor in self.factors):
             self.found = [mistakes.nothing_observed(None, list(self.names.random), list(self.data.columns))]
         if self.found:

@@ -9,6 +9,7 @@ from ppl.language.errors import Mistake
 from ppl.language.source import Span
 from ppl.model import mistakes
 from ppl.model.distribution import Distribution, element
+from ppl.model.events import EVENTS
 from ppl.model.expressions import Reader
 from ppl.model.scope import Failed, show_value
 from ppl.model.terms import Term
@@ -62,7 +63,7 @@ def check_values(reader: Reader, distribution: Distribution, value: Term, text: 
             words = f"{size} categories, one a level"
     elif family.support.kind == "simplex":
         off = np.abs(values.sum(axis=-1, keepdims=True) - 1) > 1e-6
-        bad, words = bad | (values < 0) | off, "positive numbers that sum to 1 along the last axis"
+        bad, words = bad | (values < 0) | off, EVENTS["simplex"].words
     else:
         if family.support.kind == "integer":
             bad, words = bad | (values != np.floor(values)), "whole numbers"
@@ -81,7 +82,34 @@ def check_values(reader: Reader, distribution: Distribution, value: Term, text: 
             shown = f"{float(values[place]) + 1:.6g}"
         elif family.support.kind == "simplex" and (values[place[:-1]] >= 0).all():
             shown, where = f"{float(values[place[:-1]].sum()):.6g} in all", where.removesuffix(f"[{place[-1] + 1}]")
-        raise Failed(mistakes.outside_support(span, text, family.name, words, shown, where, None))
+        raise Failed(mistakes.outside_support(span, text, distribution.name, words, shown, where, None))
+    if distribution.kind in EVENTS:
+        _check_events(reader, distribution, value, text, span)
+
+
+def _check_events(reader: Reader, distribution: Distribution, value: Term, text: str, span: Span) -> None:
+    """Raises `Failed` for the first vector or matrix that is none of the kind."""
+    event = EVENTS[distribution.kind]
+    values = np.asarray(value.value, dtype=np.float64)
+    bad = ~event.holds(values)
+    if not bad.any():
+        return
+    place = tuple(int(i) for i in np.argwhere(bad)[0])
+    one = values[place]
+    inside: tuple[int, ...] = ()
+    said = "is not"
+    if distribution.kind == "ordered":
+        inside = (int(np.argmax(np.diff(one) <= 0)) + 1,)
+        said = f"goes from {one[inside[0] - 1]:.6g} to {one[inside[0]]:.6g}"
+    elif distribution.kind == "zero_sum":
+        said = f"sums to {one.sum():.6g}"
+    where = None
+    if place or inside:
+        at = (*place, *inside)
+        full = (*at, *(0,) * (values.ndim - len(at)))
+        where = reader.env.where(text, full) if inside or values.ndim == 1 else None
+        where = where or f"element {', '.join(str(i + 1) for i in at)} of `{text}`"
+    raise Failed(mistakes.no_such_event(span, text, distribution.name, event.words, said, where))
 
 
 def _known_bound(bound: Term | None) -> np.ndarray | None:

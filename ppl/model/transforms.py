@@ -16,13 +16,14 @@ import numpy
 from scipy import special as scipy_special
 
 from ppl.numeric import reduce
+from ppl.numeric.shape import join
 from ppl.numeric.special import exp, inv_logit, log, softplus
 
 
 @dataclass(frozen=True, slots=True)
 class Transform:
     """`log_jacobian(z, lower, upper)` is log |d theta / d z|: elementwise, or one number an event of `event_rank`
-    axes. `free(n)` is how many coordinates an event of n elements has.
+    axes. `free(n)` is how many coordinates, all along one axis, an event has that is n long, or an n x n matrix.
     """
 
     name: str
@@ -90,20 +91,66 @@ SIMPLEX = Transform(
 )
 
 
+def _steps(z: Any, first: Any) -> Any:
+    """`first`, and every further element exp(z) above the one before."""
+    return np.cumsum(join(-1, first, exp(z[..., 1:])), axis=-1)
+
+
 def _to_ordered(z: Any, lower: Any, upper: Any) -> Any:
-    """The first element is free, every further one lies exp(z) above the one before."""
-    first, steps = z[..., :1], exp(z[..., 1:])
-    return np.cumsum(np.concatenate([first, steps], axis=-1), axis=-1)
+    """The first element is free, or exp(z) above the bound; every further one lies exp(z) above the one before."""
+    return _steps(z, z[..., :1] if lower is None else lower + exp(z[..., :1]))
 
 
 def _from_ordered(theta: Any, lower: Any, upper: Any) -> Any:
-    return numpy.concatenate([theta[..., :1], numpy.log(numpy.diff(theta, axis=-1))], axis=-1)
+    first = theta[..., :1] if lower is None else numpy.log(theta[..., :1] - lower)
+    return numpy.concatenate([first, numpy.log(numpy.diff(theta, axis=-1))], axis=-1)
+
+
+def _to_ordered_below(z: Any, lower: Any, upper: Any) -> Any:
+    """The mirror image: downwards from the bound, the last element first."""
+    return -_steps(z[..., ::-1], exp(z[..., -1:]) - upper)[..., ::-1]
+
+
+def _from_ordered_below(theta: Any, lower: Any, upper: Any) -> Any:
+    return numpy.concatenate([numpy.log(numpy.diff(theta, axis=-1)), numpy.log(upper - theta[..., -1:])], axis=-1)
+
+
+def _to_ordered_between(z: Any, lower: Any, upper: Any) -> Any:
+    """The gaps below, between and above n elements are a simplex of n + 1."""
+    gaps = _to_simplex(z, None, None)
+    return lower + (upper - lower) * np.cumsum(gaps, axis=-1)[..., :-1]
+
+
+def _from_ordered_between(theta: Any, lower: Any, upper: Any) -> Any:
+    share = (theta - lower) / (upper - lower)
+    last = (upper - theta[..., -1:]) / (upper - lower)
+    return _from_simplex(numpy.concatenate([share[..., :1], numpy.diff(share, axis=-1), last], axis=-1), None, None)
+
+
+def _ordered_between_log_jacobian(z: Any, lower: Any, upper: Any) -> Any:
+    wide = np.sum(log(upper - lower) + numpy.zeros(np.shape(z)[-1]), axis=-1)
+    return _simplex_log_jacobian(z, None, None) + wide
 
 
 ORDERED = Transform(
-    "ordered",
-    _to_ordered,
-    _from_ordered,
-    lambda z, lower, upper: np.sum(z[..., 1:], axis=-1),
+    "ordered", _to_ordered, _from_ordered, lambda z, lower, upper: np.sum(z[..., 1:], axis=-1), event_rank=1
+)
+ORDERED_ABOVE = Transform(
+    "ordered above", _to_ordered, _from_ordered, lambda z, lower, upper: np.sum(z, axis=-1), event_rank=1
+)
+ORDERED_BELOW = Transform(
+    "ordered below", _to_ordered_below, _from_ordered_below, lambda z, lower, upper: np.sum(z, axis=-1), event_rank=1
+)
+ORDERED_BETWEEN = Transform(
+    "ordered between", _to_ordered_between, _from_ordered_between, _ordered_between_log_jacobian, event_rank=1
+)
+
+# By an orthonormal basis: densities of vectors that sum to 0 are by the area of the plane they lie in.
+ZERO_SUM = Transform(
+    "zero sum",
+    lambda z, lower, upper: np.matmul(z, _helmert(np.shape(z)[-1] + 1)),
+    lambda theta, lower, upper: theta @ _helmert(theta.shape[-1]).T,
+    lambda z, lower, upper: 0.0 * np.sum(z, axis=-1),
     event_rank=1,
+    free=lambda n: max(0, n - 1),
 )

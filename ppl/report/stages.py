@@ -12,6 +12,7 @@ from ppl.compile.joint import LogJoint
 from ppl.data import axes as axes_of
 from ppl.language import syntax as s
 from ppl.language.source import Source, Span
+from ppl.model.events import EVENTS
 from ppl.model.graph import Model
 from ppl.model.names import Names
 from ppl.model.terms import Term
@@ -48,15 +49,17 @@ def names(model: Model) -> str:
 
 
 def _support(distribution: Any) -> str:
-    kind = distribution.family.support.kind
-    if kind in ("simplex", "category"):
-        return str(kind)
+    kind = distribution.kind
+    if kind == "category" or (kind in EVENTS and kind != "ordered"):
+        return str(kind).replace("_", " ")
     lower, upper = (_bound(bound) for bound in (distribution.support_lower, distribution.support_upper))
     if kind == "integer":
         return f"whole numbers {lower or '...'} to {upper or '...'}"
     if lower and upper:
-        return f"{lower} to {upper}"
-    return f"above {lower}" if lower else f"below {upper}" if upper else "all numbers"
+        found = f"{lower} to {upper}"
+    else:
+        found = f"above {lower}" if lower else f"below {upper}" if upper else "all numbers"
+    return f"{found}, ordered" if kind == "ordered" else found
 
 
 def _bound(bound: Term | None) -> str:

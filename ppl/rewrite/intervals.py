@@ -77,8 +77,10 @@ class Intervals:
         return self._of_latents[name]
 
     def _support(self, distribution: Distribution) -> Interval:
-        if distribution.family.support.kind == "simplex":
+        if distribution.kind == "simplex":
             return UNIT
+        if distribution.kind in ("correlation", "cholesky_correlation"):
+            return (-1.0, 1.0)
         lower, upper = distribution.support_lower, distribution.support_upper
         return (-np.inf if lower is None else self.of(lower)[0], np.inf if upper is None else self.of(upper)[1])
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ppl.model import transforms
+from ppl.model import matrix_transforms, transforms
+from ppl.model.events import EVENTS
 from ppl.model.transforms import Transform
 from tests.witness import assert_close, assert_gradients
 
@@ -16,7 +17,8 @@ N = 5  # elements of an event, or of a plate
 LOWER = np.array([-3.0, 0.0, 0.5, 1.0, 100.0])
 UPPER = np.array([-2.0, 1.0, 9.0, 1.001, 300.0])
 
-ALL = {value.name: value for value in vars(transforms).values() if isinstance(value, Transform)}
+MODULES = (transforms, matrix_transforms)
+ALL = {value.name: value for module in MODULES for value in vars(module).values() if isinstance(value, Transform)}
 
 BOUNDS: dict[str, tuple[Any, Any]] = {  # lower and upper, for each transform
     "real": (None, None),
@@ -25,12 +27,44 @@ BOUNDS: dict[str, tuple[Any, Any]] = {  # lower and upper, for each transform
     "between": (LOWER, UPPER),
     "simplex": (None, None),
     "ordered": (None, None),
+    "ordered above": (LOWER[:3, None], None),
+    "ordered below": (None, UPPER[:3, None]),
+    "ordered between": (LOWER[:3, None], UPPER[:3, None]),
+    "zero sum": (None, None),
+    "Cholesky factor of a correlation": (None, None),
+    "correlation": (None, None),
+    "covariance": (None, None),
+}
+EVENT_OF = {"zero sum": "zero_sum", "Cholesky factor of a correlation": "cholesky_correlation"}
+
+
+def strictly_below(theta: np.ndarray) -> np.ndarray:
+    rows, columns = np.tril_indices(N, -1)
+    return theta[..., rows, columns]
+
+
+def below(theta: np.ndarray) -> np.ndarray:
+    rows, columns = np.tril_indices(N)
+    return theta[..., rows, columns]
+
+
+def in_the_plane(theta: np.ndarray) -> np.ndarray:
+    """Vectors that sum to 0 in an orthonormal basis."""
+    basis = np.linalg.svd(np.ones((1, N)))[2][1:]
+    return theta @ basis.T
+
+
+MEASURED_BY: dict[str, Callable[[np.ndarray], np.ndarray]] = {  # the elements that densities are by; all, if not here
+    "simplex": lambda theta: theta[..., :-1],
+    "zero sum": in_the_plane,
+    "Cholesky factor of a correlation": strictly_below,
+    "correlation": strictly_below,
+    "covariance": below,
 }
 
 
-def first(theta: np.ndarray) -> np.ndarray:
-    """All but the last element: what a simplex is measured by."""
-    return theta[..., :-1]
+def event_shape(name: str) -> tuple[int, ...]:
+    return (N,) * max(1, ALL[name].event_rank)
 
 
 def numerical_jacobian(function: Callable[[np.ndarray], np.ndarray], z: np.ndarray) -> np.ndarray:
@@ -58,17 +92,19 @@ def test_all_are_here() -> None:
 @pytest.mark.parametrize("name", BOUNDS)
 def test_there_and_back(name: str, z: np.ndarray) -> None:
     theta = ALL[name].constrain(z, *BOUNDS[name])
-    assert theta.shape == (4, 3, N)
-    assert_close(ALL[name].constrain(ALL[name].unconstrain(theta, *BOUNDS[name]), *BOUNDS[name]), theta, 1e-12, 0)
+    assert theta.shape == (4, 3, *event_shape(name))
+    again = ALL[name].constrain(ALL[name].unconstrain(theta, *BOUNDS[name]), *BOUNDS[name])
+    assert_close(again, theta, 1e-12, 1e-14 if name in MEASURED_BY else 0)
 
 
 @pytest.mark.parametrize("name", BOUNDS)
 def test_back_and_there(name: str, z: np.ndarray) -> None:
-    """Between bounds of order 1: beside a large bound theta cannot hold what z says."""
+    """Between bounds of order 1: beside a large bound theta cannot hold what z says. A Cholesky factor loses digits."""
     lower, upper = BOUNDS[name]
     near = (None if lower is None else -1.0, None if upper is None else 2.0)
     theta = ALL[name].constrain(z, *near)
-    assert_close(ALL[name].unconstrain(theta, *near), z, 1e-12, 1e-12)
+    exact = 1e-6 if name in ("correlation", "covariance") else 1e-12
+    assert_close(ALL[name].unconstrain(theta, *near), z, exact, exact)
 
 
 @pytest.mark.parametrize("name", BOUNDS)
@@ -77,11 +113,14 @@ def test_values_lie_in_the_support(name: str, z: np.ndarray) -> None:
     lower, upper = BOUNDS[name]
     assert lower is None or (theta > lower).all()
     assert upper is None or (theta < upper).all()
-    if name == "simplex":
-        assert (theta > 0).all()
-        assert_close(theta.sum(axis=-1), np.ones((4, 3)), 1e-14)
-    if name == "ordered":
-        assert (np.diff(theta, axis=-1) > 0).all()
+    event = EVENTS.get(EVENT_OF.get(name, name.split()[0]))
+    assert (event is not None) == (ALL[name].event_rank > 0)
+    if event is not None:
+        assert event.rank == ALL[name].event_rank
+        assert event.holds(theta).shape == (4, 3)
+        assert event.holds(theta).all()
+        assert not event.holds(theta + 0.01).any() or name.startswith(("ordered", "covariance"))
+        assert not event.holds(theta[..., ::-1]).any() or name in ("simplex", "zero sum")
 
 
 @pytest.mark.parametrize("name", BOUNDS)
@@ -91,8 +130,9 @@ def test_log_jacobian(name: str, z: np.ndarray) -> None:
     assert found.shape == (z.shape if transform.event_rank == 0 else z.shape[:-1])
 
     def constrained(vector: np.ndarray) -> np.ndarray:
-        theta = transform.constrain(vector, *bounds)
-        return first(theta) if name == "simplex" else theta
+        given = [bound if bound is None or bound.ndim == 1 else bound[place[1]] for bound in bounds]
+        theta = transform.constrain(vector, *given)
+        return MEASURED_BY.get(name, lambda theta: theta)(theta)
 
     for place in np.ndindex(4, 3):
         sign, expected = np.linalg.slogdet(numerical_jacobian(constrained, z[place]))
@@ -109,12 +149,22 @@ def test_gradients(name: str, z: np.ndarray, what: str) -> None:
     assert_gradients(getattr(ALL[name], what), z, *bounds, by=by)
 
 
-@pytest.mark.parametrize("name", ["simplex", "ordered"])
-def test_event_of_one_element(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "expected", "log_jacobian"),
+    [
+        ("simplex", 1, 0),
+        ("ordered", 1, 0),
+        ("zero sum", 0, 0),
+        ("Cholesky factor of a correlation", 1, 0),
+        ("correlation", 1, 0),
+        ("covariance", np.exp(2), np.log(2) + 2),
+    ],
+)
+def test_event_of_one_element(name: str, expected: float, log_jacobian: float) -> None:
     transform = ALL[name]
     z = np.ones((4, transform.free(1)))
-    assert_close(transform.constrain(z, None, None), np.ones((4, 1)))
-    assert_close(transform.log_jacobian(z, None, None), np.zeros(4))
+    assert_close(transform.constrain(z, None, None), np.full((4, *(1,) * transform.event_rank), expected))
+    assert_close(transform.log_jacobian(z, None, None), np.full(4, log_jacobian))
 
 
 @pytest.mark.parametrize("name", ["above", "below", "between"])

@@ -100,6 +100,20 @@ def positive_definite(rng: Rng, shape: Shape, decades: float) -> np.ndarray:
     return 0.5 * (product + np.swapaxes(product, -1, -2))
 
 
+def few(rng: Rng, shape: Shape, decades: float) -> np.ndarray:
+    """Coefficients of an autoregression of two lags."""
+    return rng.uniform(-0.8, 0.8, (*shape, 2))
+
+
+def enough(rng: Rng, shape: Shape, decades: float) -> np.ndarray:
+    """Degrees of freedom of matrices."""
+    return K - 1 + scale(rng, shape, min(decades, 2.0))
+
+
+def always(*values: object) -> Callable[[Rng, Shape, float], np.ndarray]:
+    return lambda rng, shape, decades: np.array(values, dtype=float)
+
+
 # -- points: (rng, shape, law) -> values ------------------------------------------------------------------------------
 
 
@@ -131,6 +145,22 @@ def categories(rng: Rng, shape: Shape, law: Law) -> np.ndarray:
 
 def on_simplex(rng: Rng, shape: Shape, law: Law) -> np.ndarray:
     return special.softmax(10 * rng.standard_normal(shape) * rng.random(shape), axis=-1)
+
+
+def correlations(rng: Rng, shape: Shape, law: Law) -> np.ndarray:
+    rows = rng.standard_normal(shape) + 2 * np.eye(K)
+    rows /= np.linalg.norm(rows, axis=-1, keepdims=True)
+    found = rows @ np.swapaxes(rows, -1, -2)
+    found[..., DIAGONAL, DIAGONAL] = 1.0
+    return found
+
+
+def factors_of_correlations(rng: Rng, shape: Shape, law: Law) -> np.ndarray:
+    return np.linalg.cholesky(correlations(rng, shape, law))
+
+
+def covariances(rng: Rng, shape: Shape, law: Law) -> np.ndarray:
+    return positive_definite(rng, shape[:-2], TAME)
 
 
 # -- scipy where it is the inaccurate side, or has no such law --------------------------------------------------------
@@ -255,6 +285,131 @@ def marginals(mean: np.ndarray, cov: np.ndarray) -> Law:
     return stats.norm(mean, np.sqrt(cov[..., DIAGONAL, DIAGONAL]))
 
 
+@np.vectorize(signature="(k),(),(k),(k,k)->()")
+def log_mv_student(x: np.ndarray, df: float, mean: np.ndarray, cov: np.ndarray) -> float:
+    sd = np.sqrt(np.diag(cov))
+    law = stats.multivariate_t(shape=cov / np.outer(sd, sd), df=df)
+    return law.logpdf((x - mean) / sd) - np.sum(np.log(sd))
+
+
+def student_marginals(df: np.ndarray, mean: np.ndarray, cov: np.ndarray) -> Law:
+    return stats.t(df[..., None], mean, np.sqrt(cov[..., DIAGONAL, DIAGONAL]))
+
+
+def jittered(cov: np.ndarray) -> np.ndarray:
+    return cov + 1e-9 * np.trace(cov, axis1=-2, axis2=-1)[..., None, None] / K * np.eye(K)
+
+
+class Series:
+    """A normal series of K values in which each follows from those before: `slopes` (..., K, K) is strictly lower."""
+
+    def __init__(self, slopes: np.ndarray, constants: np.ndarray, sds: np.ndarray):
+        self.slopes, self.constants, self.sds = np.broadcast_arrays(
+            slopes, constants[..., None], sds[..., None], subok=False
+        )
+        self.constants, self.sds = self.constants[..., 0], self.sds[..., 0]
+
+    def covariance(self) -> np.ndarray:
+        through = np.linalg.inv(np.eye(K) - self.slopes)
+        return (through * self.sds[..., None, :] ** 2) @ np.swapaxes(through, -1, -2)
+
+    def marginals(self) -> Law:
+        mean = np.linalg.solve(np.eye(K) - self.slopes, self.constants[..., None])[..., 0]
+        return marginals(mean, self.covariance())
+
+    def log_prob(self, x: np.ndarray) -> np.ndarray:
+        total = np.zeros(x.shape[:-1])
+        for t in range(K):
+            left = x[..., t] - np.sum(self.slopes[..., t, :] * x, axis=-1)
+            total += stats.norm(self.constants[..., t], self.sds[..., t]).logpdf(left)
+        return total
+
+
+def walk(sd: np.ndarray, init_sd: np.ndarray, drift: np.ndarray, init: np.ndarray) -> Series:
+    first = np.arange(K) == 0
+    constants = np.where(first, init[..., None], drift[..., None])
+    return Series(np.eye(K, k=-1), constants, np.where(first, init_sd[..., None], sd[..., None]))
+
+
+def walk_from_init(sd: np.ndarray, drift: np.ndarray, init: np.ndarray) -> Series:
+    return walk(sd, sd, drift, init + drift)
+
+
+def autoregression(c: np.ndarray, sd: np.ndarray, constant: np.ndarray, init: np.ndarray) -> Series:
+    """Two lags; what lies before the first two values goes into their constants."""
+    one, two = c[..., 0], c[..., 1]
+    slopes = one[..., None, None] * np.eye(K, k=-1) + two[..., None, None] * np.eye(K, k=-2)
+    ahead = (
+        np.array([1.0, 0, 0, 0]) * ((one + two) * init)[..., None] + np.array([0, 1.0, 0, 0]) * (two * init)[..., None]
+    )
+    return Series(slopes, constant[..., None] + ahead, sd[..., None] * np.ones(K))
+
+
+def autoregression_from_first(
+    c: np.ndarray, sd: np.ndarray, init_sd: np.ndarray, constant: np.ndarray, init: np.ndarray
+) -> Series:
+    whole = autoregression(c, sd, constant, 0.0 * init)
+    begins = np.arange(K) < 2
+    return Series(
+        np.where(begins[:, None], 0.0, whole.slopes),
+        np.where(begins, init[..., None], whole.constants),
+        np.where(begins, init_sd[..., None], whole.sds),
+    )
+
+
+def series_twin(make: Callable[..., Series], *parameters: Callable[[Rng, Shape, float], np.ndarray]) -> Twin:
+    """Not wild: where what went before cancels, witness and density lose the same digits in different ways."""
+    tamer = [
+        lambda rng, shape, decades, parameter=parameter: parameter(rng, shape, min(decades, BROAD))
+        for parameter in parameters
+    ]
+    return Twin(
+        lambda *given: make(*given).marginals(),
+        tuple(tamer),
+        lambda x, *given: make(*given).log_prob(x),
+        covariance=lambda *given: make(*given).covariance(),
+    )
+
+
+EDGES = ((1, 2), (2, 3), (2, 4))
+
+
+def log_icar(x: np.ndarray, sd: np.ndarray) -> np.ndarray:
+    """By the precision matrix of the tree of EDGES."""
+    adjacency = np.zeros((K, K))
+    for i, j in EDGES:
+        adjacency[i - 1, j - 1] = adjacency[j - 1, i - 1] = 1.0
+    precision = np.diag(adjacency.sum(axis=0)) - adjacency
+    return -0.5 * np.einsum("...i,ij,...j->...", x, precision, x) / sd**2 - (K - 1) * np.log(sd)
+
+
+def log_lkj(x: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    """With the constant of theorem 5 of Lewandowski, Kurowicka and Joe 2009."""
+    log_constant = 0.0 * shape
+    for k in range(1, K):
+        b = shape + 0.5 * (K - k - 1)
+        log_constant += (2 * shape - 2 + K - k) * (K - k) * np.log(2) + (K - k) * special.betaln(b, b)
+    return (shape - 1) * np.linalg.slogdet(x)[1] - log_constant
+
+
+def log_lkj_cholesky(x: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    """And the derivatives of the matrix by the factor, row by row."""
+    logs = np.log(x[..., DIAGONAL, DIAGONAL])
+    return log_lkj(x @ np.swapaxes(x, -1, -2), shape) + np.sum((K - 1 - DIAGONAL) * logs, axis=-1)
+
+
+log_wishart = np.vectorize(lambda x, df, scale: stats.wishart(df, scale).logpdf(x), signature="(k,k),(),(k,k)->()")
+log_inv_wishart = np.vectorize(
+    lambda x, df, scale: stats.invwishart(df, scale).logpdf(x), signature="(k,k),(),(k,k)->()"
+)
+
+
+def off_diagonals(shape: np.ndarray) -> Law:
+    """Each correlation is, from -1 to 1, a beta variable."""
+    b = shape + 0.5 * (K - 2)
+    return stats.beta(b, b, -1, 2)
+
+
 # -- the table --------------------------------------------------------------------------------------------------------
 
 
@@ -262,7 +417,8 @@ def marginals(mean: np.ndarray, cov: np.ndarray) -> Law:
 class Twin:
     """The witness of a form.
 
-    `law(*parameters)` is scipy's distribution; of a family of vectors, the marginal law of each element. `parameters`
+    `law(*parameters)` is scipy's distribution; of a family of vectors, the marginal law of each element; of matrices
+    that of the elements on the diagonal, or, where these are 1, of all others. `parameters`
     make values of the form's parameters. `log_prob(x, *parameters)` stands for the law's own density where need be.
     """
 
@@ -345,6 +501,60 @@ TWINS: dict[str, tuple[Twin, ...]] = {
             (vector, positive_definite),
             lambda x, mean, prec: log_mv_normal(x, mean, cov_of_prec(prec)),
             covariance=lambda mean, prec: cov_of_prec(prec),
+        ),
+    ),
+    "MvStudentT": (
+        Twin(student_marginals, (exponent, vector, positive_definite), log_mv_student),
+        Twin(
+            lambda df, mean, chol: student_marginals(df, mean, cov_of_chol(chol)),
+            (exponent, vector, triangle),
+            lambda x, df, mean, chol: log_mv_student(x, df, mean, cov_of_chol(chol)),
+        ),
+    ),
+    "GP": (
+        Twin(
+            lambda cov, mean: marginals(mean, cov),
+            (positive_definite, vector),
+            lambda x, cov, mean: log_mv_normal(x, mean, jittered(cov)),
+            covariance=lambda cov, mean: cov,
+        ),
+    ),
+    "GaussianRandomWalk": (
+        series_twin(walk_from_init, scale, place, place),
+        series_twin(walk, scale, scale, place, place),
+    ),
+    "AR": (
+        series_twin(autoregression, few, scale, place, place),
+        series_twin(autoregression_from_first, few, scale, scale, place, place),
+    ),
+    "ICAR": (
+        Twin(
+            lambda node1, node2, sd: stats.norm(0, sd[..., None] * np.ones(K)),
+            (always(1, 2, 4), always(2, 3, 2), scale),
+            lambda x, node1, node2, sd: log_icar(x, sd),
+        ),
+        Twin(
+            lambda adjacency, sd: stats.norm(0, sd[..., None] * np.ones(K)),
+            (always([0, 1, 0, 0], [1, 0, 1, 1], [0, 1, 0, 0], [0, 1, 0, 0]), scale),
+            lambda x, adjacency, sd: log_icar(x, sd),
+        ),
+    ),
+    "LKJ": (Twin(off_diagonals, (exponent,), log_lkj, correlations),),
+    "LKJCholesky": (Twin(off_diagonals, (exponent,), log_lkj_cholesky, factors_of_correlations),),
+    "Wishart": (
+        Twin(
+            lambda df, s: stats.chi2(df[..., None], 0, s[..., DIAGONAL, DIAGONAL]),
+            (enough, positive_definite),
+            log_wishart,
+            covariances,
+        ),
+    ),
+    "InvWishart": (
+        Twin(
+            lambda df, s: stats.invgamma(0.5 * (df[..., None] - K + 1), 0, 0.5 * s[..., DIAGONAL, DIAGONAL]),
+            (enough, positive_definite),
+            log_inv_wishart,
+            covariances,
         ),
     ),
 }

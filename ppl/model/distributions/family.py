@@ -52,6 +52,11 @@ SYMMETRIC = Requirement(
     lambda x: np.broadcast_to(_is_positive_definite(x)[..., None, None], x.shape),
     quick_test=lambda x: _is_symmetric(x)[..., None, None],  # that it is not definite shows in its Cholesky factor
 )
+KERNEL = Requirement(
+    "a symmetric matrix without negative eigenvalues",
+    lambda x: np.broadcast_to(_is_semidefinite(x)[..., None, None], x.shape),
+    quick_test=lambda x: _is_symmetric(x)[..., None, None],
+)
 TRIANGULAR = Requirement(
     "a lower triangular matrix with a positive diagonal",
     lambda x: (np.triu(x, 1) == 0) & _has_positive_diagonal(x)[..., None, None],
@@ -72,13 +77,25 @@ def _is_positive_definite(x: np.ndarray) -> np.ndarray:
     return np.asarray(symmetric & (smallest > 0))
 
 
+def _is_semidefinite(x: np.ndarray) -> np.ndarray:
+    """Up to rounding."""
+    eigenvalues = np.linalg.eigvalsh(np.where(np.isfinite(x), x, 0.0))
+    return np.asarray(_is_symmetric(x) & (eigenvalues[..., 0] > -1e-9 * eigenvalues[..., -1]))
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """`event_rank` counts the trailing axes that belong to one value: 0 a number, 1 a vector, 2 a matrix."""
+    """`event_rank` counts the trailing axes that belong to one value: 0 a number, 1 a vector, 2 a matrix.
+
+    In a family of vectors these axes are as long as the event, unless they have a length of their own. `default` is
+    what stands for a parameter that is not given.
+    """
 
     name: str
     requirement: Requirement = REAL
     event_rank: int = 0
+    own_length: bool = False
+    default: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +104,21 @@ class Form:
 
     `log_prob(x, *parameters)` is elementwise over plates, differentiable by autograd, in nats, with all constants:
     minus infinity outside the support. `canonical(*parameters)` gives the family's canonical parameters, those of the
-    form that has no such function.
+    form that has no such function. `misfit(n, *values)` looks at parameters, None where their values are not known,
+    beside the length of an event: the name of one that cannot be, and what it must be.
     """
 
     parameters: tuple[Parameter, ...]
     log_prob: Callable[..., Array]
     canonical: Callable[..., tuple[Array, ...]] | None = None
+    misfit: Callable[..., tuple[str, str] | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Support:
     """Where values lie. `lower` and `upper` are numbers, or the name of the parameter that is the bound.
 
-    `kind` is "real", "interval", "integer" (a range of whole numbers), "category" (1..K), "simplex".
+    `kind` is "real", "interval", "integer" (a range of whole numbers), "category" (1..K), or one of `EVENTS`.
     """
 
     kind: str

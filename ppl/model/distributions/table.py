@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from ppl.model.distributions import counts, interval, positive, real_line, vectors
+from ppl.model.distributions import counts, interval, matrices, positive, real_line, series, vectors
 from ppl.model.distributions.family import Family
 
 FAMILIES: dict[str, Family] = {
-    family.name: family for module in (real_line, positive, interval, counts, vectors) for family in module.FAMILIES
+    family.name: family
+    for module in (real_line, positive, interval, counts, vectors, series, matrices)
+    for family in module.FAMILIES
 }

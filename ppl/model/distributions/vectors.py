@@ -10,10 +10,21 @@ from autograd.extend import defvjp, primitive
 from autograd.numpy.numpy_vjps import unbroadcast
 from scipy import special as scipy_special
 
-from ppl.model.distributions.family import POSITIVE, SYMMETRIC, TRIANGULAR, Family, Form, Parameter, Support
+from ppl.model.distributions.family import (
+    KERNEL,
+    POSITIVE,
+    SYMMETRIC,
+    TRIANGULAR,
+    Family,
+    Form,
+    Parameter,
+    Support,
+)
 from ppl.model.distributions.real_line import HALF_LOG_TWO_PI
 from ppl.numeric.linear import apply_to_vectors, cholesky, inverse_lower, transpose
-from ppl.numeric.special import digamma, weigh
+from ppl.numeric.special import digamma, elementwise, lgamma, weigh
+
+_JITTER = 1e-9
 
 
 @primitive
@@ -66,6 +77,40 @@ def mv_normal_prec(x: Any, mean: Any, prec: Any) -> Any:
     return -0.5 * np.sum(whitened**2, axis=-1) + log_diagonal - np.shape(prec)[-1] * HALF_LOG_TWO_PI
 
 
+# (df + n)/2 log(1 + distance/df); so far out that the squares overflow, its slopes are none, and do not count
+_student_tail = elementwise(
+    lambda distance, df, n: 0.5 * (df + n) * numpy.log1p(distance / df),
+    lambda distance, df, n: 0.5 * (df + n) / (df + distance),
+    lambda distance, df, n: 0.5 * np.log1p(distance / df) - 0.5 * (df + n) / (df * (1 + df / distance)),
+    None,
+    name="student_tail",
+)
+
+
+def mv_student_chol(x: Any, df: Any, mean: Any, chol: Any) -> Any:
+    """Student vectors whose scale matrix is `chol @ chol.T`."""
+    n = np.shape(chol)[-1]
+    distance = np.sum(apply_to_vectors(inverse_lower(chol), x - mean) ** 2, axis=-1)
+    log_diagonal = np.sum(np.log(np.diagonal(chol, axis1=-1, axis2=-2)), axis=-1)
+    constant = lgamma(0.5 * (df + n)) - lgamma(0.5 * df) - 0.5 * n * np.log(numpy.pi * df)
+    return constant - log_diagonal - _student_tail(distance, df, n)
+
+
+def mv_student_cov(x: Any, df: Any, mean: Any, cov: Any) -> Any:
+    return mv_student_chol(x, df, mean, cholesky(cov))
+
+
+def with_jitter(cov: Any) -> Any:
+    """A matrix with 1e-9 of its mean diagonal added there: matrices of kernels are singular but for rounding."""
+    n = np.shape(cov)[-1]
+    middle = np.sum(cov * numpy.eye(n), axis=(-1, -2), keepdims=True) / n
+    return cov + _JITTER * middle * numpy.eye(n)
+
+
+def gaussian_process(x: Any, cov: Any, mean: Any) -> Any:
+    return mv_normal_chol(x, mean, cholesky(with_jitter(cov)))
+
+
 def _chol_of_prec(mean: Any, prec: Any) -> tuple[Any, Any]:
     return mean, cholesky(np.linalg.inv(prec))
 
@@ -80,6 +125,11 @@ def _draw_dirichlet(rng: numpy.random.Generator, shape: tuple[int, ...], concent
 
 def _draw_mv_normal(rng: numpy.random.Generator, shape: tuple[int, ...], mean: Any, chol: Any) -> Any:
     return mean + (chol @ rng.standard_normal(shape)[..., None])[..., 0]
+
+
+def _draw_mv_student(rng: numpy.random.Generator, shape: tuple[int, ...], df: Any, mean: Any, chol: Any) -> Any:
+    stretch = numpy.sqrt(df / rng.chisquare(df, shape[:-1]))[..., None]
+    return mean + stretch * _draw_mv_normal(rng, shape, 0.0, chol)
 
 
 DIRICHLET = Family(
@@ -109,4 +159,36 @@ MV_NORMAL = Family(
     event_rank=1,
 )
 
-FAMILIES = (DIRICHLET, MV_NORMAL)
+_DF, _MEAN = Parameter("df", POSITIVE), Parameter("mean", event_rank=1)
+
+MV_STUDENT_T = Family(
+    "MvStudentT",
+    (
+        Form(
+            (_DF, _MEAN, Parameter("cov", SYMMETRIC, event_rank=2)),
+            mv_student_cov,
+            lambda df, mean, cov: (df, mean, cholesky(cov)),
+        ),
+        Form((_DF, _MEAN, Parameter("chol", TRIANGULAR, event_rank=2)), mv_student_chol),
+    ),
+    Support("real"),
+    draw=_draw_mv_student,
+    mean=lambda df, mean, chol: numpy.where(numpy.asarray(df)[..., None] > 1, mean, numpy.nan),
+    event_rank=1,
+)
+GAUSSIAN_PROCESS = Family(
+    "GP",
+    (
+        Form(
+            (Parameter("cov", KERNEL, event_rank=2), Parameter("mean", event_rank=1, default=0.0)),
+            gaussian_process,
+            lambda cov, mean: (mean, cholesky(with_jitter(cov))),
+        ),
+    ),
+    Support("real"),
+    draw=_draw_mv_normal,
+    mean=lambda mean, chol: mean,
+    event_rank=1,
+)
+
+FAMILIES = (DIRICHLET, MV_NORMAL, MV_STUDENT_T, GAUSSIAN_PROCESS)
