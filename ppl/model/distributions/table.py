@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from ppl.model.distributions import counts, interval, positive, real_line, vectors
+from ppl.model.distributions import (
+    categories,
+    circular,
+    count_vectors,
+    counts,
+    interval,
+    positive,
+    real_line,
+    skewed,
+    vectors,
+)
 from ppl.model.distributions.family import Family
 
-FAMILIES: dict[str, Family] = {
-    family.name: family for module in (real_line, positive, interval, counts, vectors) for family in module.FAMILIES
-}
+_MODULES = (real_line, skewed, positive, interval, circular, counts, categories, vectors, count_vectors)
+FAMILIES: dict[str, Family] = {family.name: family for module in _MODULES for family in module.FAMILIES}
