@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ppl.model.distribution import Distribution
+from ppl.compile.truncated import draw_between
 from ppl.model.distributions.family import canonical
 from ppl.model.graph import Latent, Model, Piece
 from ppl.model.program import behind, compile_terms, evaluate
@@ -53,17 +53,21 @@ def _rounds(latent: Latent, piece: Piece, positions: np.ndarray) -> list[np.ndar
 
 
 def draw(piece: Piece, values: Mapping[str, np.ndarray], draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Draws (S, *shape of the piece), cut at its bounds by the inverse of its distribution function."""
+    """Draws (S, *shape of the piece), within its bounds; categories count from 1."""
     distribution = piece.distribution
-    bounds = [bound for bound in (distribution.lower, distribution.upper) if bound is not None]
+    family = distribution.family
     found = parameters_of(piece, values, draws)
     with np.errstate(all="ignore"):
         parameters = tuple(np.asarray(p) for p in canonical(distribution.form, tuple(found)))
         full = (draws, *piece.shape)
-        if not bounds:
-            return np.asarray(distribution.family.draw(rng, full, *parameters), dtype=np.float64)
-        at = lined_up(bounds, [0] * len(bounds), piece, values, draws)
-        return _draw_between(distribution, full, parameters, at, rng)
+        if distribution.lower is None and distribution.upper is None:
+            drawn = np.asarray(family.draw(rng, full, *parameters), dtype=np.float64)
+            return drawn + 1.0 if family.support.kind == "category" else drawn
+        bounds = (distribution.support_lower, distribution.support_upper)
+        given = [bound for bound in bounds if bound is not None]
+        at = lined_up(given, [0] * len(given), piece, values, draws)
+        lower, upper = (at.pop(0) if bound is not None else None for bound in bounds)
+        return draw_between(family, full, parameters, lower, upper, rng)
 
 
 def parameters_of(piece: Piece, values: Mapping[str, np.ndarray], draws: int) -> list[np.ndarray]:
@@ -82,23 +86,6 @@ def lined_up(
         value.reshape(draws, *behind(term, piece.plates, leading, rank))
         for value, term, rank in zip(found, terms, event_ranks, strict=True)
     ]
-
-
-def _draw_between(
-    distribution: Distribution,
-    shape: tuple[int, ...],
-    parameters: tuple[np.ndarray, ...],
-    bounds: list[np.ndarray],
-    rng: np.random.Generator,
-) -> np.ndarray:
-    family = distribution.family
-    assert family.log_cdf is not None and family.quantile is not None
-    lower = bounds.pop(0) if distribution.lower is not None else None
-    upper = bounds.pop(0) if distribution.upper is not None else None
-    below = 0.0 if lower is None else np.exp(np.asarray(family.log_cdf(lower, *parameters)))
-    above = 1.0 if upper is None else np.exp(np.asarray(family.log_cdf(upper, *parameters)))
-    x = np.asarray(family.quantile(below + (above - below) * rng.random(shape), *parameters))
-    return np.clip(x, -np.inf if lower is None else lower, np.inf if upper is None else upper)
 
 
 def derive(terms: Mapping[str, Term], values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

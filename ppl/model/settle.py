@@ -288,6 +288,8 @@ class Settler:
                 family = piece.distribution.family
                 if name in needed and family.discrete:
                     self.found.append(mistakes.latent_is_discrete(latent.span, name, family.name))
+                if name in needed and family.support.kind == "circle" and piece.distribution.support_lower is None:
+                    self.found.append(mistakes.latent_repeats(latent.span, name, family.name))
                 if name not in needed and not family.renormalised:
                     self.found.append(mistakes.cannot_simulate(latent.span, name, family.name))
         if not any(factor.observed for factor in self.factors):

@@ -49,7 +49,7 @@ def names(model: Model) -> str:
 
 def _support(distribution: Any) -> str:
     kind = distribution.family.support.kind
-    if kind in ("simplex", "category"):
+    if kind in ("simplex", "category", "counts"):
         return str(kind)
     lower, upper = (_bound(bound) for bound in (distribution.support_lower, distribution.support_upper))
     if kind == "integer":
