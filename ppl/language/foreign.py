@@ -157,6 +157,18 @@ FAMILIES = {
     "multi_normal_prec": "`MvNormal(mean, prec = ...)`",
     "inv_gamma": "`InvGamma(shape, scale)`",
     "lognormal": "`LogNormal(mean, sd)`",
+    "exp_mod_normal": "`ExGaussian(mean, sd, rate)`",
+    "exgauss": "`ExGaussian(mean, sd, rate)`",
+    "dchisqr": "`ChiSquare(df)`",
+    "chi2": "`ChiSquare(df)`",
+    "dpar": "`Pareto(scale, shape)`; BUGS has the shape first",
+    "wald": "`InvGaussian(mean, shape)`",
+    "dgeom": "`Geometric(p)`",
+    "geom": "`Geometric(p)`, of the failures before the first success",
+    "dmulti": "`Multinomial(n, p)`",
+    "multinomial_logit": "`Multinomial(n, logit = ...)`",
+    "dbetabin": "`BetaBinomial(n, a, b)`",
+    "randint": "`DiscreteUniform(low, high)`, both ends included",
 }
 
 # The same for functions.
@@ -228,6 +240,10 @@ PARAMETERS = {
     "phi": ("size",),
     "low": ("lower",),
     "high": ("upper",),
+    "lower": ("low",),
+    "upper": ("high",),
+    "kappa": ("concentration",),
+    "cuts": ("cutpoints",),
     "min": ("lower",),
     "max": ("upper",),
 }

@@ -297,7 +297,7 @@ def empty_bounds(span: Span, lower: str, upper: str) -> Mistake:
 
 
 def no_whole_number(span: Span, lower: str, upper: str) -> Mistake:
-    mend = "`>` and `<` leave their bound out, `>=` and `<=` do not; a family's own bounds count too"
+    mend = "the lower end comes first; `>` and `<` leave their bound out, `>=` and `<=` do not"
     return Mistake("empty-bounds", f"no whole number lies from {lower} up to {upper}", span, mend)
 
 

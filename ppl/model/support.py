@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from ppl.language import syntax as s
@@ -87,7 +89,7 @@ def check_values(reader: Reader, distribution: Distribution, value: Term, text: 
         if family.support.kind == "category" and value.levels is None:
             shown = f"{float(values[place]) + 1:.6g}"
         elif family.event_rank and _are_possible(family, values[place[:-1]]):
-            shown, where = f"{float(values[place[:-1]].sum()):.6g} in all", where.removesuffix(f"[{place[-1] + 1}]")
+            shown, where = f"{float(values[place[:-1]].sum()):.6g} in all", re.sub(r"\[\d+\]$|, \d+(?=\]$)", "", where)
         raise Failed(mistakes.outside_support(span, text, family.name, words, shown, where, None))
 
 
