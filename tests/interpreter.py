@@ -65,7 +65,21 @@ def _frozen(family: str, p: dict[str, float]) -> Any:
     if family == "NegBinomial":
         mean = p["mean"] if "mean" in p else math.exp(p["log"])
         return stats.nbinom(p["size"], p["size"] / (p["size"] + mean))
+    if family == "Geometric":
+        return stats.geom(p["p"] if "p" in p else 1 / (1 + math.exp(-p["logit"])), -1)
+    if family == "BetaBinomial":
+        a, b = (p["a"], p["b"]) if "a" in p else (p["mean"] * p["precision"], (1 - p["mean"]) * p["precision"])
+        return stats.betabinom(p["n"], a, b)
     return {
+        "Gumbel": lambda: stats.gumbel_r(p["location"], p["scale"]),
+        "SkewNormal": lambda: stats.skewnorm(p["shape"], p["location"], p["scale"]),
+        "ExGaussian": lambda: stats.exponnorm(1 / (p["sd"] * p["rate"]), p["mean"], p["sd"]),
+        "ChiSquare": lambda: stats.chi2(p["df"]),
+        "Rayleigh": lambda: stats.rayleigh(scale=p["scale"]),
+        "Pareto": lambda: stats.pareto(p["shape"], scale=p["scale"]),
+        "InvGaussian": lambda: stats.invgauss(p["mean"] / p["shape"], scale=p["shape"]),
+        "VonMises": lambda: stats.vonmises(p["concentration"], p["mean"]),
+        "DiscreteUniform": lambda: stats.randint(p["low"], p["high"] + 1),
         "StudentT": lambda: stats.t(p["df"], p["location"], p["scale"]),
         "Cauchy": lambda: stats.cauchy(p["location"], p["scale"]),
         "Laplace": lambda: stats.laplace(p["location"], p["scale"]),
@@ -93,7 +107,14 @@ POSITIONAL = {
     "GaussianRandomWalk": ("sd", "drift", "init"), "AR": ("coefficients", "sd", "constant", "init"),
     "ICAR": ("node1", "node2", "sd"), "LKJ": ("shape",), "LKJCholesky": ("shape",), "Wishart": ("df", "scale"),
     "InvWishart": ("df", "scale"),
+    "Gumbel": ("location", "scale"), "SkewNormal": ("location", "scale", "shape"),
+    "ExGaussian": ("mean", "sd", "rate"), "ChiSquare": ("df",), "Rayleigh": ("scale",), "Pareto": ("scale", "shape"),
+    "InvGaussian": ("mean", "shape"), "Kumaraswamy": ("a", "b"), "VonMises": ("mean", "concentration"),
+    "Geometric": ("p",), "DiscreteUniform": ("low", "high"), "BetaBinomial": ("n", "a", "b"),
+    "OrderedLogistic": ("eta", "cutpoints"), "OrderedProbit": ("eta", "cutpoints"), "Multinomial": ("n", "p"),
+    "DirichletMultinomial": ("n", "concentration"),
 }  # fmt: skip
+COUNTS = ("Bernoulli", "Binomial", "Poisson", "NegBinomial", "Geometric", "DiscreteUniform", "BetaBinomial")
 REPLACES = {"logit": "p", "var": "sd", "prec": "sd", "chol": "cov"}  # a keyword, and the parameter it stands in for
 
 
@@ -170,6 +191,8 @@ class Interpreter:
         replaced = {"cov"} if family.startswith("Mv") and given.keys() & {"chol", "prec"} else set()
         replaced |= {"node1", "node2"} if "adjacency" in given else set()
         replaced |= {REPLACES.get(name, name) for name in given}
+        if family == "BetaBinomial" and "precision" in given:
+            replaced |= {"a", "b"}
         if family in ("Poisson", "NegBinomial") and "log" in given:
             replaced |= {"rate", "mean"}
         free = [name for name in POSITIONAL[family] if name not in replaced]
@@ -181,14 +204,22 @@ class Interpreter:
         upper = None if dist.upper is None else self.expression(dist.upper).array
         if family in vectors.RANKS:
             return vectors.log_density(family, found, given)
+        if family in ("Multinomial", "DirichletMultinomial"):
+            return self.vectors(family, found, given)
         total = 0.0
         for index in np.ndindex(found.shape):
             if family == "Categorical":
                 total += self.category(found, index, given)
                 continue
+            if family in ("OrderedLogistic", "OrderedProbit"):
+                total += self.ordered(family, found, index, given)
+                continue
             here = {name: float(_at(array, index)) for name, array in given.items()}
             low = None if lower is None else float(_at(lower, index))
             high = None if upper is None else float(_at(upper, index))
+            if family in COUNTS:  # as the whole numbers that the bounds allow
+                low = low if low is None else math.floor(low) + 1 if "lower" in dist.excludes else math.ceil(low)
+                high = high if high is None else math.ceil(high) - 1 if "upper" in dist.excludes else math.floor(high)
             total += self.one(family, float(found[index]), here, low, high)
         return total
 
@@ -219,12 +250,15 @@ class Interpreter:
             mass = 0.5 if lower is None and upper is None else None
             assert mass is not None, "not needed so far"
             return float(t.logpdf(x) - math.log(mass)) if x >= 0 else -math.inf
+        if family == "Kumaraswamy":
+            return math.log(p["a"] * p["b"] * x ** (p["a"] - 1) * (1 - x ** p["a"]) ** (p["b"] - 1))
         frozen = _frozen(family, p)
         density = frozen.logpmf(x) if hasattr(frozen.dist, "logpmf") and not hasattr(frozen.dist, "pdf") else None
         if density is None:
             density = frozen.logpdf(x)
         if lower is not None or upper is not None:
-            below = frozen.cdf(lower) if lower is not None else 0.0
+            step = 1 if family in COUNTS else 0
+            below = frozen.cdf(lower - step) if lower is not None else 0.0
             above = frozen.cdf(upper) if upper is not None else 1.0
             density -= math.log(above - below)
         return float(density)
@@ -235,6 +269,38 @@ class Interpreter:
         kind = found[index]
         place = sorted(set(found.reshape(-1))).index(kind) if isinstance(kind, str) else int(kind) - 1
         return float(math.log(row[place]))
+
+    def ordered(self, family: str, found: np.ndarray, index: tuple[int, ...], given: dict[str, np.ndarray]) -> float:
+        eta, cuts = float(_at(given["eta"], index)), _vector_at(given["cutpoints"], index, 1)
+        below = (stats.logistic if family == "OrderedLogistic" else stats.norm)(eta).cdf([-math.inf, *cuts, math.inf])
+        return math.log(np.diff(below)[int(found[index]) - 1])
+
+    def vectors(self, family: str, found: np.ndarray, given: dict[str, np.ndarray]) -> float:
+        total = 0.0
+        for index in np.ndindex(found.shape[:-1]):
+            x = found[index]
+            if family == "Dirichlet":
+                concentration = np.broadcast_to(_vector_at(given["concentration"], index, 1), x.shape)
+                total += float(stats.dirichlet(concentration).logpdf(x / x.sum()))
+                continue
+            if "n" in given:
+                n = int(_at(given["n"], index))
+                if family == "Multinomial":
+                    p = _vector_at(given["p"], index, 1) if "p" in given else None
+                    p = special.softmax(_vector_at(given["logit"], index, 1)) if p is None else p
+                    total += float(stats.multinomial(n, p).logpmf(x))
+                else:
+                    concentration = np.broadcast_to(_vector_at(given["concentration"], index, 1), x.shape)
+                    total += float(stats.dirichlet_multinomial(concentration, n).logpmf(x))
+                continue
+            mean = np.broadcast_to(_vector_at(given["mean"], index, 1), x.shape)
+            matrix = _vector_at(next(given[name] for name in ("cov", "chol", "prec") if name in given), index, 2)
+            if "chol" in given:
+                matrix = matrix @ matrix.T
+            elif "prec" in given:
+                matrix = np.linalg.inv(matrix)
+            total += float(stats.multivariate_normal(mean, matrix).logpdf(x))
+        return total
 
     # -- expressions --------------------------------------------------------------------------------------------------
 
@@ -410,6 +476,11 @@ def _at(array: np.ndarray, index: tuple[int, ...]) -> Any:
     if array.shape == (1,):
         return array[0]
     return array[index[len(index) - array.ndim :]]
+
+
+def _vector_at(array: np.ndarray, index: tuple[int, ...], event_rank: int) -> np.ndarray:
+    plates = max(0, array.ndim - event_rank)
+    return array[index[len(index) - plates :]] if plates else array
 
 
 def _compare(op: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 from ppl.model.distribution import Distribution
 from ppl.model.distributions.constraint import draw_ordered, known_to_sum_to_zero
 from ppl.model.distributions.family import canonical
+from ppl.model.distributions.truncated import between, draw_between
 from ppl.model.graph import Latent, Model, Piece
 from ppl.model.program import behind, compile_terms, evaluate
 from ppl.model.terms import Term, inputs
@@ -55,8 +56,9 @@ def _rounds(latent: Latent, piece: Piece, positions: np.ndarray) -> list[np.ndar
 
 
 def draw(piece: Piece, values: Mapping[str, np.ndarray], draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Draws (S, *shape of the piece), cut at its bounds by the inverse of its distribution function."""
+    """Draws (S, *shape of the piece), within its bounds; categories count from 1."""
     distribution = piece.distribution
+    family = distribution.family
     with np.errstate(all="ignore"):
         parameters, lower, upper = canonical_of(piece, values, draws)
         full = (draws, *piece.shape)
@@ -65,20 +67,23 @@ def draw(piece: Piece, values: Mapping[str, np.ndarray], draws: int, rng: np.ran
             alike = not any(term.axes for term in distribution.parameters)
             return draw_ordered(rng, full, quantile, alike)
         if lower is not None or upper is not None:
-            return quantile_between(distribution, parameters, lower, upper, rng.random(full))
-        found = np.asarray(distribution.family.draw(rng, full, *parameters), dtype=np.float64)
-        return found if distribution.constraint is None else known_to_sum_to_zero(found, parameters[1])
+            return draw_between(family, full, parameters, lower, upper, rng)
+        drawn = np.asarray(family.draw(rng, full, *parameters), dtype=np.float64)
+        if family.support.kind == "category":
+            return drawn + 1.0
+        return drawn if distribution.constraint is None else known_to_sum_to_zero(drawn, parameters[1])
 
 
 def canonical_of(
     piece: Piece, values: Mapping[str, np.ndarray], draws: int
 ) -> tuple[tuple[np.ndarray, ...], np.ndarray | None, np.ndarray | None]:
-    """The canonical parameters of a piece, and the bounds that were written, lined up with its array (S, *shape)."""
+    """The canonical parameters of a piece, and its bounds where any were written, lined up with its array (S, *shape)."""
     distribution = piece.distribution
     found = tuple(parameters_of(piece, values, draws))
+    cut = distribution.lower is not None or distribution.upper is not None
     bounds = [
-        None if bound is None else lined_up([bound], [0], piece, values, draws)[0]
-        for bound in (distribution.lower, distribution.upper)
+        None if bound is None or not cut else lined_up([bound], [0], piece, values, draws)[0]
+        for bound in (distribution.support_lower, distribution.support_upper)
     ]
     return tuple(np.asarray(p) for p in canonical(distribution.form, found)), bounds[0], bounds[1]
 
@@ -111,14 +116,9 @@ def quantile_between(
     below_this: np.ndarray | None = None,
 ) -> np.ndarray:
     """Values at probabilities u of a distribution cut at its bounds and, where they are given, at two further ones."""
-    family = distribution.family
-    assert family.log_cdf is not None and family.quantile is not None
     lower = above_this if lower is None else lower if above_this is None else np.maximum(lower, above_this)
     upper = below_this if upper is None else upper if below_this is None else np.minimum(upper, below_this)
-    below = 0.0 if lower is None else np.exp(np.asarray(family.log_cdf(lower, *parameters)))
-    above = 1.0 if upper is None else np.exp(np.asarray(family.log_cdf(upper, *parameters)))
-    x = np.asarray(family.quantile(below + (above - below) * u, *parameters))
-    return np.clip(x, -np.inf if lower is None else lower, np.inf if upper is None else upper)
+    return between(distribution.family, u, parameters, lower, upper)
 
 
 def derive(terms: Mapping[str, Term], values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

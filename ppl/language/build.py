@@ -162,6 +162,7 @@ class Builder(Transformer_NonRecursive[Token, tuple[s.Statement, ...]]):
     def _bounded(self, node: s.Compare, place: int) -> s.Dist:
         """`0 < D < 1`, `D > a`, `1 > D`: at most one bound on either side."""
         bounds: dict[str, s.Expr] = {}
+        excludes: list[str] = []
         for i, op in enumerate(node.ops):
             left, right = node.operands[i], node.operands[i + 1]
             sided = op if i >= place else _FLIPPED.get(op, op)  # as if the distribution stood on the left
@@ -171,18 +172,22 @@ class Builder(Transformer_NonRecursive[Token, tuple[s.Statement, ...]]):
                 self.found.append(mistakes.strange_bounds(node.span))
                 break
             bounds[side] = bound
+            if sided in ("<", ">"):
+                excludes.append(side)
         call = node.operands[place]
         assert isinstance(call, s.Call)
-        return self._family(call, bounds.get("lower"), bounds.get("upper"), node.span)
+        return self._family(call, bounds.get("lower"), bounds.get("upper"), node.span, tuple(excludes))
 
-    def _family(self, call: s.Call, lower: s.Expr | None, upper: s.Expr | None, span: Span) -> s.Dist:
+    def _family(
+        self, call: s.Call, lower: s.Expr | None, upper: s.Expr | None, span: Span, excludes: tuple[str, ...] = ()
+    ) -> s.Dist:
         arguments = []
         for argument in call.arguments:
             value = argument.value
             if _is_family_call(value) or (isinstance(value, s.Compare) and any(map(_is_family_call, value.operands))):
                 value = self._distribution(value)  # type: ignore[arg-type]
             arguments.append(s.Argument(value, argument.keyword))
-        dist = s.Dist(call.function, tuple(arguments), lower, upper, span)
+        dist = s.Dist(call.function, tuple(arguments), lower, upper, span, excludes)
         self._node(dist, call)
         return dist
 

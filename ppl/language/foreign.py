@@ -164,6 +164,18 @@ FAMILIES = {
     "dwish": "`Wishart(df, scale)`, whose scale is the inverse of what BUGS takes",
     "inv_wishart": "`InvWishart(df, scale)`",
     "lognormal": "`LogNormal(mean, sd)`",
+    "exp_mod_normal": "`ExGaussian(mean, sd, rate)`",
+    "exgauss": "`ExGaussian(mean, sd, rate)`",
+    "dchisqr": "`ChiSquare(df)`",
+    "chi2": "`ChiSquare(df)`",
+    "dpar": "`Pareto(scale, shape)`; BUGS has the shape first",
+    "wald": "`InvGaussian(mean, shape)`",
+    "dgeom": "`Geometric(p)`",
+    "geom": "`Geometric(p)`, of the failures before the first success",
+    "dmulti": "`Multinomial(n, p)`",
+    "multinomial_logit": "`Multinomial(n, logit = ...)`",
+    "dbetabin": "`BetaBinomial(n, a, b)`",
+    "randint": "`DiscreteUniform(low, high)`, both ends included",
 }
 
 # The same for functions.
@@ -289,6 +301,10 @@ PARAMETERS = {
     "phi": ("size",),
     "low": ("lower",),
     "high": ("upper",),
+    "lower": ("low",),
+    "upper": ("high",),
+    "kappa": ("concentration",),
+    "cuts": ("cutpoints",),
     "min": ("lower",),
     "max": ("upper",),
 }

@@ -141,13 +141,18 @@ Expr: TypeAlias = Number | String | Name | ListOf | Unary | Binary | Compare | C
 
 @dataclass(frozen=True, slots=True)
 class Dist:
-    """`lower < Family(arguments) < upper`; a wrapper such as `Ordered` is a family with a Dist among its arguments."""
+    """`lower < Family(arguments) < upper`; a wrapper such as `Ordered` is a family with a Dist among its arguments.
+
+    `excludes` names the bounds that are themselves left out, "lower" and "upper": those written with < or >, not with
+    <= or >=. That makes a difference for whole numbers alone.
+    """
 
     family: Name
     arguments: tuple[Argument, ...]
     lower: Expr | None
     upper: Expr | None
     span: Span
+    excludes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

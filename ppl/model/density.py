@@ -132,19 +132,22 @@ def with_events(reader: Reader, distribution: Distribution, value_axes: tuple[Ax
 
 
 def _log_mass(family: Family, form: Form, sides: tuple[bool, ...]) -> Any:
-    """log P(lower < X < upper), each part from the tail in which it is small."""
-    log_cdf, log_sf = family.log_cdf, family.log_sf
+    """log P(lower <= X <= upper), each part from the tail in which it is small."""
+    log_cdf, log_sf, log_between = family.log_cdf, family.log_sf, family.log_between
+    if log_between is not None:
+        return lambda lower, upper, *given: log_between(lower, upper, *canonical(form, given))
     assert log_cdf is not None and log_sf is not None
+    step = 1.0 if family.discrete else 0.0  # P(X >= 3) is P(X > 2)
 
     def mass(*args: Any) -> Any:
         count = sum(sides)
         parameters = canonical(form, args[count:])
         if sides == (True, False):
-            return log_sf(args[0], *parameters)
+            return log_sf(args[0] - step, *parameters)
         if sides == (False, True):
             return log_cdf(args[0], *parameters)
-        below, above = log_cdf(args[1], *parameters), log_sf(args[0], *parameters)
-        from_below = below + log1mexp(smaller(log_cdf(args[0], *parameters) - below, -1e-300))
+        below, above = log_cdf(args[1], *parameters), log_sf(args[0] - step, *parameters)
+        from_below = below + log1mexp(smaller(log_cdf(args[0] - step, *parameters) - below, -1e-300))
         from_above = above + log1mexp(smaller(log_sf(args[1], *parameters) - above, -1e-300))
         return anp.where(below < above, from_below, from_above)
 
@@ -162,7 +165,7 @@ def _within(sides: tuple[bool, ...]) -> Any:
 
 
 def categories(reader: Reader, value: Term, distribution: Distribution) -> Term:
-    """Categories, 1..K or levels in their order, as positions from 0."""
+    """Categories, 1..K or levels in their order, as positions from 0, as the densities count them."""
     if distribution.family.support.kind != "category":
         return value
     if not value.known:

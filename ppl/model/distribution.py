@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ppl.data.axes import Axis
+from ppl.data.column import Kind
 from ppl.language import syntax as s
 from ppl.language.errors import Mistake
 from ppl.language.source import Span
@@ -20,15 +21,16 @@ from ppl.model.distributions.table import FAMILIES
 from ppl.model.expressions import Reader
 from ppl.model.scope import Failed, as_scalar, show_value
 from ppl.model.terms import Misaligned, Op, Term
-from ppl.numeric.special import larger, smaller
+from ppl.numeric.special import floor, larger, smaller
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Distribution:
     """A family in one of its forms with parameters, cut at `lower` and `upper` where they were written.
 
-    `support_lower` and `support_upper` are where its values can lie, the family's own bounds included; None where
-    there is no bound. A `constraint`, "ordered" or "zero_sum", makes events of vectors of a family of numbers.
+    Values can lie on the bounds; those of whole numbers are whole. `support_lower` and `support_upper` are where values
+    can lie, the family's own bounds included; None where there is no bound. A `constraint`, "ordered" or "zero_sum",
+    makes events of vectors of a family of numbers.
     """
 
     family: Family
@@ -77,8 +79,16 @@ class Distribution:
 
     @property
     def categories(self) -> int:
-        """How many values a family of categories can give."""
-        return self.parameters[0].axes[-1].length
+        """How many values a family of categories can give; those beyond infinite cutpoints, where all end so, are
+        left out.
+        """
+        pairs = zip(self.parameters, self.form.parameters, strict=True)
+        vector = next(term for term, parameter in pairs if parameter.event_rank)
+        size = vector.axes[-1].length
+        if self.family.support.spare and vector.known:
+            values = np.asarray(vector.value, dtype=np.float64)
+            size = int(np.isfinite(values).sum(axis=-1).max(initial=0))
+        return size + self.family.support.spare
 
     def mapped(self, change: Callable[[Term, int], Term]) -> Distribution:
         """The same with other parameters and bounds: `change(term, event_rank)` of each."""
@@ -146,9 +156,11 @@ def read(reader: Reader, node: s.Dist) -> Distribution:
         reader.number(value) if parameter.event_rank else as_scalar(reader.number(value))
         for value, parameter in zip(nodes, form.parameters, strict=True)
     )
-    lower, upper = _bound_of(reader, node.lower), _bound_of(reader, node.upper)
-    if (lower is not None or upper is not None) and (family.event_rank or family.discrete):
+    lower, upper = (_bound_of(reader, node, family, side) for side in ("lower", "upper"))
+    if (lower is not None or upper is not None) and not family.can_be_bounded:
         raise Failed(mistakes.cannot_bound(node.span, family.name))
+    if family.support.kind == "circle" and (lower is None) != (upper is None):
+        raise Failed(mistakes.repeats(node.span, family.name))
     by_name = {p.name: term for p, term in zip(form.parameters, parameters, strict=True)}
     support = [_natural(family, side, by_name, node.span) for side in ("lower", "upper")]
     distribution = Distribution(
@@ -177,12 +189,25 @@ def _constrained(found: Distribution, constraint: str, node: s.Dist, inner: s.Di
     return replace(found, constraint=constraint, span=node.span)
 
 
-def _bound_of(reader: Reader, node: s.Expr | None) -> Term | None:
-    """A bound that was written; one that is infinite everywhere is none."""
-    if node is None:
+def _bound_of(reader: Reader, node: s.Dist, family: Family, side: str) -> Term | None:
+    """A bound that was written; one that is infinite everywhere is none. Of whole numbers, the last that it allows."""
+    written = node.lower if side == "lower" else node.upper
+    if written is None:
         return None
-    term = as_scalar(reader.number(node))
-    return None if term.known and np.isinf(np.asarray(term.value)).all() else term
+    term = as_scalar(reader.number(written))
+    if term.known and np.isinf(np.asarray(term.value)).all():
+        return None
+    if not family.discrete:
+        return term
+    return reader.apply(_LAST_WHOLE[side, side in node.excludes], [term], (), term.span, Kind.INTEGER)
+
+
+_LAST_WHOLE = {
+    ("lower", True): Op("first above", lambda x: floor(x) + 1),
+    ("lower", False): Op("first from", lambda x: -floor(-x)),
+    ("upper", True): Op("last below", lambda x: -floor(-x) - 1),
+    ("upper", False): Op("last up to", floor),
+}
 
 
 def _natural(family: Family, side: str, by_name: dict[str, Term], span: Span) -> Term | None:
@@ -218,7 +243,9 @@ def _check_parameter(
     if term.known and not (parameter.event_rank and len(term.axes) < parameter.event_rank):
         assert term.value is not None
         values = np.asarray(term.value, dtype=np.float64)
-        wrong = ~np.broadcast_to(requirement.holds(values), values.shape) | ~np.isfinite(values)
+        wrong = ~np.broadcast_to(requirement.holds(values), values.shape)
+        if not requirement.infinite:
+            wrong = wrong | ~np.isfinite(values)
         if wrong.any():
             place = tuple(int(i) for i in np.argwhere(wrong)[0]) if values.ndim else ()
             in_data = reader.env.where(text, place) if place else None
@@ -254,11 +281,13 @@ def _check_bounds(distribution: Distribution) -> None:
         terms.align(lower.axes, upper.axes)
     except Misaligned:
         return  # said where the distribution meets its name
-    crossing = np.asarray(lower.value) >= np.asarray(upper.value)
+    whole = distribution.family.discrete
+    crossing = (np.greater if whole else np.greater_equal)(np.asarray(lower.value), np.asarray(upper.value))
     if crossing.any():
         low = np.broadcast_to(np.asarray(lower.value), crossing.shape)[crossing][0]
         high = np.broadcast_to(np.asarray(upper.value), crossing.shape)[crossing][0]
-        raise Failed(mistakes.empty_bounds(distribution.span, f"{low:g}", f"{high:g}"))
+        empty = mistakes.no_whole_number if whole else mistakes.empty_bounds
+        raise Failed(empty(distribution.span, f"{low:g}", f"{high:g}"))
 
 
 def fit_to(

@@ -308,14 +308,32 @@ def empty_bounds(span: Span, lower: str, upper: str) -> Mistake:
     return Mistake("empty-bounds", f"nothing lies above {lower} and below {upper}", span, mend)
 
 
+def no_whole_number(span: Span, lower: str, upper: str) -> Mistake:
+    mend = "the lower end comes first; `>` and `<` leave their bound out, `>=` and `<=` do not"
+    return Mistake("empty-bounds", f"no whole number lies from {lower} up to {upper}", span, mend)
+
+
 def cannot_bound(span: Span, family: str) -> Mistake:
-    mend = "bounds cut the families of single real numbers"
+    mend = "bounds cut the families of single numbers; for categories, give the others the probability 0"
     return Mistake("cannot-bound", f"`{family}` cannot be bounded", span, mend)
 
 
 def bounds_of_wrapper(span: Span, wrapper: str, family: str) -> Mistake:
     mend = f"a bound stands inside, where it cuts each element: `{wrapper}({family}(...) > 0)`"
     return Mistake("bounds-of-wrapper", f"`{wrapper}` itself cannot be bounded", span, mend)
+
+
+def repeats(span: Span, family: str) -> Mistake:
+    mend = f"say which turn is meant: `-pi < {family}(...) < pi`"
+    return Mistake(
+        "repeats", f"the density of `{family}` repeats every 2 pi: it needs both bounds, or none", span, mend
+    )
+
+
+def latent_repeats(span: Span, name: str, family: str) -> Mistake:
+    mend = f"say which turn is meant: `{name} ~ -pi < {family}(...) < pi`"
+    message = f"the density of `{family}` repeats every 2 pi: `{name}` can be told only up to whole turns"
+    return Mistake("latent-repeats", message, span, mend)
 
 
 def not_for_ordered(span: Span, family: str) -> Mistake:

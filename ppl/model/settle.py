@@ -330,6 +330,8 @@ class Settler:
         for name, latent in latents.items():
             for piece in latent.pieces:
                 family = piece.distribution.family
+                if name in needed and family.support.kind == "circle" and piece.distribution.support_lower is None:
+                    self.found.append(mistakes.latent_repeats(latent.span, name, family.name))
                 if name not in needed and not piece.distribution.can_draw:
                     wrapper = piece.distribution.name if piece.distribution.constraint else None
                     self.found.append(mistakes.cannot_simulate(latent.span, name, family.name, wrapper))

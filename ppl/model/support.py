@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from ppl.language import syntax as s
@@ -9,6 +11,7 @@ from ppl.language.errors import Mistake
 from ppl.language.source import Span
 from ppl.model import mistakes
 from ppl.model.distribution import Distribution, element
+from ppl.model.distributions.family import Family
 from ppl.model.events import EVENTS
 from ppl.model.expressions import Reader
 from ppl.model.scope import Failed, show_value
@@ -28,7 +31,9 @@ def check_against_support(distribution: Distribution, supports: dict[str, Distri
         family = distribution.family.name
         words = requirement.words
         if _may_pass(given.support_lower, requirement.lower, below=True):
-            if requirement.upper == 1.0:
+            if requirement.upper == 1.0 and "logit" not in distribution.family.parameter_names():
+                mend = f"give `{name.name}` a Beta or Uniform distribution, or put it through `inv_logit`"
+            elif requirement.upper == 1.0:
                 mend = f"give `{name.name}` a Beta or Uniform distribution, or use log-odds: `{family}(logit = ...)`"
             else:
                 mend = f"bound it, `{name.name} ~ {given.family.name}(...) > 0`, or give it a family of positive values"
@@ -57,13 +62,17 @@ def check_values(reader: Reader, distribution: Distribution, value: Term, text: 
     words = "numbers"
     low = high = None
     if family.support.kind == "category":
-        size = distribution.parameters[0].axes[-1].length
+        size = distribution.categories
         bad, words = (values < 0) | (values >= size) | (values != np.floor(values)), f"categories 1 to {size}"
         if value.levels is not None:
             words = f"{size} categories, one a level"
     elif family.support.kind == "simplex":
         off = np.abs(values.sum(axis=-1, keepdims=True) - 1) > 1e-6
         bad, words = bad | (values < 0) | off, EVENTS["simplex"].words
+    elif family.support.kind == "counts":
+        total = _known_bound(distribution.support_upper)
+        off = False if total is None else values.sum(axis=-1, keepdims=True) != total[..., None]
+        bad, words = bad | (values < 0) | (values != np.floor(values)) | off, "counts that sum to n along the last axis"
     else:
         if family.support.kind == "integer":
             bad, words = bad | (values != np.floor(values)), "whole numbers"
@@ -75,13 +84,13 @@ def check_values(reader: Reader, distribution: Distribution, value: Term, text: 
     if bad.any() and bad.shape == values.shape:
         place = tuple(int(i) for i in np.argwhere(bad)[0]) if values.ndim else ()
         where = (reader.env.where(text, place) or element(value, text, place)) if place else "its one value"
-        if family.support.kind in ("integer", "interval", "real"):
+        if family.support.kind in ("integer", "interval", "real", "circle"):
             words += _range_words(low, high, place)
         shown = show_value(value, place)
         if family.support.kind == "category" and value.levels is None:
             shown = f"{float(values[place]) + 1:.6g}"
-        elif family.support.kind == "simplex" and (values[place[:-1]] >= 0).all():
-            shown, where = f"{float(values[place[:-1]].sum()):.6g} in all", where.removesuffix(f"[{place[-1] + 1}]")
+        elif family.event_rank and _are_possible(family, values[place[:-1]]):
+            shown, where = f"{float(values[place[:-1]].sum()):.6g} in all", re.sub(r"\[\d+\]$|, \d+(?=\]$)", "", where)
         raise Failed(mistakes.outside_support(span, text, distribution.name, words, shown, where, None))
     if distribution.kind in EVENTS:
         _check_events(reader, distribution, value, text, span)
@@ -110,6 +119,12 @@ def _check_events(reader: Reader, distribution: Distribution, value: Term, text:
         where = reader.env.where(text, full) if inside or values.ndim == 1 else None
         where = where or f"element {', '.join(str(i + 1) for i in at)} of `{text}`"
     raise Failed(mistakes.no_such_event(span, text, distribution.name, event.words, said, where))
+
+
+def _are_possible(family: Family, vector: np.ndarray) -> bool:
+    """Whether the elements of a vector are as they should be, so that only their sum is wrong."""
+    whole = family.support.kind != "counts" or bool((vector == np.floor(vector)).all())
+    return whole and bool((vector >= 0).all())
 
 
 def _known_bound(bound: Term | None) -> np.ndarray | None:

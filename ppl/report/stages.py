@@ -50,7 +50,7 @@ def names(model: Model) -> str:
 
 def _support(distribution: Any) -> str:
     kind = distribution.kind
-    if kind == "category" or (kind in EVENTS and kind != "ordered"):
+    if kind in ("category", "counts") or (kind in EVENTS and kind != "ordered"):
         return str(kind).replace("_", " ")
     lower, upper = (_bound(bound) for bound in (distribution.support_lower, distribution.support_upper))
     if kind == "integer":

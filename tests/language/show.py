@@ -60,9 +60,10 @@ def show(node: s.Node) -> str:
             return f"{show(body)} for {_binders(binders)}"
         case s.LogDensityOf(value, dist):
             return f"{show(value)} ~ {show(dist)}"
-        case s.Dist(family, arguments, lower, upper):
-            below = "" if lower is None else f"{show(lower)} < "
-            above = "" if upper is None else f" < {show(upper)}"
+        case s.Dist(family, arguments, lower, upper, _, excludes):
+            signs = ["<" if side in excludes else "<=" for side in ("lower", "upper")]
+            below = "" if lower is None else f"{show(lower)} {signs[0]} "
+            above = "" if upper is None else f" {signs[1]} {show(upper)}"
             return f"{below}{family.name}({_arguments(arguments)}){above}"
     raise AssertionError(node)
 

@@ -48,7 +48,9 @@ def test_a_statement_reads_as_it_is_written(text: str) -> None:
     ("text", "expected"),
     [
         ("x ~ Normal(0, 1) > 0", "x ~ 0 < Normal(0, 1)"),
-        ("x ~ Normal(0, 1) >= 0", "x ~ 0 < Normal(0, 1)"),
+        ("x ~ Normal(0, 1) >= 0", "x ~ 0 <= Normal(0, 1)"),
+        ("x ~ 9 >= Poisson(3) > 2", "x ~ 2 < Poisson(3) <= 9"),
+        ("x ~ 2 <= Poisson(3) < 9", "x ~ 2 <= Poisson(3) < 9"),
         ("x ~ 0 < Normal(0, 1)", "x ~ 0 < Normal(0, 1)"),
         ("x ~ Normal(0, 1) < 2", "x ~ Normal(0, 1) < 2"),
         ("x ~ 2 > Normal(0, 1)", "x ~ Normal(0, 1) < 2"),

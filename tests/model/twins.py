@@ -114,6 +114,55 @@ def always(*values: object) -> Callable[[Rng, Shape, float], np.ndarray]:
     return lambda rng, shape, decades: np.array(values, dtype=float)
 
 
+def fall(rng: Rng, shape: Shape, decades: float) -> np.ndarray:
+    """Mostly fast enough for a mean."""
+    return 0.7 + exponent(rng, shape, decades)
+
+
+def modest(rng: Rng, shape: Shape, decades: float) -> np.ndarray:
+    """Where scipy's own density cancels for larger ones."""
+    return scale(rng, shape, min(decades, 1.5))
+
+
+def small_place(rng: Rng, shape: Shape, decades: float) -> np.ndarray:
+    return place(rng, shape, min(decades, 0.5))
+
+
+def modest_place(rng: Rng, shape: Shape, decades: float) -> np.ndarray:
+    return place(rng, shape, min(decades, 1.5))
+
+
+def many(rng: Rng, shape: Shape, decades: float) -> np.ndarray:
+    """One number of trials for all: of vectors with a given sum the points serve many parameters."""
+    return np.full(shape, 9.0)
+
+
+def some(rng: Rng, shape: Shape, decades: float) -> np.ndarray:
+    """Counts below 100."""
+    return np.floor(4 * scale(rng, shape, min(decades, 1.4)))
+
+
+def low_end(rng: Rng, shape: Shape, decades: float) -> np.ndarray:
+    return -count(rng, shape, decades)
+
+
+def probability(rng: Rng, shape: Shape, decades: float) -> np.ndarray:
+    """Not 0."""
+    return np.maximum(unit(rng, shape, decades), 1e-6)
+
+
+def inner(rng: Rng, shape: Shape, decades: float) -> np.ndarray:
+    """Neither 0 nor 1."""
+    return np.clip(unit(rng, shape, min(decades, 2.0)), 1e-3, 1 - 1e-3)
+
+
+def cutpoints(rng: Rng, shape: Shape, decades: float) -> np.ndarray:
+    """K - 1 of them, the last infinite now and then."""
+    found = np.cumsum(0.1 + scale(rng, (*shape, K - 1), min(decades, 0.5)), axis=-1) - 2.0
+    found[..., -1] = np.where((rng.random(shape) < 0.1) & (decades > TAME), np.inf, found[..., -1])
+    return found
+
+
 # -- points: (rng, shape, law) -> values ------------------------------------------------------------------------------
 
 
@@ -163,6 +212,14 @@ def covariances(rng: Rng, shape: Shape, law: Law) -> np.ndarray:
     return positive_definite(rng, shape[:-2], TAME)
 
 
+def sums_of_nine(rng: Rng, shape: Shape, law: Law) -> np.ndarray:
+    """Nearly all with the sum 9, some with a fraction or a negative element."""
+    p = special.softmax(2 * rng.standard_normal(shape), axis=-1)
+    x = np.stack([rng.multinomial(9, one) for one in p.reshape(-1, K)]).reshape(shape).astype(float)
+    wrong = (rng.random(shape[:-1]) < 0.1) & (len(shape) > 1 and shape[0] == 1000)
+    return x + wrong[..., None] * rng.choice([[1, 0, 0, 0], [0.5, 0.5, 0, 0], [-10, 10, 0, 0]], shape[:-1])
+
+
 # -- scipy where it is the inaccurate side, or has no such law --------------------------------------------------------
 
 
@@ -180,6 +237,21 @@ class Categories:
 
     def logpmf(self, x: np.ndarray) -> np.ndarray:
         return np.log(np.sum(self.p * (np.arange(K) == x[..., None]), axis=-1))
+
+
+class Trusted:
+    """A law of scipy whose quantiles are not asked for where it cannot tell them."""
+
+    def __init__(self, law: Law, least: float):
+        self.law, self.least = law, least
+        self.support, self.median, self.mean, self.logpdf = law.support, law.median, law.mean, law.logpdf
+        self.cdf, self.sf, self.logcdf, self.logsf = law.cdf, law.sf, law.logcdf, law.logsf
+
+    def ppf(self, u: np.ndarray) -> np.ndarray:
+        return self.law.ppf(np.clip(u, self.least, 1 - self.least))
+
+    def isf(self, u: np.ndarray) -> np.ndarray:
+        return self.law.isf(np.clip(u, self.least, 1 - self.least))
 
 
 class HalfStudent:
@@ -218,6 +290,100 @@ class HalfStudent:
 
     def isf(self, u: np.ndarray) -> np.ndarray:
         return self.whole.isf(0.5 * u)
+
+
+class Kumaraswamy:
+    """The law of B^(1/a), where B is a Beta(1, b) variable."""
+
+    def __init__(self, a: np.ndarray, b: np.ndarray):
+        self.a, self.b, self.power = a, b, stats.beta(1, b)
+
+    def support(self) -> tuple[float, float]:
+        return 0.0, 1.0
+
+    def median(self) -> np.ndarray:
+        return self.ppf(0.5)
+
+    def mean(self) -> np.ndarray:
+        return np.exp(special.gammaln(1 + 1 / self.a) + special.gammaln(1 + self.b) - self.log_whole())
+
+    def log_whole(self) -> np.ndarray:
+        return special.gammaln(1 + 1 / self.a + self.b)
+
+    def logpdf(self, x: np.ndarray) -> np.ndarray:
+        inside = np.log(self.a * self.b) + special.xlogy(self.a - 1, x)
+        inside = inside + special.xlogy(self.b - 1, -np.expm1(self.a * np.log(x)))
+        return np.where((x < 0) | (x > 1), -np.inf, inside)
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        return self.power.cdf(np.clip(x, 0, 1) ** self.a)
+
+    def sf(self, x: np.ndarray) -> np.ndarray:
+        return np.where(x < 0, 1.0, np.where(x > 1, 0.0, (-np.expm1(self.a * np.log(x))) ** self.b))
+
+    def logcdf(self, x: np.ndarray) -> np.ndarray:
+        sf = self.sf(x)
+        return np.where(sf < 0.5, np.log1p(-sf), self.power.logcdf(np.clip(x, 0, 1) ** self.a))
+
+    def logsf(self, x: np.ndarray) -> np.ndarray:
+        return np.log(self.sf(x))
+
+    def ppf(self, u: np.ndarray) -> np.ndarray:
+        return self.power.ppf(u) ** (1 / self.a)
+
+    def isf(self, u: np.ndarray) -> np.ndarray:
+        return self.power.isf(u) ** (1 / self.a)
+
+
+def ordered(noise: Law) -> Callable[[np.ndarray, np.ndarray], Categories]:
+    """The law of how many cutpoints eta plus noise exceeds."""
+
+    def law(eta: np.ndarray, cutpoints: np.ndarray) -> Categories:
+        infinite = np.full((*cutpoints.shape[:-1], 1), np.inf)
+        below = np.concatenate([-infinite, cutpoints], axis=-1) - eta[..., None]
+        above = np.concatenate([cutpoints, infinite], axis=-1) - eta[..., None]
+        return Categories(np.where(below > 0, noise.sf(below) - noise.sf(above), noise.cdf(above) - noise.cdf(below)))
+
+    return law
+
+
+def pareto(scale: np.ndarray, shape: np.ndarray) -> Law:
+    """scipy's mean gets lost over arrays."""
+    law = stats.pareto(shape, 0, scale)
+    law.mean = lambda: np.where(shape > 1, scale * shape / (shape - 1), np.inf)
+    return law
+
+
+def von_mises(mean: np.ndarray, concentration: np.ndarray) -> Law:
+    """Within half a turn of 0."""
+    law = stats.vonmises(concentration, mean)
+    turn = np.round(mean / (2 * np.pi))
+    law.mean = lambda: mean - 2 * np.pi * turn + 0 * concentration
+    law.support, start = lambda: (-np.pi, np.pi), law.cdf
+    law.cdf = lambda x: start(x) - start(-np.pi)
+    return law
+
+
+def multinomial(n: np.ndarray, p: np.ndarray) -> Law:
+    return stats.binom(n[..., None], p)
+
+
+def multinomial_covariance(n: np.ndarray, p: np.ndarray) -> np.ndarray:
+    return n * (np.diag(p) - np.outer(p, p))
+
+
+def dirichlet_multinomial(n: np.ndarray, a: np.ndarray) -> Law:
+    return stats.betabinom(n[..., None], a, np.sum(a, axis=-1, keepdims=True) - a)
+
+
+log_multinomial = np.vectorize(lambda x, n, p: stats.multinomial(n, p).logpmf(x), signature="(k),(),(k)->()")
+
+
+@np.vectorize(signature="(k),(),(k)->()")
+def log_dirichlet_multinomial(x: np.ndarray, n: float, a: np.ndarray) -> float:
+    """scipy's stops at what is no count."""
+    possible = np.sum(x) == n and np.all(x >= 0) and np.all(x == np.floor(x))
+    return stats.dirichlet_multinomial(a, int(n)).logpmf(x.astype(int)) if possible else -np.inf
 
 
 def log_category(x: np.ndarray, logit: np.ndarray) -> np.ndarray:
@@ -420,6 +586,7 @@ class Twin:
     `law(*parameters)` is scipy's distribution; of a family of vectors, the marginal law of each element; of matrices
     that of the elements on the diagonal, or, where these are 1, of all others. `parameters`
     make values of the form's parameters. `log_prob(x, *parameters)` stands for the law's own density where need be.
+    Below the probability `least` the law's tails and quantiles are not accurate.
     """
 
     law: Callable[..., Law]
@@ -427,6 +594,7 @@ class Twin:
     log_prob: Callable[..., np.ndarray] | None = None
     points: Callable[[Rng, Shape, Law], np.ndarray] = everywhere
     covariance: Callable[..., np.ndarray] | None = None  # of a family of vectors
+    least: float = 1e-290
 
 
 TWINS: dict[str, tuple[Twin, ...]] = {
@@ -449,6 +617,38 @@ TWINS: dict[str, tuple[Twin, ...]] = {
     "InvGamma": (Twin(lambda shape, scale: stats.invgamma(shape, 0, scale), (exponent, scale)),),
     "Weibull": (Twin(lambda shape, scale: stats.weibull_min(shape, 0, scale), (exponent, scale)),),
     "Beta": (Twin(stats.beta, (exponent, exponent)),),
+    "Gumbel": (Twin(stats.gumbel_r, (place, scale)),),
+    "SkewNormal": (
+        Twin(
+            lambda location, scale, shape: Trusted(stats.skewnorm(shape, location, scale), 1e-3),
+            (place, scale, modest_place),
+            least=1e-3,
+        ),
+    ),
+    "ExGaussian": (
+        Twin(
+            lambda mean, sd, rate: Trusted(stats.exponnorm(1 / (sd * rate), mean, sd), 1e-3),
+            (modest_place, modest, modest),
+            least=1e-3,
+        ),
+    ),
+    "ChiSquare": (Twin(stats.chi2, (exponent,)),),
+    "Rayleigh": (Twin(lambda scale: stats.rayleigh(0, scale), (scale,)),),
+    "Pareto": (
+        Twin(
+            pareto,
+            (power_of_two, fall),
+            lambda x, scale, shape: np.where(
+                x < scale, -np.inf, np.log(shape / scale) - (shape + 1) * np.log(np.maximum(x / scale, 1))
+            ),
+            least=1e-5,
+        ),
+    ),
+    "InvGaussian": (
+        Twin(lambda mean, shape: Trusted(stats.invgauss(mean / shape, 0, shape), 1e-3), (modest, modest), least=1e-3),
+    ),
+    "Kumaraswamy": (Twin(Kumaraswamy, (modest, modest)),),
+    "VonMises": (Twin(von_mises, (place, exponent)),),
     "Uniform": (Twin(uniform, (minus_power_of_two, power_of_two)),),
     "Bernoulli": (
         Twin(stats.bernoulli, (unit,)),
@@ -473,8 +673,29 @@ TWINS: dict[str, tuple[Twin, ...]] = {
             (log_rate, exponent),
             lambda x, log, size: log_negative_binomial(x, np.exp(log), size),
             small_counts,
+            least=1e-4,
         ),
     ),
+    "Geometric": (
+        Twin(lambda p: stats.geom(p, -1), (probability,)),
+        Twin(
+            lambda logit: stats.geom(special.expit(logit), -1),
+            (log_odds,),
+            lambda x, logit: np.where(
+                (x >= 0) & (x == np.floor(x)), special.log_expit(logit) + x * special.log_expit(-logit), -np.inf
+            ),
+        ),
+    ),
+    "DiscreteUniform": (Twin(lambda low, high: stats.randint(low, high + 1), (low_end, count)),),
+    "BetaBinomial": (
+        Twin(stats.betabinom, (some, exponent, exponent)),
+        Twin(
+            lambda n, mean, precision: stats.betabinom(n, mean * precision, (1 - mean) * precision),
+            (some, inner, exponent),
+        ),
+    ),
+    "OrderedLogistic": (Twin(ordered(stats.logistic), (small_place, cutpoints), points=categories),),
+    "OrderedProbit": (Twin(ordered(stats.norm), (small_place, cutpoints), points=categories),),
     "Categorical": (
         Twin(Categories, (probabilities,), points=categories),
         Twin(lambda logit: Categories(special.softmax(logit, axis=-1)), (vector,), log_category, categories),
@@ -486,6 +707,29 @@ TWINS: dict[str, tuple[Twin, ...]] = {
             log_dirichlet,
             on_simplex,
             lambda a: stats.dirichlet(a).cov(),
+        ),
+    ),
+    "Multinomial": (
+        Twin(multinomial, (many, probabilities), log_multinomial, sums_of_nine, multinomial_covariance),
+        Twin(
+            lambda n, logit: multinomial(n, special.softmax(logit, axis=-1)),
+            (many, vector),
+            lambda x, n, logit: (
+                log_multinomial(x, n, np.full_like(logit, 1 / K))
+                + n * np.log(K)
+                + np.sum(x * special.log_softmax(logit, axis=-1), axis=-1)
+            ),
+            sums_of_nine,
+            lambda n, logit: multinomial_covariance(n, special.softmax(logit)),
+        ),
+    ),
+    "DirichletMultinomial": (
+        Twin(
+            dirichlet_multinomial,
+            (many, concentration),
+            log_dirichlet_multinomial,
+            sums_of_nine,
+            lambda n, a: stats.dirichlet_multinomial(a, int(n)).cov(),
         ),
     ),
     "MvNormal": (

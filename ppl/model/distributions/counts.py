@@ -1,4 +1,4 @@
-"""Families of whole numbers and categories. Categories count from 0 here; the language counts them from 1."""
+"""Families of whole numbers."""
 
 from __future__ import annotations
 
@@ -6,12 +6,22 @@ from typing import Any
 
 import autograd.numpy as np
 import numpy
-from autograd.extend import defvjp, primitive
-from autograd.numpy.numpy_vjps import unbroadcast
 from scipy import special as scipy_special
 
-from ppl.model.distributions.family import COUNT, NONNEGATIVE, POSITIVE, SIMPLEX, UNIT, Family, Form, Parameter, Support
-from ppl.numeric.special import digamma, elementwise, inv_logit, softplus, weigh
+from ppl.model.distributions.count_tails import cdf_of_counts, cdf_up_to_n, sf_of_counts, sf_up_to_n, summed_tail
+from ppl.model.distributions.family import (
+    COUNT,
+    NONNEGATIVE,
+    POSITIVE,
+    UNIT,
+    WHOLE,
+    Family,
+    Form,
+    Parameter,
+    Support,
+)
+from ppl.numeric.special import digamma, elementwise, floor, inv_logit, log, log1mexp, log1p, softplus
+from ppl.numeric.tails import log_beta_cdf, log_beta_sf, log_gamma_cdf, log_gamma_sf
 
 
 def _only_counts(x: Any, inside: Any, upper: Any = numpy.inf) -> Any:
@@ -119,62 +129,65 @@ negative_binomial_log = elementwise(
 )
 
 
-def _chosen(x: Any, table: Any) -> Any:
-    """`table[..., x]`, the last axis of the table picked by codes, the axes before it broadcast against those of x."""
-    codes = numpy.asarray(x)
-    plates = numpy.broadcast_shapes(codes.shape, table.shape[:-1])
-    wide = numpy.broadcast_to(table, (*plates, table.shape[-1]))
-    inside = (codes >= 0) & (codes < table.shape[-1]) & (codes == numpy.floor(codes))
-    safe = numpy.broadcast_to(numpy.where(inside, codes, 0).astype(numpy.int64), plates)
-    picked = numpy.take_along_axis(wide, safe[..., None], axis=-1)[..., 0]
-    return numpy.where(inside, picked, numpy.nan)
+def _geometric(x: Any, p: Any) -> Any:
+    return _only_counts(x, numpy.log(p) + scipy_special.xlog1py(x, -p))
 
 
-def _is_category(x: Any, count: int) -> Any:
-    return (numpy.asarray(x)[..., None] == numpy.arange(count)).astype(float)
+geometric = elementwise(
+    _geometric,
+    None,
+    lambda x, p: 1 / p - np.where(x > 0, x / np.where(x > 0, 1.0 - p, 1.0), 0.0),
+    name="geometric",
+)
+geometric_logit = elementwise(
+    lambda x, logit: _only_counts(x, -numpy.logaddexp(0.0, -logit) - x * numpy.logaddexp(0.0, logit)),
+    None,
+    lambda x, logit: inv_logit(-logit) - x * inv_logit(logit),
+    name="geometric_logit",
+)
 
 
-@primitive
-def categorical(x: Any, p: Any) -> Any:
-    with numpy.errstate(all="ignore"):
-        return numpy.nan_to_num(numpy.log(_chosen(x, p)), nan=-numpy.inf, posinf=numpy.inf, neginf=-numpy.inf)
+def _discrete_uniform(x: Any, low: Any, high: Any) -> Any:
+    outside = (x < low) | (x > high) | (x != numpy.floor(x))
+    return numpy.where(outside, -numpy.inf, -numpy.log(high - low + 1.0))
 
 
-def _categorical_backward(answer: Any, x: Any, p: Any) -> Any:
-    meta = np.metadata(p)
-    hit = _is_category(x, p.shape[-1])
-    return lambda g: unbroadcast(weigh(g[..., None], hit / np.where(hit > 0, p, 1.0)), meta)
+log_share = elementwise(lambda share: numpy.log(numpy.clip(share, 0.0, 1.0)), None, name="log_share")
+discrete_uniform = elementwise(_discrete_uniform, None, None, None, name="discrete_uniform")
 
 
-defvjp(categorical, _categorical_backward, argnums=[1])
+def _beta_binomial(x: Any, n: Any, a: Any, b: Any) -> Any:
+    inside = _log_choose(n, x) + scipy_special.betaln(x + a, n - x + b) - scipy_special.betaln(a, b)
+    return _only_counts(x, inside, n)
 
 
-@primitive
-def categorical_logit(x: Any, logit: Any) -> Any:
-    with numpy.errstate(all="ignore"):
-        value = _chosen(x, logit) - scipy_special.logsumexp(logit, axis=-1)
-        return numpy.nan_to_num(value, nan=-numpy.inf, posinf=numpy.inf, neginf=-numpy.inf)
+def _beta_binomial_by_a(x: Any, n: Any, a: Any, b: Any) -> Any:
+    return digamma(x + a) - digamma(a) - digamma(n + a + b) + digamma(a + b)
 
 
-def softmax(x: Any) -> Any:
-    """exp(x) / sum(exp(x)) over the last axis."""
-    weights = np.exp(x - np.max(x, axis=-1, keepdims=True))
-    return weights / np.sum(weights, axis=-1, keepdims=True)
+beta_binomial = elementwise(
+    _beta_binomial,
+    None,
+    None,
+    _beta_binomial_by_a,
+    lambda x, n, a, b: _beta_binomial_by_a(n - x, n, b, a),
+    name="beta_binomial",
+)
 
 
-def _categorical_logit_backward(answer: Any, x: Any, logit: Any) -> Any:
-    meta = np.metadata(logit)
-    hit = _is_category(x, logit.shape[-1])
-    return lambda g: unbroadcast(g[..., None] * (hit - softmax(logit)), meta)
+log_beta_binomial_cdf, log_beta_binomial_sf = (
+    summed_tail(
+        _beta_binomial,
+        (_beta_binomial_by_a, lambda x, n, a, b: _beta_binomial_by_a(n - x, n, b, a)),
+        upper,
+        f"log_beta_binomial_{name}",
+    )
+    for name, upper in (("cdf", False), ("sf", True))
+)
 
 
-defvjp(categorical_logit, _categorical_logit_backward, argnums=[1])
-
-
-def _draw_category(rng: numpy.random.Generator, shape: tuple[int, ...], p: Any) -> Any:
-    cumulated = numpy.cumsum(numpy.broadcast_to(p, (*shape, p.shape[-1])), axis=-1)
-    uniform = rng.random(shape)[..., None] * cumulated[..., -1:]
-    return (uniform >= cumulated).sum(axis=-1)
+def _by_mean(mean: Any, precision: Any) -> tuple[Any, Any]:
+    return mean * precision, (1 - mean) * precision
 
 
 def _draw_negative_binomial(rng: numpy.random.Generator, shape: tuple[int, ...], mean: Any, size: Any) -> Any:
@@ -190,6 +203,8 @@ BERNOULLI = Family(
     Support("integer", 0, 1),
     draw=lambda rng, shape, p: (rng.random(shape) < p).astype(numpy.int64),
     mean=lambda p: p,
+    log_cdf=cdf_of_counts(lambda x, p: log1p(-p) + 0.0 * x, n=1),
+    log_sf=sf_of_counts(lambda x, p: log(p) + 0.0 * x, n=1),
 )
 BINOMIAL = Family(
     "Binomial",
@@ -200,6 +215,8 @@ BINOMIAL = Family(
     Support("integer", 0, "n"),
     draw=lambda rng, shape, n, p: rng.binomial(numpy.asarray(n).astype(numpy.int64), p, shape),
     mean=lambda n, p: n * p,
+    log_cdf=cdf_up_to_n(lambda x, n, p: log_beta_sf(x + 1, n - x, p)),
+    log_sf=sf_up_to_n(lambda x, n, p: log_beta_cdf(x + 1, n - x, p)),
 )
 POISSON = Family(
     "Poisson",
@@ -210,6 +227,8 @@ POISSON = Family(
     Support("integer", 0),
     draw=lambda rng, shape, rate: rng.poisson(rate, shape),
     mean=lambda rate: rate,
+    log_cdf=cdf_of_counts(lambda x, rate: log_gamma_sf(x + 1, rate)),
+    log_sf=sf_of_counts(lambda x, rate: log_gamma_cdf(x + 1, rate)),
 )
 NEG_BINOMIAL = Family(
     "NegBinomial",
@@ -224,15 +243,44 @@ NEG_BINOMIAL = Family(
     Support("integer", 0),
     draw=_draw_negative_binomial,
     mean=lambda mean, size: mean + 0.0 * size,
+    log_cdf=cdf_of_counts(lambda x, mean, size: log_beta_cdf(size, x + 1, size / (mean + size))),
+    log_sf=sf_of_counts(lambda x, mean, size: log_beta_cdf(x + 1, size, mean / (mean + size))),
 )
-CATEGORICAL = Family(
-    "Categorical",
+GEOMETRIC = Family(
+    "Geometric",
     (
-        Form((Parameter("p", SIMPLEX, event_rank=1),), categorical),
-        Form((Parameter("logit", event_rank=1),), categorical_logit, lambda logit: (softmax(logit),)),
+        Form((Parameter("p", UNIT),), geometric),
+        Form((Parameter("logit"),), geometric_logit, lambda logit: (inv_logit(logit),)),
     ),
-    Support("category"),
-    draw=_draw_category,
+    Support("integer", 0),
+    draw=lambda rng, shape, p: numpy.floor(rng.standard_exponential(shape) / -numpy.log1p(-p)),
+    mean=lambda p: (1 - p) / p,
+    log_cdf=cdf_of_counts(lambda x, p: log1mexp((x + 1) * log1p(-p))),
+    log_sf=sf_of_counts(lambda x, p: (x + 1) * log1p(-p)),
 )
-
-FAMILIES = (BERNOULLI, BINOMIAL, POISSON, NEG_BINOMIAL, CATEGORICAL)
+DISCRETE_UNIFORM = Family(
+    "DiscreteUniform",
+    (Form((Parameter("low", WHOLE), Parameter("high", WHOLE)), discrete_uniform),),
+    Support("integer", "low", "high"),
+    draw=lambda rng, shape, low, high: low + numpy.floor((high - low + 1.0) * rng.random(shape)),
+    mean=lambda low, high: 0.5 * (low + high),
+    log_cdf=lambda x, low, high: log_share((floor(x) - low + 1) / (high - low + 1)),
+    log_sf=lambda x, low, high: log_share((high - floor(x)) / (high - low + 1)),
+)
+BETA_BINOMIAL = Family(
+    "BetaBinomial",
+    (
+        Form((Parameter("n", COUNT), Parameter("a", POSITIVE), Parameter("b", POSITIVE)), beta_binomial),
+        Form(
+            (Parameter("n", COUNT), Parameter("mean", UNIT), Parameter("precision", POSITIVE)),
+            lambda x, n, mean, precision: beta_binomial(x, n, *_by_mean(mean, precision)),
+            lambda n, mean, precision: (n, *_by_mean(mean, precision)),
+        ),
+    ),
+    Support("integer", 0, "n"),
+    draw=lambda rng, shape, n, a, b: rng.binomial(numpy.asarray(n).astype(numpy.int64), rng.beta(a, b, shape), shape),
+    mean=lambda n, a, b: n * a / (a + b),
+    log_cdf=cdf_up_to_n(log_beta_binomial_cdf),
+    log_sf=sf_up_to_n(log_beta_binomial_sf),
+)
+FAMILIES = (BERNOULLI, BINOMIAL, POISSON, NEG_BINOMIAL, GEOMETRIC, DISCRETE_UNIFORM, BETA_BINOMIAL)

@@ -16,7 +16,8 @@ class Requirement:
     """What values a parameter must have: a test over an array, and words for a message.
 
     `lower` and `upper` are the interval they lie in; `says_it_all` where lying in it is all that is required. While a
-    model is fitted, `quick_test` takes the place of a test that costs too much, or finds what shows anyhow.
+    model is fitted, `quick_test` takes the place of a test that costs too much, or finds what shows anyhow. `infinite`
+    says that infinite values may hold.
     """
 
     words: str
@@ -25,6 +26,7 @@ class Requirement:
     upper: float = np.inf
     says_it_all: bool = False
     quick_test: Callable[[np.ndarray], np.ndarray] | None = None
+    infinite: bool = False
 
     def holds_quickly(self, x: np.ndarray, event_rank: int) -> np.ndarray:
         """Whether the values hold, a truth value for each event."""
@@ -40,6 +42,7 @@ REAL = Requirement("a number", lambda x: np.isfinite(x), says_it_all=True)
 POSITIVE = Requirement("positive", lambda x: x > 0, 0.0, says_it_all=True)
 NONNEGATIVE = Requirement("zero or positive", lambda x: x >= 0, 0.0, says_it_all=True)
 UNIT = Requirement("between 0 and 1", lambda x: (x >= 0) & (x <= 1), 0.0, 1.0, says_it_all=True)
+WHOLE = Requirement("a whole number", lambda x: np.isfinite(x) & (x == np.floor(x)))
 COUNT = Requirement("a whole number, zero or more", lambda x: (x >= 0) & (x == np.floor(x)), 0.0)
 SIMPLEX = Requirement(
     "probabilities that sum to 1",
@@ -47,6 +50,7 @@ SIMPLEX = Requirement(
     0.0,
     1.0,
 )
+INCREASING = Requirement("increasing numbers, of which the last may be inf", lambda x: _increases(x), infinite=True)
 SYMMETRIC = Requirement(
     "a symmetric positive definite matrix",
     lambda x: np.broadcast_to(_is_positive_definite(x)[..., None, None], x.shape),
@@ -61,6 +65,12 @@ TRIANGULAR = Requirement(
     "a lower triangular matrix with a positive diagonal",
     lambda x: (np.triu(x, 1) == 0) & _has_positive_diagonal(x)[..., None, None],
 )
+
+
+def _increases(x: np.ndarray) -> np.ndarray:
+    """Whether each element lies above that before it, or is plus infinity."""
+    before = np.concatenate([np.full((*x.shape[:-1], 1), -np.inf), x[..., :-1]], axis=-1)
+    return np.asarray((x > before) | (x == np.inf))
 
 
 def _has_positive_diagonal(x: np.ndarray) -> np.ndarray:
@@ -118,12 +128,15 @@ class Form:
 class Support:
     """Where values lie. `lower` and `upper` are numbers, or the name of the parameter that is the bound.
 
-    `kind` is "real", "interval", "integer" (a range of whole numbers), "category" (1..K), or one of `EVENTS`.
+    `kind` is "real", "interval", "integer" (a range of whole numbers), "category" (1..K), "circle" (all numbers; the
+    density repeats every 2 pi), "counts" (vectors of whole numbers with the sum `upper`), or one of `EVENTS`. Of
+    categories there are `spare` more than the vector parameter has elements.
     """
 
     kind: str
     lower: float | str = -np.inf
     upper: float | str = np.inf
+    spare: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +145,9 @@ class Family:
     first form.
 
     `draw(rng, shape, *parameters)` gives an array of that shape (event axes included). `mean` is None where there is
-    none. `log_cdf` and `log_sf` are log P(X <= x) and log P(X > x), differentiable; `quantile(u, *parameters)` is
-    the inverse of the first. All three are None for multivariate families.
+    none. `log_cdf` and `log_sf` are log P(X <= x) and log P(X > x), differentiable; None for families of vectors and
+    of categories, which cannot be bounded. `quantile(u, *parameters)` is the inverse of the first for continuous
+    families. On the circle `log_between(lower, upper, *parameters)` stands for them: the log of the integral.
     """
 
     name: str
@@ -144,12 +158,17 @@ class Family:
     log_cdf: Callable[..., Array] | None = None
     log_sf: Callable[..., Array] | None = None
     quantile: Callable[..., np.ndarray] | None = None
+    log_between: Callable[..., Array] | None = None
     event_rank: int = 0
     renormalised: bool = True  # whether bounds cut and renormalise; Flat is only cut
 
     @property
     def discrete(self) -> bool:
-        return self.support.kind in ("integer", "category")
+        return self.support.kind in ("integer", "category", "counts")
+
+    @property
+    def can_be_bounded(self) -> bool:
+        return self.event_rank == 0 and self.support.kind != "category"
 
     def form_with(self, names: frozenset[str]) -> Form | None:
         """The first form that has all these parameters."""

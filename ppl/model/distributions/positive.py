@@ -9,8 +9,10 @@ import numpy
 from scipy import special as scipy_special
 
 from ppl.model.distributions.family import POSITIVE, Family, Form, Parameter, Support
-from ppl.model.distributions.real_line import cauchy, normal, student
-from ppl.numeric.special import digamma, elementwise, erf, lgamma, log, log1mexp, log_Phi
+from ppl.model.distributions.real_line import HALF_LOG_TWO_PI, cauchy, normal, student
+from ppl.numeric.invert import invert
+from ppl.numeric.normal_tails import log_inverse_gaussian_cdf, log_inverse_gaussian_sf
+from ppl.numeric.special import digamma, elementwise, erf, lgamma, log, log1mexp, log1p, log_Phi
 from ppl.numeric.tails import cdf_within, log_beta_cdf, log_gamma_cdf, log_gamma_sf, log_student_cdf, sf_within
 
 LOG_TWO = numpy.log(2.0)
@@ -106,9 +108,57 @@ weibull = elementwise(
 )
 
 
+rayleigh = elementwise(
+    cut(lambda x, scale: numpy.log(x) - 2 * numpy.log(scale) - 0.5 * (x / scale) ** 2),
+    lambda x, scale: 1 / x - x / (scale * scale),
+    lambda x, scale: ((x / scale) ** 2 - 2) / scale,
+    name="rayleigh",
+)
+pareto = elementwise(
+    lambda x, scale, shape: numpy.where(
+        x < scale, -numpy.inf, numpy.log(shape / scale) - (shape + 1) * numpy.log(numpy.maximum(x / scale, 1.0))
+    ),
+    lambda x, scale, shape: -(shape + 1) / x,
+    lambda x, scale, shape: shape / scale + 0.0 * x,
+    lambda x, scale, shape: 1 / shape - np.log(x / scale),
+    name="pareto",
+)
+
+
+def _inverse_gaussian(x: Any, mean: Any, shape: Any) -> Any:
+    away = (x - mean) / mean
+    inside = 0.5 * numpy.log(shape) - 1.5 * numpy.log(x) - HALF_LOG_TWO_PI - 0.5 * shape * away * away / x
+    return numpy.where(x > 0, inside, -numpy.inf)
+
+
+inverse_gaussian = elementwise(
+    cut(_inverse_gaussian),
+    lambda x, mean, shape: -1.5 / x - 0.5 * shape * (1 / (mean * mean) - 1 / (x * x)),
+    lambda x, mean, shape: shape * (x - mean) / mean**3,
+    lambda x, mean, shape: 0.5 / shape - 0.5 * ((x - mean) / mean) ** 2 / x,
+    name="inverse_gaussian",
+)
+
+
+def inverse_gaussian_quantile(u: Any, mean: Any, shape: Any) -> Any:
+    """By bisection over log x, from the tail in which it lies."""
+    u, mean, shape = numpy.broadcast_arrays(u, mean, shape)
+
+    def rising(log_ratio: Any) -> Any:
+        x = mean * numpy.exp(log_ratio)
+        from_above = -log_inverse_gaussian_sf(x, mean, shape) + numpy.log1p(-u)
+        return numpy.where(u < 0.5, log_inverse_gaussian_cdf(x, mean, shape) - numpy.log(u), from_above)
+
+    return mean * numpy.exp(invert(rising, numpy.zeros(u.shape)))
+
+
 def log_weibull_cdf(s: Any) -> Any:
     """log(1 - exp(-exp(s))), which far below is s."""
     return np.where(s < -50.0, s, log1mexp(-np.exp(s)))
+
+
+log_pareto_cdf = cdf_within(lambda excess, shape: log1mexp(-shape * log1p(excess)))
+log_pareto_sf = sf_within(lambda excess, shape: -shape * log1p(excess))
 
 
 def half_cauchy_quantile(u: Any) -> Any:
@@ -213,4 +263,48 @@ WEIBULL = Family(
     quantile=lambda u, shape, scale: scale * (-numpy.log1p(-u)) ** (1 / shape),
 )
 
-FAMILIES = (HALF_NORMAL, HALF_CAUCHY, HALF_STUDENT_T, LOG_NORMAL, EXPONENTIAL, GAMMA, INV_GAMMA, WEIBULL)
+CHI_SQUARE = Family(
+    "ChiSquare",
+    (Form((Parameter("df", POSITIVE),), lambda x, df: gamma(x, 0.5 * df, 0.5)),),
+    ABOVE_ZERO,
+    draw=lambda rng, shape, df: 2 * rng.standard_gamma(0.5 * df, shape),
+    mean=lambda df: df,
+    log_cdf=cdf_within(lambda x, df: log_gamma_cdf(0.5 * df, 0.5 * x)),
+    log_sf=sf_within(lambda x, df: log_gamma_sf(0.5 * df, 0.5 * x)),
+    quantile=lambda u, df: 2 * scipy_special.gammaincinv(0.5 * df, u),
+)
+RAYLEIGH = Family(
+    "Rayleigh",
+    (Form((Parameter("scale", POSITIVE),), rayleigh),),
+    ABOVE_ZERO,
+    draw=lambda rng, shape, scale: scale * numpy.sqrt(2 * rng.standard_exponential(shape)),
+    mean=lambda scale: numpy.sqrt(0.5 * numpy.pi) * scale,
+    log_cdf=cdf_within(lambda x, scale: log_weibull_cdf(2 * log(x / scale) - LOG_TWO)),
+    log_sf=sf_within(lambda x, scale: -0.5 * (x / scale) ** 2),
+    quantile=lambda u, scale: scale * numpy.sqrt(-2 * numpy.log1p(-u)),
+)
+PARETO = Family(
+    "Pareto",
+    (Form((Parameter("scale", POSITIVE), Parameter("shape", POSITIVE)), pareto),),
+    Support("interval", "scale"),
+    draw=lambda rng, size, scale, shape: scale * numpy.exp(rng.standard_exponential(size) / shape),
+    mean=lambda scale, shape: scale * numpy.where(shape > 1, shape / (shape - 1), numpy.inf),
+    log_cdf=lambda x, scale, shape: log_pareto_cdf((x - scale) / scale, shape),
+    log_sf=lambda x, scale, shape: log_pareto_sf((x - scale) / scale, shape),
+    quantile=lambda u, scale, shape: scale * numpy.exp(-numpy.log1p(-u) / shape),
+)
+INV_GAUSSIAN = Family(
+    "InvGaussian",
+    (Form((Parameter("mean", POSITIVE), Parameter("shape", POSITIVE)), inverse_gaussian),),
+    ABOVE_ZERO,
+    draw=lambda rng, size, mean, shape: rng.wald(mean, shape, size),
+    mean=lambda mean, shape: mean + 0.0 * shape,
+    log_cdf=cdf_within(log_inverse_gaussian_cdf),
+    log_sf=sf_within(log_inverse_gaussian_sf),
+    quantile=inverse_gaussian_quantile,
+)
+
+FAMILIES = (
+    HALF_NORMAL, HALF_CAUCHY, HALF_STUDENT_T, LOG_NORMAL, EXPONENTIAL, GAMMA, INV_GAMMA, WEIBULL, CHI_SQUARE, RAYLEIGH,
+    PARETO, INV_GAUSSIAN,
+)  # fmt: skip

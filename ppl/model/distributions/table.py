@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from ppl.model.distributions import counts, interval, matrices, positive, real_line, series, vectors
+from ppl.model.distributions import (
+    categories,
+    circular,
+    count_vectors,
+    counts,
+    interval,
+    matrices,
+    positive,
+    real_line,
+    series,
+    skewed,
+    vectors,
+)
 from ppl.model.distributions.family import Family
 
-FAMILIES: dict[str, Family] = {
-    family.name: family
-    for module in (real_line, positive, interval, counts, vectors, series, matrices)
-    for family in module.FAMILIES
-}
+_MODULES = (
+    real_line, skewed, positive, interval, circular, counts, categories, vectors, count_vectors, series, matrices,
+)  # fmt: skip
+FAMILIES: dict[str, Family] = {family.name: family for module in _MODULES for family in module.FAMILIES}

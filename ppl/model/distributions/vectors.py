@@ -115,7 +115,7 @@ def _chol_of_prec(mean: Any, prec: Any) -> tuple[Any, Any]:
     return mean, cholesky(np.linalg.inv(prec))
 
 
-def _draw_dirichlet(rng: numpy.random.Generator, shape: tuple[int, ...], concentration: Any) -> Any:
+def draw_dirichlet(rng: numpy.random.Generator, shape: tuple[int, ...], concentration: Any) -> Any:
     concentration = numpy.broadcast_to(concentration, shape)
     # log of a Gamma(a) draw as log Gamma(a + 1) + log(U)/a: tiny concentrations do not underflow to 0/0
     logs = numpy.log(rng.standard_gamma(concentration + 1.0)) + numpy.log(rng.random(shape)) / concentration
@@ -136,7 +136,7 @@ DIRICHLET = Family(
     "Dirichlet",
     (Form((Parameter("concentration", POSITIVE, event_rank=1),), dirichlet),),
     Support("simplex"),
-    draw=_draw_dirichlet,
+    draw=draw_dirichlet,
     mean=lambda concentration: concentration / numpy.sum(concentration, axis=-1, keepdims=True),
     event_rank=1,
 )
