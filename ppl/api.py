@@ -10,8 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from os import PathLike, fspath
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,8 @@ from ppl.infer import importance, pipeline
 from ppl.infer.draws import generator
 from ppl.infer.pipeline import Approximation, NoStart
 from ppl.infer.verdict import Verdict, judge
-from ppl.language.errors import FileError, ModelError, UsageError
+from ppl.language.errors import ModelError, UsageError
+from ppl.language.files import from_string, read_source
 from ppl.language.parser import parse
 from ppl.language.source import Source
 from ppl.language.syntax import Program
@@ -44,21 +44,15 @@ _MOST_KEPT = 4_000_000  # elements of the draws of a row-long derived name that 
 
 def load(path: str | PathLike[str]) -> Model:
     """The model in a file. Raises `FileError` if it cannot be read, `ModelError` with all its mistakes."""
-    name = fspath(path)
-    try:
-        text = Path(name).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise FileError(f"{name}: byte {error.start + 1} is not UTF-8; save the model as UTF-8") from None
-    except FileNotFoundError:
-        raise FileError(f"{name}: there is no such file") from None
-    except OSError as error:
-        raise FileError(f"{name}: cannot be read: {error.strerror or error}") from None
-    return from_text(text, name)
+    return _model(read_source(path))
 
 
 def from_text(text: str, name: str = "<model>") -> Model:
     """The model that a text says; `name` stands for the file in messages."""
-    source = Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _model(from_string(text, name))
+
+
+def _model(source: Source) -> Model:
     program = parse(source)
     return Model(program, find_names(program))
 
@@ -70,12 +64,14 @@ class Model:
     program: Program
     names: Names = field(repr=False)
 
-    def condition(self, *data: Any) -> Posterior:
+    def condition(self, *data: Any, **tables: Any) -> Posterior:
         """The posterior given data: paths (CSV, TSV, Parquet, JSON, npz), mappings of names to arrays, data frames.
+
+        `condition("homes.csv", county="counties.csv")` adds a table with a row for each level of `county`.
 
         Raises `DataError` and `FileError` for data that cannot be read, `ModelError` where model and data do not fit.
         """
-        settled = without_needless_guards(settle(self.names, dataset.read(data)))
+        settled = without_needless_guards(settle(self.names, dataset.read(data, tables)))
         return Posterior(settled, compile_joint(settled, sum_out(settled)))
 
 
@@ -158,16 +154,18 @@ class Posterior:
         """What was observed, as it was given: categories as levels or from 1."""
         found = {}
         for factor in self.model.observed:
-            values = np.asarray(factor.value.value)
-            if factor.value.levels is not None:
-                values = np.array(factor.value.levels)[values]
-            elif factor.distribution.family.support.kind == "category":
+            value, distribution = factor.value, factor.distribution
+            assert value is not None and distribution is not None
+            values = np.asarray(value.value)
+            if value.levels is not None:
+                values = np.array(value.levels)[values]
+            elif distribution.family.support.kind == "category":
                 values = values + 1
             if factor.missing is not None and values.dtype.kind != "U":
                 values = np.where(factor.missing, np.nan, values)
             elif factor.missing is not None:
                 values = np.where(factor.missing, "", values)
-            found[factor.name] = Observed(factor.name, factor.value.axes, values)
+            found[factor.name] = Observed(factor.name, value.axes, values)
         return found
 
 

@@ -1,11 +1,12 @@
 """argv -> the command line: the only module that prints and sets the exit code.
 
-Results go to standard output, everything else to standard error. Exit codes: 0 done, 2 wrong usage, 3 fitted but the
-verdict is `do not use`, 4 model, 5 data, 6 files, 130 interrupted.
+Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 `fmt --check` would change a
+file, 2 wrong usage, 3 fitted but the verdict is `do not use`, 4 model, 5 data, 6 files, 130 interrupted.
 """
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 from collections.abc import Iterator
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from ppl.api import Posterior
     from ppl.report.record import Record
 
+EXIT_WOULD_CHANGE = 1
 EXIT_DO_NOT_USE = 3
 EXIT_INTERRUPTED = 130
+_FORMATS = {".mmd": "mermaid", ".mermaid": "mermaid", ".json": "json", ".svg": "svg"}  # of a graph, by a file's ending
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -43,9 +46,13 @@ def commands() -> None:
 def fit(
     model: str, data: tuple[str, ...], seed: int, draws: int, output: str | None, as_json: bool, everything: bool
 ) -> int:
-    """Find the posterior of MODEL given DATA (CSV, TSV, Parquet, JSON or npz; several files are merged)."""
+    """Find the posterior of MODEL given DATA (CSV, TSV, Parquet, JSON or npz; several files are merged).
+
+    COLUMN=FILE is a table with a row for each level of a column.
+    """
     if output is not None:
-        _check_output(output, (model, *data))
+        plain, tables = _split(data)
+        _check_output(output, (model, *plain, *tables.values()))
     posterior = _condition(model, data)
     with _status("fitting"):
         found = posterior.fit(seed=seed, draws=draws, keep_all=everything)
@@ -80,6 +87,86 @@ def check(model: str, data: tuple[str, ...], show: str) -> int:
 
 
 @commands.command()
+@click.argument("model", type=click.Path())
+@click.argument("data", nargs=-1, type=click.Path())
+@click.option(
+    "--format", "form", type=click.Choice(["dot", "mermaid", "json", "svg"]), help="Default: by -o, else dot."
+)
+@click.option("-o", "--output", type=click.Path(), help="Write the diagram to this file.")
+def graph(model: str, data: tuple[str, ...], form: str | None, output: str | None) -> int:
+    """Draw the graph of MODEL, with its plates; with DATA also what is observed, and how long axes are."""
+    import ppl
+    from ppl.report import atomic, diagram, diagram_text, svg
+
+    if output is not None:
+        plain, tables = _split(data)
+        _check_output(output, (model, *plain, *tables.values()))
+    form = form or _FORMATS.get(Path(output or "").suffix.lower(), "dot")
+    drawn = diagram.of_model(_condition(model, data).model) if data else diagram.of_names(ppl.load(model).names)
+    writers = {"dot": diagram_text.as_dot, "mermaid": diagram_text.as_mermaid, "json": diagram_text.as_json}
+    text = writers.get(form, svg.as_svg)(drawn)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        atomic.write_text(output, text)
+        click.echo(f"written to {output}", err=True)
+    return 0
+
+
+@commands.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; exit 1 and name the files that would change.")
+@click.option("--diff", "only_diff", is_flag=True, help="Write nothing; print what would change.")
+def fmt(files: tuple[str, ...], only_check: bool, only_diff: bool) -> int:
+    """Put model FILES into the house style. `-` reads standard input and writes standard output.
+
+    A file with mistakes is left as it is.
+    """
+    if "-" in files and len(files) > 1:
+        raise UsageError("`-` is given alone")
+    changed, code = False, 0
+    for name in files:
+        try:
+            before, after = _formatted(name)
+        except PplError as error:
+            click.echo(str(error), err=True)
+            code = max(code, error.exit_code)
+            continue
+        changed = changed or before != after
+        _settle_format(name, before, after, only_check, only_diff)
+    return code or (EXIT_WOULD_CHANGE if changed and only_check else 0)
+
+
+def _formatted(name: str) -> tuple[str, str]:
+    """The text of a model file, or of standard input, and the same in the house style."""
+    from ppl.language.files import from_bytes, read_source
+    from ppl.language.formatter import formatted
+
+    if name == "-":
+        source = from_bytes(sys.stdin.buffer.read(), "<standard input>")
+        return source.text, formatted(source)
+    source = read_source(name)
+    return source.text, formatted(source)
+
+
+def _settle_format(name: str, before: str, after: str, only_check: bool, only_diff: bool) -> None:
+    from ppl.report import atomic
+
+    if only_diff:
+        shown = difflib.unified_diff(before.splitlines(), after.splitlines(), name, name, lineterm="")
+        click.echo("".join(f"{line}\n" for line in shown), nl=False)
+    if only_check and before != after:
+        click.echo(f"{name} would change", err=True)
+    if only_check or only_diff:
+        return
+    if name == "-":
+        click.echo(after, nl=False)
+    elif before != after:
+        atomic.write_text(name, after)
+        click.echo(f"{name} changed", err=True)
+
+
+@commands.command()
 @click.argument("fit", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
@@ -103,15 +190,31 @@ def _condition(model: str, data: tuple[str, ...]) -> Posterior:
     import ppl
     from ppl.data import axes as axes_of
 
-    posterior = ppl.load(model).condition(*data)
+    plain, tables = _split(data)
+    posterior = ppl.load(model).condition(*plain, **tables)
     shown = []
     for factor in posterior.model.observed:
         gaps = 0 if factor.missing is None else int(factor.missing.sum())
-        shown.append(f"{factor.name} [{axes_of.show(factor.value.axes)}]" + (f", {gaps} missing" if gaps else ""))
-    click.echo(f"observed: {', '.join(shown)}", err=True)
+        shown.append(f"{factor.name} [{axes_of.show(factor.axes)}]" + (f", {gaps} missing" if gaps else ""))
+    click.echo(f"observed: {', '.join(shown) or 'no name; `factor` alone tells of the data'}", err=True)
     for note in posterior.model.notes:
         click.echo(f"note: {note}", err=True)
     return posterior
+
+
+def _split(data: tuple[str, ...]) -> tuple[list[str], dict[str, str]]:
+    """The files whose columns are merged, and those given as COLUMN=FILE; a file may have `=` in its own name."""
+    plain: list[str] = []
+    tables: dict[str, str] = {}
+    for argument in data:
+        over, sign, file = argument.partition("=")
+        if not sign or not over or not file or Path(argument).exists():
+            plain.append(argument)
+        elif over in tables:
+            raise UsageError(f"two tables are given for `{over}`: {tables[over]} and {file}")
+        else:
+            tables[over] = file
+    return plain, tables
 
 
 def _show(record: Record, as_json: bool, everything: bool) -> None:

@@ -131,12 +131,21 @@ class Interpreter:
         self.declared: dict[str, tuple[list[str] | None, ...]] = {}
         self.lifted: list[tuple[int, np.ndarray]] = []  # rows of a factor, and the first row of each level
         self.bound: dict[str, Value] = {}
+        self.levels = {x.name.name: self.levels_of(x) for x in program.statements if isinstance(x, s.Levels)}
+
+    def levels_of(self, statement: s.Levels) -> list[str]:
+        """The levels that a statement names: in its order, or sorted as their columns are."""
+        texts = [item.value for item in statement.items if isinstance(item, s.String)]
+        columns = [self.columns[item.name] for item in statement.items if isinstance(item, s.Name)]
+        return texts or [_label(x) for x in np.unique(np.concatenate(columns))]
 
     def log_density(self) -> float:
         total = 0.0
         for statement in self.program.statements:
             if isinstance(statement, s.Tilde):
                 total += self.tilde(statement)
+            elif isinstance(statement, s.FactorOf):
+                total += float(np.sum(self.expression(statement.value).array))
         return total
 
     # -- statements ---------------------------------------------------------------------------------------------------
@@ -159,7 +168,7 @@ class Interpreter:
         else:
             found = self.expression(target).array
         try:
-            return self.density(found, statement.dist)
+            return float(np.sum(self.densities(found, statement.dist, self.levels.get(name))))
         finally:
             self.lifted = []
 
@@ -167,13 +176,23 @@ class Interpreter:
         if not isinstance(target, s.Index):
             return []
         factors = [self.columns[x.name] for x in target.subscripts if isinstance(x, s.Name) and x.name in self.columns]
-        return [(len(f), np.unique(f, return_index=True)[1]) for f in factors if f.ndim == 1 and len(f) > 1]
+        found = [(len(f), np.unique(f, return_index=True)[1]) for f in factors if f.ndim == 1 and len(f) > 1]
+        named = [x.name for x in target.subscripts if isinstance(x, s.Name) and x.name in self.levels]
+        if named:
+            column = self.columns.get(named[0])
+            labels = [] if column is None else [_label(x) for x in column]
+            first = np.array([labels.index(x) for x in self.levels[named[0]] if x in labels], dtype=int)
+            found = [(len(labels), first)] if labels else []
+        return found
 
     def declare(self, name: str, target: s.Index) -> None:
         labels: list[list[str] | None] = []
         for subscript in target.subscripts:
             if isinstance(subscript, s.Name) and subscript.name in self.assigned:
                 labels.append(self.look_up(subscript.name).labels[-1] if self.look_up(subscript.name).labels else None)
+                continue
+            if isinstance(subscript, s.Name) and subscript.name in self.levels:
+                labels.append(self.levels[subscript.name])
                 continue
             column = self.columns.get(subscript.name) if isinstance(subscript, s.Name) else None
             if column is not None and column.ndim == 1 and len(column) > 1:
@@ -182,11 +201,11 @@ class Interpreter:
                 labels.append(None)
         self.declared[name] = tuple(labels)
 
-    def density(self, found: np.ndarray, dist: s.Dist) -> float:
-        """The sum over elements of one `~`."""
+    def densities(self, found: np.ndarray, dist: s.Dist, order: list[str] | None = None) -> np.ndarray:
+        """The density of each element; `order` is that of the levels of what is drawn."""
         family = dist.family.name
         if family in ("Ordered", "ZeroSum"):
-            return self.constrained(family, found, dist.arguments[0].value)
+            return np.asarray(self.constrained(family, found, dist.arguments[0].value))
         given = {a.keyword.name: self.expression(a.value).array for a in dist.arguments if a.keyword is not None}
         replaced = {"cov"} if family.startswith("Mv") and given.keys() & {"chol", "prec"} else set()
         replaced |= {"node1", "node2"} if "adjacency" in given else set()
@@ -203,16 +222,18 @@ class Interpreter:
         lower = None if dist.lower is None else self.expression(dist.lower).array
         upper = None if dist.upper is None else self.expression(dist.upper).array
         if family in vectors.RANKS:
-            return vectors.log_density(family, found, given)
+            return np.asarray(vectors.log_density(family, found, given))  # their sum
         if family in ("Multinomial", "DirichletMultinomial"):
-            return self.vectors(family, found, given)
-        total = 0.0
-        for index in np.ndindex(found.shape):
+            return np.asarray(self.vectors(family, found, given))
+        events = {"Categorical": [], "OrderedLogistic": ["eta"], "OrderedProbit": ["eta"]}.get(family)
+        others = [x.shape for name, x in given.items() if x.shape != (1,) and (events is None or name in events)]
+        total = np.zeros(np.broadcast_shapes(found.shape, *others))
+        for index in np.ndindex(total.shape):
             if family == "Categorical":
-                total += self.category(found, index, given)
+                total[index] = self.category(found, index, given, order)
                 continue
             if family in ("OrderedLogistic", "OrderedProbit"):
-                total += self.ordered(family, found, index, given)
+                total[index] = self.ordered(family, found, index, given)
                 continue
             here = {name: float(_at(array, index)) for name, array in given.items()}
             low = None if lower is None else float(_at(lower, index))
@@ -220,7 +241,7 @@ class Interpreter:
             if family in COUNTS:  # as the whole numbers that the bounds allow
                 low = low if low is None else math.floor(low) + 1 if "lower" in dist.excludes else math.ceil(low)
                 high = high if high is None else math.ceil(high) - 1 if "upper" in dist.excludes else math.floor(high)
-            total += self.one(family, float(found[index]), here, low, high)
+            total[index] = self.one(family, float(_at(found, index)), here, low, high)
         return total
 
     def constrained(self, wrapper: str, found: np.ndarray, inner: s.Dist) -> float:
@@ -228,7 +249,7 @@ class Interpreter:
         if wrapper == "Ordered" and not (np.diff(found, axis=-1) > 0).all():
             return -math.inf
         if wrapper == "Ordered" or inner.family.name != "Normal":
-            return self.density(found, inner)
+            return float(np.sum(self.densities(found, inner)))
         n = found.shape[-1]
         turn = np.linalg.svd(np.ones((1, n)))[2]  # first the direction of the sum, then the plane
         mean, sd = (np.broadcast_to(self.expression(a.value).array, found.shape) for a in inner.arguments)
@@ -263,11 +284,14 @@ class Interpreter:
             density -= math.log(above - below)
         return float(density)
 
-    def category(self, found: np.ndarray, index: tuple[int, ...], given: dict[str, np.ndarray]) -> float:
+    def category(
+        self, found: np.ndarray, index: tuple[int, ...], given: dict[str, np.ndarray], order: list[str] | None
+    ) -> float:
         table = given["p"] if "p" in given else special.softmax(given["logit"], axis=-1)
         row = np.broadcast_to(table, (*found.shape, table.shape[-1]))[index]
         kind = found[index]
-        place = sorted(set(found.reshape(-1))).index(kind) if isinstance(kind, str) else int(kind) - 1
+        names = order or sorted(set(found.reshape(-1)))
+        place = names.index(_label(kind)) if order or isinstance(kind, str) else int(kind) - 1
         return float(math.log(row[place]))
 
     def ordered(self, family: str, found: np.ndarray, index: tuple[int, ...], given: dict[str, np.ndarray]) -> float:
@@ -350,6 +374,8 @@ class Interpreter:
             return Value(self.latents[name], self.declared.get(name, (None,) * self.latents[name].ndim))
         elif name in self.columns:
             found = value(self.columns[name])
+        elif name in self.levels:
+            return Value(np.array(self.levels[name]), (self.levels[name],))
         elif name == "rows":
             return value(self.rows)
         else:
@@ -429,6 +455,11 @@ class Interpreter:
             return found
         if name == "columns":
             return self.columns_of(node)
+        if name == "logp":
+            (density,) = (a.value for a in node.arguments)
+            assert isinstance(density, s.LogDensityOf)
+            target = density.value.name if isinstance(density.value, s.Name) else ""
+            return value(self.densities(self.expression(density.value).array, density.dist, self.levels.get(target)))
         by = next((a.value for a in node.arguments if a.keyword is not None), None)
         positional = [a.value for a in node.arguments if a.keyword is None]
         if by is not None:

@@ -1,7 +1,7 @@
 """Every model in tests/bad is refused with the message that stands beside it.
 
-NAME.ppl is the model, NAME.csv and NAME.json its data (where neither stands, the table of `schools.csv`), and
-NAME.expected the whole message.
+NAME.ppl is the model, NAME.csv and NAME.json its data (where neither stands, the table of `schools.csv`),
+NAME.COLUMN.csv a table over the levels of a column, and NAME.expected the whole message.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ BAD = Path(__file__).parent / "bad"
 def test_message(model: Path, golden: Callable[[Path, str], None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(BAD)
     data = [f"{model.stem}{ending}" for ending in (".csv", ".json") if (BAD / f"{model.stem}{ending}").exists()]
+    tables = {path.name.split(".")[1]: path.name for path in BAD.glob(f"{model.stem}.*.csv")}
     with pytest.raises(ppl.PplError) as caught:
-        ppl.load(os.path.relpath(model, BAD)).condition(*(data or ["schools.csv"])).fit()
+        ppl.load(os.path.relpath(model, BAD)).condition(*(data or ["schools.csv"]), **tables).fit()
     golden(model.with_suffix(".expected"), f"exit {caught.value.exit_code}\n{caught.value}\n")
 
 

@@ -27,15 +27,15 @@ _ELEMENTS_AT_ONCE = 1 << 19  # of the widest array while draws are evaluated tog
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One factor of the log joint: a `~`, over its plates.
+    """One factor of the log joint: a `~` or a `factor`, over its plates.
 
     With a `summand`, `log_prob` is its table: first the values of the discrete elements it depends on, then its plates.
     """
 
     name: str
     log_prob: Term
-    distribution: Distribution
-    value: Term | None  # of what is known, or an expression; None for a latent
+    distribution: Distribution | None  # None for a `factor`
+    value: Term | None  # of what is known, or an expression; None for a latent and a `factor`
     span: Span
     observed: bool
     summand: Summand | None = None

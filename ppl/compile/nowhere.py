@@ -39,12 +39,15 @@ def _show(model: Model, part: Part, place: tuple[int, ...], values: Mapping[str,
     """Where the element stands in the data, and the value and the parameters of one element of a factor."""
     if part.summand is not None:
         return f"in element {', '.join(str(i + 1) for i in place)}, whatever its discrete latents are" if place else ""
-    terms = list(part.distribution.parameters)
-    names = [parameter.name for parameter in part.distribution.form.parameters]
-    distribution = part.distribution
-    ranks = [int(distribution.by_element) or parameter.event_rank for parameter in distribution.form.parameters]
-    if part.value is not None:
-        terms, names, ranks = [part.value, *terms], [part.name, *names], [distribution.event_rank, *ranks]
+    if part.distribution is None:
+        terms, names, ranks = [part.log_prob], ["value"], [0]
+    else:
+        distribution = part.distribution
+        terms = list(distribution.parameters)
+        names = [parameter.name for parameter in distribution.form.parameters]
+        ranks = [int(distribution.by_element) or parameter.event_rank for parameter in distribution.form.parameters]
+        if part.value is not None:
+            terms, names, ranks = [part.value, *terms], [part.name, *names], [distribution.event_rank, *ranks]
     shown = []
     for term, name, rank, found in zip(terms, names, ranks, evaluate(compile_terms(terms), values, 1), strict=True):
         shape = behind(term, part.log_prob.plates, len(part.log_prob.axes), rank)
@@ -54,5 +57,6 @@ def _show(model: Model, part: Part, place: tuple[int, ...], values: Mapping[str,
     if column is not None:
         where = f"{column.where(place)}: "
     else:
-        where = f"in element {', '.join(str(i + 1) for i in place)}: " if place else ""
+        rows = len(place) == 1 and (part.plates[0].identity or "").startswith("rows:")
+        where = f"in {'row' if rows else 'element'} {', '.join(str(i + 1) for i in place)}: " if place else ""
     return where + ", ".join(shown)

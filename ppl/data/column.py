@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ppl.data.axes import Axis
+from ppl.language.errors import written
 
 LARGEST_EXACT = 2**53  # integers up to here are exact as float64
 _MOST_DIGITS = 4000  # of an integer; Python reads 4300
@@ -62,7 +63,8 @@ class Column:
 
     `values` is float64, int64 or bool; for text it holds the positions in `levels` (sorted). `missing` marks the empty
     cells, where there are any: there a number is NaN, a text -1. `trouble` says why the column cannot be used as
-    numbers, if so; `unusable` why it cannot be used at all. Both speak up only when the name is used.
+    numbers, if so; `unusable` why it cannot be used at all. Both speak up only when the name is used. `rows` are the
+    rows of the file (from 0) where they stand in another order there.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Column:
     missing: np.ndarray | None = None
     trouble: str | None = None
     unusable: str | None = None
+    rows: np.ndarray | None = None
 
     def where(self, index: int | tuple[int, ...] | None = None) -> str:
         """The place of an element in words: file, row and column."""
@@ -81,7 +84,8 @@ class Column:
             return f"{self.file}, {self.name}"
         position = (index,) if isinstance(index, int) else index
         if self.axes[0].identity is not None:
-            return f"{self.file}, row {position[0] + 1}, column {self.name}"
+            row = position[0] if self.rows is None else int(self.rows[position[0]])
+            return f"{self.file}, row {row + 1}, column {self.name}"
         return f"{self.file}, {self.name}[{', '.join(str(i + 1) for i in position)}]"
 
     def first(self, mask: np.ndarray) -> tuple[int, ...]:
@@ -196,7 +200,7 @@ def _not_numbers(column: Column, present: Sequence[str]) -> str | None:
     hint = next((hint for pattern, hint in _HINTS if pattern.fullmatch(cell[:_LONGEST_HINTED])), None)
     count = int(is_odd.sum())
     if hint is None and count == len(present):
-        hint = f"text can be compared, `{column.name} == {_quoted(cell)}`, and used as an index or an axis"
+        hint = f"text can be compared, `{written(column.name)} == {_quoted(cell)}`, and used as an index or an axis"
     elif hint is None:
         plural = what.removeprefix("a ") + "s"
         hint = f"all other values are {plural}" if count == 1 else f"{count} of {len(present)} values are no {plural}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -13,20 +13,28 @@ from ppl.data.arrays import from_frame, from_mapping, read_json, read_npz, read_
 from ppl.data.axes import Axis
 from ppl.data.column import Column
 from ppl.data.csv_table import read_csv
+from ppl.data.second_table import Table, as_table
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Columns by name, the axis of the table's rows where there is a table, and what the sources are called."""
+    """Columns by name, the axis of the table's rows where there is a table, and what the sources are called.
+
+    `tables` have rows for the levels of a factor and wait until these are known; `axes` are the levels that statements
+    of the model name; `left_out` are names that stand in the data and are not to be read.
+    """
 
     columns: Mapping[str, Column]
     rows: Axis | None
     sources: tuple[str, ...]
     notes: tuple[str, ...] = ()  # what was taken for granted when they were put together
+    tables: tuple[Table, ...] = ()
+    axes: Mapping[str, Axis] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
 
 
-def read(sources: Iterable[Any]) -> Dataset:
-    """Everything that was given as data, merged.
+def read(sources: Iterable[Any], tables: Mapping[str, Any] | None = None) -> Dataset:
+    """Everything that was given as data, merged; `tables` are those over the levels of a factor, by its name.
 
     Raises `FileError` for a file that cannot be opened, `DataError` for one that cannot be understood, and for a name
     that stands in two sources.
@@ -36,7 +44,7 @@ def read(sources: Iterable[Any]) -> Dataset:
     names: list[str] = []
     notes: list[str] = []
     for number, source in enumerate(sources, start=1):
-        name = _name_of(source, number)
+        name = _name_of(source, f"data {number}")
         names.append(name)
         found = _columns(source, name)
         for column in found:
@@ -52,11 +60,16 @@ def read(sources: Iterable[Any]) -> Dataset:
                     notes.append(f"{first} and {name} both have {table.length} rows: taken as the same rows, in order")
                 table = axis
             columns[column.name] = column
-    return Dataset(columns, table, tuple(names), tuple(notes))
+    second = []
+    for over, source in (tables or {}).items():
+        name = _name_of(source, f"the table over {over}")
+        names.append(f"{over}={name}")
+        second.append(as_table(over, name, _columns(source, name)))
+    return Dataset(columns, table, tuple(names), tuple(notes), tuple(second))
 
 
-def _name_of(source: Any, number: int) -> str:
-    return fspath(source) if isinstance(source, str | PathLike) else f"data {number}"
+def _name_of(source: Any, otherwise: str) -> str:
+    return fspath(source) if isinstance(source, str | PathLike) else otherwise
 
 
 def _columns(source: Any, name: str) -> list[Column]:

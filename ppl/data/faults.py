@@ -164,7 +164,8 @@ def name_in_two(name: str, first: str, second: str) -> DataError:
 def tables_differ(first: str, rows: int, second: str, others: int) -> DataError:
     return DataError(
         f"{first} has {rows} rows and {second} has {others}\n"
-        "  tables that are given together hold the same rows; what belongs to a factor is joined to the rows first"
+        "  tables that are given together hold the same rows\n"
+        f"  a table with a row for each level of a column is given as column={second}"
     )
 
 
@@ -182,3 +183,29 @@ def not_data(found: str) -> DataError:
 
 def uneven_lengths(name: str, length: int, other: str, expected: int) -> DataError:
     return DataError(f"column `{name}` has {length} values and column `{other}` has {expected}")
+
+
+# -- tables over levels -----------------------------------------------------------------------------------------------
+
+
+def nothing_beside_key(file: str, over: str) -> DataError:
+    return DataError(f"{file}: a table over `{over}` has a column of its levels, and at least one more")
+
+
+def no_list_in_table(file: str, name: str, over: str) -> DataError:
+    return DataError(f"{file}: `{name}` is no list with one value for each level of `{over}`")
+
+
+def level_missing(file: str, key: str, over: str, level: str, close: str | None) -> DataError:
+    mend = f'is it the one written "{close}" there?' if close else f"every level of `{over}` has one row there"
+    return DataError(f'{file}: no row has the level "{level}" of `{over}` in the column `{key}`\n  {mend}')
+
+
+def level_twice(file: str, key: str, over: str, level: str, rows: list[int]) -> DataError:
+    where = f"in the rows {rows[0]} and {rows[1]} of the column `{key}`"
+    return DataError(f'{file}: the level "{level}" of `{over}` stands {where}\n  every level has one row there')
+
+
+def no_levels_to_join(file: str, over: str, reason: str) -> DataError:
+    mend = "a table is given as NAME=FILE for the levels of a column, or of `levels NAME = ...`"
+    return DataError(f"{over}={file}: {reason}\n  {mend}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -89,7 +90,7 @@ def _render_one(source: Source, mistake: Mistake, severity: str) -> str:
     length = max(1, min(mistake.span.end - mistake.span.start, len(shown) - (column - 1 - offset)))
     before = shown[: column - 1 - offset]
     marked = shown[column - 1 - offset :][:length] or " "
-    caret = _blank_like(before) + "^" + "~" * (_width(marked) - 1)
+    caret = _blank_like(before) + "^" + "~" * (text_width(marked) - 1)
     return "\n".join([head, f"    {shown}".rstrip(), f"    {caret}", *mend])
 
 
@@ -101,7 +102,7 @@ def _window(line: str, column: int) -> tuple[str, int]:
     return line[offset : offset + WIDEST_LINE], offset
 
 
-def _width(text: str) -> int:
+def text_width(text: str) -> int:
     """Columns a text takes in a terminal: wide letters two, combining marks none."""
     return max(1, sum(_cells(character) for character in text))
 
@@ -127,6 +128,11 @@ def nearest(name: str, candidates: Iterable[str], cutoff: float = 0.62) -> str |
         cutoff = 1.0
     found = get_close_matches(_fold(name), by_folded, n=1, cutoff=cutoff)
     return by_folded[found[0]] if found else None
+
+
+def written(name: str) -> str:
+    """A name as it is written in a model: in backticks where it is no identifier."""
+    return name if re.fullmatch(r"[^\W\d]\w*", name) else f"`{name}`"
 
 
 def _fold(name: str) -> str:

@@ -232,8 +232,11 @@ def _tilde_or_equals(at: _Stumble) -> Said:
         if mark.text == "~" and at.found == "~":
             mend = "a statement has one `~`, after the name it is about"
             return mistakes.unexpected_text(at.span, at.found, mend), at.statement
-    first = next(lines.scan(at.before))
+    first, second = [*lines.scan(at.before), None][:2]
+    assert first is not None
     for word, start in ((first.text, at.statement.start + first.start), (previous, at.span.start)):
+        if word == "factor" == first.text and at.found == "~" and second is not None and second.text != "[":
+            return mistakes.factor_with_tilde(at.span), at.statement
         if word in KEYWORDS:
             start = at.joined.rfind(word, at.statement.start, start + len(word))
             return mistakes.keyword_as_name(Span(start, start + len(word)), word), at.statement

@@ -42,6 +42,11 @@ def _scan_all(text: str) -> Iterator[Mark]:
         yield Mark(match.lastgroup or "other", match.group(), match.start(), match.end())
 
 
+def comments(text: str) -> list[Mark]:
+    """All comments of a text."""
+    return [mark for mark in _scan_all(text) if mark.kind == "comment"]
+
+
 def join_lines(text: str) -> str:
     """`text` with comments, and the line ends that do not end a statement, replaced by blanks: offsets stay.
 

@@ -181,6 +181,21 @@ def family_in_expression(span: Span, name: str) -> Mistake:
     return Mistake("family-in-expression", f"`{name}(...)` is a distribution, not a value", span, mend)
 
 
+def factor_with_tilde(span: Span) -> Mistake:
+    mend = "a `~` stands by itself, `x ~ Normal(0, 1)`; `factor` takes its log density, `factor logp(x ~ Normal(0, 1))`"
+    return Mistake("factor-with-tilde", "`factor` adds a number to the log density", span, mend)
+
+
+def tilde_in_expression(span: Span) -> Mistake:
+    mend = "inside an expression it stands in `logp(y ~ Normal(mu, sigma))`, which is a log density"
+    return Mistake("tilde-in-expression", "`~` cannot stand here", span, mend)
+
+
+def logp_without_tilde(span: Span) -> Mistake:
+    mend = "it takes a value and its distribution: `logp(y ~ Normal(mu, sigma))`"
+    return Mistake("logp-without-tilde", "this is no log density of anything", span, mend)
+
+
 def not_yet(span: Span, what: str) -> Mistake:
     return Mistake("not-yet", f"{what} is not understood by this version", span)
 

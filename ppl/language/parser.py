@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from lark import Lark
+from lark import Lark, Token
 from lark.exceptions import UnexpectedInput
 
 from ppl.language import lines, mistakes
@@ -47,6 +47,12 @@ def parse(source: Source) -> s.Program:
             return s.Program(source, statements)
         break
     raise ModelError(source, found)
+
+
+def tokens(source: Source) -> list[Token]:
+    """The tokens of a model without mistakes, ends of statements among them, each with its place in the text."""
+    reading = _grammar().parse_interactive(lines.join_lines(source.text))
+    return list(reading.exhaust_lexer())
 
 
 @cache

@@ -34,6 +34,9 @@ def _one_axis(reader: Reader, node: s.Node) -> tuple[Axis, Levels | None]:
     data = reader.env.data
     if isinstance(node, s.Name) and node.name == "rows" and "rows" not in data.columns and data.rows:
         return data.rows, None
+    if isinstance(node, s.Name) and node.name in data.axes and node.name not in reader.env.failed:
+        column = reader.env.is_column(node.name)
+        return data.axes[node.name], reader.env.levels(node.name, node.span) if column else None
     text = reader.text(node)
     if isinstance(node, s.String):
         raise Failed(mistakes.not_a_count(node.span, text, "a text"))

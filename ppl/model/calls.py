@@ -10,7 +10,7 @@ import numpy as np
 
 from ppl.data import axes as axes_of
 from ppl.language import syntax as s
-from ppl.model import assembly, bases, kernels, loops, matrices, mistakes, terms
+from ppl.model import assembly, bases, data_mistakes, kernels, loops, matrices, mistakes, terms
 from ppl.model import functions as fn
 from ppl.model.columns import chosen
 from ppl.model.scope import Failed, Levels, Skipped
@@ -34,6 +34,12 @@ def call(reader: Reader, node: s.Call) -> Term:
     name = node.function.name
     if name in reader.env.names.functions:
         return expand(reader, node)
+    if name == "logp":
+        from ppl.model import log_density  # an expression made of a distribution, which is made of expressions
+
+        found = node.arguments[0].value
+        assert isinstance(found, s.LogDensityOf)
+        return log_density.read(reader, found)
     row = fn.FUNCTIONS[name]
     if row.sort == "columns":
         return columns_of(reader, node)
@@ -111,8 +117,14 @@ def by_levels(reader: Reader, row: fn.Function, positional: list[s.Expr], by: s.
     if not term.axes or not term.axes[-1].aligns(factor.rows):
         text, by_text = reader.text(positional[0]), reader.text(by)
         raise Failed(mistakes.axes_do_not_align(node.span, text, term.axes, by_text, (factor.rows,), None))
+    if (factor.codes < 0).any():
+        where = factor.column.where(int(np.argmin(factor.codes)))
+        raise Failed(mistakes.missing_value(by.span, factor.name, where))
     positions = gather.Positions(factor.codes, factor.axis.length)
     counts = np.bincount(factor.codes, minlength=factor.axis.length)
+    if (counts == 0).any() and row.name != "sum":
+        level = factor.axis.label(int(np.argmin(counts)))
+        raise Failed(data_mistakes.level_without_rows(node.span, reader.text(positional[0]), factor.name, level))
     op = Op(f"{row.name} by", _by(row.name, positions, counts), (1,), (factor.name,))
     return reader.apply(op, [term], (factor.axis,), node.span)
 

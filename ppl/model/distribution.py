@@ -294,17 +294,8 @@ def fit_to(
     reader: Reader, distribution: Distribution, name: str, axes: tuple[Axis, ...], span: Span, observed: bool
 ) -> None:
     """Raises `Failed` where the distribution does not fit a name with these axes."""
-    family, rank = distribution.family, distribution.event_rank
-    if len(axes) < rank:
-        raise Failed(mistakes.event_axis_missing(span, distribution.name, name, rank))
-    if rank == 2 and not axes[-1].aligns(axes[-2]):
-        raise Failed(mistakes.not_square(span, distribution.name, name, axes[-2:]))
-    event, plate_axes = axes[len(axes) - family.event_rank :], axes[: len(axes) - family.event_rank]
-    for term, node, parameter in zip(
-        distribution.parameters, distribution.nodes, distribution.form.parameters, strict=True
-    ):
-        _check_event(family, parameter, term, node.span, event)
-    _check_fit(distribution, event)
+    check_events(distribution, name, axes, span)
+    plate_axes = axes[: len(axes) - distribution.family.event_rank]
     try:
         plates = distribution.element_axes()
     except Misaligned as error:
@@ -316,12 +307,27 @@ def fit_to(
         fits, clash = False, error
     if fits:
         return
-    mend = None
+    mend, event = None, axes[len(plate_axes) :]
     if clash is not None:
         operands = list(zip(distribution.parameters, distribution.nodes, strict=True))
         mend = mends.gathering(reader, clash, operands)
     lacks = mistakes.observed_lacks_axis if observed else mistakes.latent_lacks_axis
     raise Failed(lacks(span, name, axes, (*plates, *event), mend))
+
+
+def check_events(distribution: Distribution, name: str, axes: tuple[Axis, ...], span: Span) -> None:
+    """Raises `Failed` where a value has no event axes, the last ones, or a parameter does not fit them."""
+    family, rank = distribution.family, distribution.event_rank
+    if len(axes) < rank:
+        raise Failed(mistakes.event_axis_missing(span, distribution.name, name, rank))
+    if rank == 2 and not axes[-1].aligns(axes[-2]):
+        raise Failed(mistakes.not_square(span, distribution.name, name, axes[-2:]))
+    event = axes[len(axes) - family.event_rank :]
+    for term, node, parameter in zip(
+        distribution.parameters, distribution.nodes, distribution.form.parameters, strict=True
+    ):
+        _check_event(family, parameter, term, node.span, event)
+    _check_fit(distribution, event)
 
 
 def _check_fit(distribution: Distribution, event: tuple[Axis, ...]) -> None:

@@ -34,7 +34,8 @@ def draw(
         for used, span in uses.items():
             if used not in graph and used not in names.functions:
                 column = data.columns.get(used)
-                axes = column.axes if column is not None else ()
+                named = (data.axes[used],) if used in data.axes else ()
+                axes = column.axes if column is not None else named
                 graph.add_node(used, role="data", family=None, axes=axes, span=span)
         graph.add_node(name, **_attributes(line, factor, latents, needed, derived), span=line.name_span)
         graph.add_edges_from((used, name) for used in uses if used in graph and used != name)
@@ -45,7 +46,7 @@ def _node_name(names: Names, line: Line, graph: nx.DiGraph, factor: Factor | Non
     """The name on the left, or its text; a second `~` on the same known thing gets a number."""
     target = line.statement.target if isinstance(line.statement, s.Tilde) else None
     name = line.defines or names.program.source.cut((target or line.statement).span)
-    if factor is None or name not in graph or graph.nodes[name]["family"] is None:
+    if factor is None or name not in graph or graph.nodes[name]["role"] in ("data", "derived"):
         return name
     number = 2
     while f"{name} #{number}" in graph:
@@ -58,8 +59,8 @@ def _attributes(
 ) -> dict[str, object]:
     if factor is not None:
         role = "observed" if factor.observed else "potential"
-        axes = (*factor.value.plates, *factor.value.axes)
-        return {"role": role, "family": factor.distribution.name, "axes": axes}
+        family = None if factor.distribution is None else factor.distribution.name
+        return {"role": role, "family": family, "axes": factor.axes}
     assert line.defines is not None
     if line.defines in latents:
         latent = latents[line.defines]

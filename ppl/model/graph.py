@@ -68,21 +68,28 @@ class Latent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Factor:
-    """One `~` on something observed, or on an expression of latents: a term of the log joint over its plates.
+    """A term of the log joint over its plates: one `~` on something observed or on an expression of latents, which
+    has a distribution and a value, or one `factor`, which has neither.
 
     Of an observed value some cells may be `missing`; `value` holds other values there, and `log_prob` is 0.
     """
 
     name: str
-    distribution: Distribution
-    value: Term
+    distribution: Distribution | None
+    value: Term | None
     log_prob: Term
     span: Span
     missing: np.ndarray | None = None
 
     @property
     def observed(self) -> bool:
-        return self.value.known
+        return self.value is not None and self.value.known
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """Those of the value, the event included; of a `factor` those of its expression; loops first."""
+        term = self.log_prob if self.value is None else self.value
+        return (*term.plates, *term.axes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,3 +115,11 @@ class Model:
     @property
     def observed(self) -> tuple[Factor, ...]:
         return tuple(factor for factor in self.factors if factor.observed)
+
+
+def parents_first(links: nx.DiGraph) -> list[str]:
+    """The names of a graph, parents before children; those that refer to each other's past stand together."""
+    groups = nx.condensation(links)
+    members = {group: sorted(groups.nodes[group]["members"]) for group in groups}
+    order = nx.lexicographical_topological_sort(groups, key=lambda group: members[group][0])
+    return [name for group in order for name in members[group]]

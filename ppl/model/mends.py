@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from ppl.data.axes import Axis
 from ppl.language import syntax as s
-from ppl.language.errors import Mistake
+from ppl.language.errors import Mistake, written
 from ppl.language.source import Span
-from ppl.model import mistakes, terms
+from ppl.model import level_names, mistakes, terms
 from ppl.model.scope import Levels
 from ppl.model.terms import Misaligned, Term
 
@@ -46,7 +46,11 @@ def indices_to_write(reader: Reader, operands: Sequence[tuple[Term, s.Node]]) ->
     factors = [factor_of(reader, term.axes[-1]) if term.axes else None for term, _ in operands]
     if len(factors) != 2 or factors[0] is None or factors[1] is None or factors[0].rows != factors[1].rows:
         return None
-    shown = [f"{_indexable(reader.text(node))}[{f.name}]" for (_, node), f in zip(operands, factors, strict=True) if f]
+    shown = [
+        f"{_indexable(reader.text(node))}[{written(f.name)}]"
+        for (_, node), f in zip(operands, factors, strict=True)
+        if f
+    ]
     return f"bring both to the rows: `{shown[0]}` and `{shown[1]}`"
 
 
@@ -59,12 +63,20 @@ def factor_of(reader: Reader, axis: Axis) -> Levels | None:
 
 def index_to_write(reader: Reader, axis: Axis, other: Axis, text: str) -> str | None:
     factor = factor_of(reader, axis)
+    if factor is None and axis.name in reader.env.data.axes:
+        columns = level_names.columns_of(reader.env.names.program, axis.name)
+        base = _indexable(text.removesuffix(f"[{axis.name}]"))
+        shown = " or ".join(f"`{base}[{written(column)}]`" for column in columns[:2])
+        return f"`{text}` has the axis {axis.name}; did you mean {shown}?" if columns else None
+    if level_names.columns_of(reader.env.names.program, other.name) and axis == reader.env.data.rows:
+        table = f"ppl fit MODEL DATA {other.name}=FILE"
+        return f"`{text}` has one value a row; a table with one for each {other.name} is given as `{table}`"
     over = factor_of(reader, other)
     nested = over is not None and over in reader.scope.lifted and factor is not None and over.rows == factor.rows
     if factor is None or not (other.aligns(factor.rows) or nested):
         return None
-    return f"`{text}` has the axis {axis.name}; did you mean `{_indexable(text)}[{factor.name}]`?"
+    return f"`{text}` has the axis {axis.name}; did you mean `{_indexable(text)}[{written(factor.name)}]`?"
 
 
 def _indexable(text: str) -> str:
-    return text if re.fullmatch(r"\w+", text) else f"({text})"
+    return text if re.fullmatch(r"\w+(\[[^]]*\])?", text) else f"({text})"

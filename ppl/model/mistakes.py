@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from ppl.data import axes as axes_of
 from ppl.data.axes import Axis
 from ppl.language import foreign
-from ppl.language.errors import Mistake, nearest
+from ppl.language.errors import Mistake, nearest, written
 from ppl.language.source import Span
 
 # -- names ------------------------------------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ def too_large(span: Span, elements: int, most: int) -> Mistake:
 def not_constant_within(span: Span, name: str, level: str, first: str, second: str) -> Mistake:
     mend = (
         "a column used over levels has one value a level: mend the rows, or summarise it on a line of its own, "
-        f"`mean({name}, by = ...)`"
+        f"`mean({written(name)}, by = ...)`"
     )
     message = f"`{name}` is not constant within {level}: {first}, {second}"
     return Mistake("not-constant-within", message, span, mend, in_data=True)
@@ -361,6 +361,11 @@ def cannot_simulate(span: Span, name: str, family: str, wrapper: str | None = No
     return Mistake(
         "cannot-simulate", f"`{shown}` cannot be drawn from, and nothing observed depends on `{name}`", span, mend
     )
+
+
+def factor_not_finite(span: Span, value: str) -> Mistake:
+    mend = "what is added to the log density is a finite number wherever the latents can be"
+    return Mistake("factor-not-finite", f"this `factor` depends on no latent and is {value}", span, mend)
 
 
 def nothing_observed(span: Span | None, names: Sequence[str], columns: Sequence[str]) -> Mistake:

@@ -10,6 +10,7 @@ from ppl.language import syntax as s
 from ppl.language.build import is_family_name
 from ppl.language.errors import Mistake, ModelError
 from ppl.language.source import Span
+from ppl.model import data_mistakes, level_names
 from ppl.model.arguments import match_parameters
 from ppl.model.distributions.constraint import CONSTRAINTS
 from ppl.model.distributions.table import FAMILIES
@@ -107,6 +108,7 @@ def find_names(program: s.Program) -> Names:
     lines = tuple(finder.lines(program.statements, ()))
     names = Names(program, lines, functions)
     _check_definitions(names, found)
+    found += level_names.check(program, names.derived)
     if not any(line.random for line in lines) and not found:
         found.append(mistakes.no_random_names(None))
     if found:
@@ -151,6 +153,7 @@ class _Finder:
     free: dict[str, dict[str, Span]] = field(default_factory=dict)  # by function: the names its body reads
     expanding: list[str] = field(default_factory=list)
     arguments: set[Span] = field(default_factory=set)  # of the distributions that stand as arguments of others
+    densities: set[Span] = field(default_factory=set)  # of what stands inside `logp`
 
     def lines(self, statements: tuple[s.Statement, ...], loops: tuple[s.Binder, ...]) -> Iterator[Line]:
         """The lines of a block, those inside loops with all the loops around them."""
@@ -158,11 +161,16 @@ class _Finder:
             match statement:
                 case s.For(binders, body):
                     yield from self.lines(body, (*loops, *binders))
+                case s.Define(name) if loops:
+                    self.found.append(data_mistakes.in_a_loop(statement.span, f"{name.name}(...) ="))
+                    self.functions.setdefault(name.name, statement)  # said once
                 case s.Define(name):
                     self.reads_of(name.name)
-                case s.Data() | s.Levels() | s.Ode():
-                    word = type(statement).__name__.lower()
-                    self.found.append(mistakes.not_yet(statement.span, f"`{word}`"))
+                case s.Data() | s.Levels():
+                    if loops:
+                        self.found.append(data_mistakes.in_a_loop(statement.span, type(statement).__name__.lower()))
+                case s.Ode():
+                    self.found.append(mistakes.not_yet(statement.span, "`ode`"))
                 case _:
                     yield self.line(statement, loops)
 
@@ -227,8 +235,9 @@ class _Finder:
                 case s.Comprehension(_, binders):
                     inside = inside | {binder.name.name for binder in binders}
                 case s.LogDensityOf():
-                    self.found.append(mistakes.not_yet(node.span, "`logp`"))
-                    continue
+                    if node.span not in self.densities:
+                        self.found.append(mistakes.tilde_in_expression(node.span))
+                        continue
                 case s.Dist():
                     self.dist(node)
             stack.extend((part, inside) for part in reversed(s.parts(node)))
@@ -260,7 +269,10 @@ class _Finder:
                 else mistakes.unknown_function(node.function.span, name, [*FUNCTIONS, *self.functions])
             )
         elif name == "logp":
-            self.found.append(mistakes.not_yet(node.span, "`logp`"))
+            values = [argument.value for argument in node.arguments if argument.keyword is None]
+            if len(node.arguments) != 1 or len(values) != 1 or not isinstance(values[0], s.LogDensityOf):
+                self.found.append(mistakes.logp_without_tilde(node.span))
+            self.densities |= {value.span for value in values if isinstance(value, s.LogDensityOf)}
         else:
             self.found.append(mistakes.unknown_function(node.function.span, name, [*FUNCTIONS, *self.functions]))
         return {}

@@ -12,9 +12,10 @@ from ppl.data import axes as axes_of
 from ppl.data.axes import Axis
 from ppl.data.column import LARGEST_EXACT, Column, Kind
 from ppl.data.dataset import Dataset
+from ppl.data.levels import codes_on, has_levels, labels_of
 from ppl.language.errors import Mistake
 from ppl.language.source import Source, Span
-from ppl.model import loop_mistakes, mistakes, terms
+from ppl.model import data_mistakes, loop_mistakes, mistakes, terms
 from ppl.model.functions import CONSTANTS, FUNCTIONS
 from ppl.model.names import Names
 from ppl.model.terms import Term
@@ -44,7 +45,7 @@ class Skipped(Exception):
 @dataclass(frozen=True, slots=True, eq=False)
 class Levels:
     """A column as a factor: the axis of its levels, each row's level (from 0, -1 where it is missing), and the first
-    row of every level.
+    row of every level (-1 for one that `levels` names and no row has).
     """
 
     name: str
@@ -105,11 +106,13 @@ class Environment:
             term = self.settled[name]
         elif name in self.data.columns:
             term = self.column(name, span)
+        elif name in self.data.axes:
+            term = self.names_of_levels(self.data.axes[name], span)
         elif name == "rows" and self.data.rows is not None:
             return terms.constant(self.data.rows.length, (), span, Kind.INTEGER)
         elif name in CONSTANTS:
             return terms.constant(CONSTANTS[name], (), span)
-        elif name in FUNCTIONS or name in self.names.functions:
+        elif name in FUNCTIONS or name in self.names.functions or name == "logp":
             raise Failed(mistakes.function_as_name(span, name))
         else:
             raise Failed(mistakes.unknown_name(span, name, self.candidates()))
@@ -130,7 +133,8 @@ class Environment:
     def candidates(self) -> list[str]:
         """Every name that could have been meant."""
         defined = [line.defines for line in self.names.lines if line.defines is not None]
-        return [*self.data.columns, *defined, *CONSTANTS, *(["rows"] if self.data.rows is not None else [])]
+        rows = ["rows"] if self.data.rows is not None else []
+        return [*self.data.columns, *self.data.axes, *defined, *CONSTANTS, *rows]
 
     def column(self, name: str, span: Span) -> Term:
         """A column of data: a constant, unless cells are missing, which are latents then.
@@ -154,6 +158,8 @@ class Environment:
 
     def levels(self, name: str, span: Span) -> Levels | None:
         """The column of that name as a factor; None where it is no list of whole numbers, truth values or text."""
+        if name not in self.data.columns:
+            return None
         if name not in self._levels:
             self._levels[name] = self._as_factor(name, span)
         return self._levels[name]
@@ -163,21 +169,21 @@ class Environment:
         if len(column.axes) != 1:
             return None
         self.column(name, span)  # says so, where it cannot be used
-        values = column.values
-        known = np.ones(len(values), dtype=bool) if column.missing is None else ~column.missing
-        if column.kind is Kind.REAL:
-            if column.missing is None or (values[known] != np.floor(values[known])).any():
-                return None
-            values = np.where(known, values, 0).astype(np.int64)  # whole numbers with gaps
-        unique, first, own = np.unique(values[known], return_index=True, return_inverse=True)
-        codes = np.full(len(values), -1, dtype=np.int64)
-        codes[known] = own
-        if column.levels is not None:
-            labels = tuple(column.levels[int(code)] for code in unique)
-        else:
-            labels = tuple(str(value.item()).lower() for value in unique)
-        axis = Axis(name, len(labels), f"levels:{name}", labels)
-        return Levels(name, column, axis, codes, np.flatnonzero(known)[first])
+        if not has_levels(column):
+            return None
+        labels = labels_of(column)
+        axis = self.data.axes.get(name) or Axis(name, len(labels), f"levels:{name}", labels)
+        codes = codes_on(column, axis.labels or ())
+        first = np.full(axis.length, -1, dtype=np.int64)
+        known = np.flatnonzero(codes >= 0)
+        present, first_known = np.unique(codes[known], return_index=True)
+        first[present] = known[first_known]
+        return Levels(name, column, axis, codes, first)
+
+    def names_of_levels(self, axis: Axis, span: Span) -> Term:
+        """The name of an axis that `levels` declares, in an expression: for each of its levels the level itself."""
+        codes = np.arange(axis.length)
+        return Term(None, (), (axis,), Kind.TEXT, span, value=codes, levels=axis.labels)
 
     def lift(self, term: Term, name: str, span: Span, scope: Scope) -> Term:
         """In a statement over levels, a known array over the rows stands for its value on each level."""
@@ -191,6 +197,9 @@ class Environment:
 
     def _on_levels(self, term: Term, name: str, span: Span, factor: Levels) -> Term:
         assert term.value is not None
+        if (factor.first_rows < 0).any():
+            level = factor.axis.label(int(np.argmin(factor.first_rows)))
+            raise Failed(data_mistakes.level_without_rows(span, name, factor.name, level))
         picked = term.value[..., factor.first_rows]
         differs = (picked[..., factor.codes] != term.value) & (factor.codes >= 0)
         if differs.any():
@@ -222,9 +231,11 @@ class Environment:
         """Whether a name that no line defines stands for something."""
         return (
             name in self.data.columns
+            or name in self.data.axes
             or (name == "rows" and self.data.rows is not None)
             or name in CONSTANTS
             or name in FUNCTIONS
+            or name == "logp"
             or name in self.names.functions
         )
 

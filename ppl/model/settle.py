@@ -18,9 +18,12 @@ from ppl.language.errors import Mistake, ModelError, nearest
 from ppl.language.source import Span
 from ppl.model import (
     brackets,
+    data_lines,
+    data_mistakes,
     density,
     derive,
     draw_graph,
+    factors,
     impute,
     indexing,
     loop_mistakes,
@@ -49,7 +52,9 @@ def settle(names: Names, data: Dataset) -> Model:
 
     Raises `ModelError` with every independent mistake of names, axes and supports.
     """
-    settler = Settler(names, data, Environment(names, data), notes=list(data.notes))
+    prepared = data_lines.prepare(names, data)
+    data, found = prepared.data, prepared.found
+    settler = Settler(names, data, Environment(names, data, failed=prepared.failed), found, notes=list(data.notes))
     settler.env.declare = settler.declare
     settler.env.impute = settler.whole
     settler.check_names()
@@ -98,9 +103,15 @@ class Settler:
     def check_names(self) -> None:
         """Every name that nothing stands for is reported once, at its first place."""
         for name, span in self.names.read_from_data().items():
-            if not self.env.is_known_name(name):
+            if self.env.is_known_name(name) or name in self.env.failed:
+                continue
+            if name in self.data.left_out:
+                left_out = data_mistakes.left_out(span, name)
+                if left_out.message not in {mistake.message for mistake in self.found}:
+                    self.found.append(left_out)
+            else:
                 self.found.append(mistakes.unknown_name(span, name, self.env.candidates()))
-                self.env.failed.add(name)
+            self.env.failed.add(name)
 
     def settle(self, group: Group) -> None:
         if group.recurs:
@@ -137,7 +148,7 @@ class Settler:
             case s.Tilde(target, node):
                 self.draw(line, target, node)
             case s.FactorOf():
-                raise Failed(language_mistakes.not_yet(line.statement.span, "`factor`"))
+                self.factors.append(factors.read(self.reader(line), line.statement, self.notes))
 
     def reader(self, line: Line, lifted: tuple[Levels, ...] = ()) -> Reader:
         """A reader inside the loops of a line."""
@@ -335,7 +346,7 @@ class Settler:
                 if name not in needed and not piece.distribution.can_draw:
                     wrapper = piece.distribution.name if piece.distribution.constraint else None
                     self.found.append(mistakes.cannot_simulate(latent.span, name, family.name, wrapper))
-        if not any(factor.observed for factor in self.factors):
+        if not any(factor.observed or factor.distribution is None for factor in self.factors):
             self.found = [mistakes.nothing_observed(None, list(self.names.random), list(self.data.columns))]
         if self.found:
             raise ModelError(self.names.program.source, self.found)
@@ -343,15 +354,15 @@ class Settler:
         inferred = tuple(x for name, x in latents.items() if name in needed and not x.family.discrete)
         discrete = tuple(x for name, x in latents.items() if name in needed and x.family.discrete)
         simulated = tuple(latent for name, latent in latents.items() if name not in needed)
-        factors, derived = tuple(self.factors), dict(self.derived)
-        graph = draw_graph.draw(self.names, self.data, self.columns_read, latents, needed, factors, derived)
-        return Model(
-            self.env.source, self.data, inferred, discrete, simulated, factors, derived, graph, tuple(self.notes)
-        )
+        given, derived = tuple(self.factors), dict(self.derived)
+        graph = draw_graph.draw(self.names, self.data, self.columns_read, latents, needed, given, derived)
+        notes = tuple(self.notes)
+        return Model(self.env.source, self.data, inferred, discrete, simulated, given, derived, graph, notes)
 
     def needed(self, latents: dict[str, Latent]) -> set[str]:
         """The latents that something observed, or a factor, depends on."""
-        waiting = list(terms.inputs(term for factor in self.factors for term in (factor.log_prob, factor.value)))
+        roots = [term for factor in self.factors for term in (factor.log_prob, factor.value) if term is not None]
+        waiting = list(terms.inputs(roots))
         needed: set[str] = set()
         while waiting:
             name = waiting.pop()

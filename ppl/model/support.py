@@ -9,7 +9,7 @@ import numpy as np
 from ppl.language import syntax as s
 from ppl.language.errors import Mistake
 from ppl.language.source import Span
-from ppl.model import mistakes
+from ppl.model import data_mistakes, mistakes
 from ppl.model.distribution import Distribution, element
 from ppl.model.distributions.family import Family
 from ppl.model.events import EVENTS
@@ -64,6 +64,9 @@ def check_values(reader: Reader, distribution: Distribution, value: Term, text: 
     if family.support.kind == "category":
         size = distribution.categories
         bad, words = (values < 0) | (values >= size) | (values != np.floor(values)), f"categories 1 to {size}"
+        if value.levels is not None and len(value.levels) < size:
+            is_column = text in reader.env.data.columns
+            raise Failed(data_mistakes.fewer_levels(span, text, value.levels, size, is_column))
         if value.levels is not None:
             words = f"{size} categories, one a level"
     elif family.support.kind == "simplex":

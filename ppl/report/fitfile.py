@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 
 from ppl.data.axes import Axis
 from ppl.language.errors import FileError
+from ppl.report.atomic import replacing
 from ppl.report.record import STATISTICS, Observed, Quantity, Record
 
 FORMAT = 1
@@ -33,30 +33,8 @@ def write(record: Record, path: str | os.PathLike[str]) -> None:
     """Write to the side and rename: a file that stands there is replaced whole or not at all. Raises `FileError`."""
     import h5netcdf
 
-    target = Path(path)
-    folder = target.parent
-    if target.is_dir():
-        raise FileError(f"{target} is a folder; name the file in it")
-    try:
-        handle, side = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=folder)
-        os.close(handle)
-    except OSError as error:
-        raise FileError(f"{target}: cannot be written: {error.strerror or error}") from None
-    try:
-        with h5netcdf.File(side, "w") as file:
-            _fill(file, record)
-        os.chmod(side, 0o666 & ~_umask())
-        os.replace(side, target)
-    except OSError as error:
-        raise FileError(f"{target}: cannot be written: {error.strerror or error}") from None
-    finally:
-        Path(side).unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with replacing(path) as side, h5netcdf.File(str(side), "w") as file:
+        _fill(file, record)
 
 
 def _fill(file: Any, record: Record) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-import networkx as nx
 import numpy as np
 
 from ppl.compile.joint import LogJoint
@@ -13,7 +12,7 @@ from ppl.data import axes as axes_of
 from ppl.language import syntax as s
 from ppl.language.source import Source, Span
 from ppl.model.events import EVENTS
-from ppl.model.graph import Model
+from ppl.model.graph import Model, parents_first
 from ppl.model.names import Names
 from ppl.model.terms import Term
 
@@ -74,7 +73,7 @@ def _bound(bound: Term | None) -> str:
 def graph(model: Model) -> str:
     """The nodes, parents before children, each with what it depends on."""
     lines = []
-    for name in nx.lexicographical_topological_sort(model.graph):
+    for name in parents_first(model.graph):
         node = model.graph.nodes[name]
         parents = sorted(model.graph.predecessors(name))
         family = f" ~ {node['family']}" if node["family"] else ""
