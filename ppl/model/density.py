@@ -17,10 +17,10 @@ from ppl.model import terms
 from ppl.model.distribution import Distribution
 from ppl.model.distributions.constraint import log_density_of_sum, sum_over_event
 from ppl.model.distributions.family import REAL, Family, Form, Requirement, canonical
+from ppl.model.distributions.mass import log_mass
 from ppl.model.events import EVENTS
 from ppl.model.expressions import Reader
 from ppl.model.terms import Op, Term
-from ppl.numeric.special import log1mexp, smaller
 
 
 def log_prob(reader: Reader, distribution: Distribution, value: Term, span: Span) -> Term:
@@ -132,24 +132,12 @@ def with_events(reader: Reader, distribution: Distribution, value_axes: tuple[Ax
 
 
 def _log_mass(family: Family, form: Form, sides: tuple[bool, ...]) -> Any:
-    """log P(lower <= X <= upper), each part from the tail in which it is small."""
-    log_cdf, log_sf, log_between = family.log_cdf, family.log_sf, family.log_between
-    if log_between is not None:
-        return lambda lower, upper, *given: log_between(lower, upper, *canonical(form, given))
-    assert log_cdf is not None and log_sf is not None
-    step = 1.0 if family.discrete else 0.0  # P(X >= 3) is P(X > 2)
+    """The log of the probability between bounds, those first that were written."""
 
     def mass(*args: Any) -> Any:
-        count = sum(sides)
-        parameters = canonical(form, args[count:])
-        if sides == (True, False):
-            return log_sf(args[0] - step, *parameters)
-        if sides == (False, True):
-            return log_cdf(args[0], *parameters)
-        below, above = log_cdf(args[1], *parameters), log_sf(args[0] - step, *parameters)
-        from_below = below + log1mexp(smaller(log_cdf(args[0] - step, *parameters) - below, -1e-300))
-        from_above = above + log1mexp(smaller(log_sf(args[1], *parameters) - above, -1e-300))
-        return anp.where(below < above, from_below, from_above)
+        given = list(args[: sum(sides)])
+        lower, upper = (given.pop(0) if side else None for side in sides)
+        return log_mass(family, canonical(form, args[sum(sides) :]), lower, upper)
 
     return mass
 

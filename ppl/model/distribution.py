@@ -1,27 +1,26 @@
-"""`Family(arguments)` with bounds -> a distribution whose parameters are terms, and the terms made of it."""
+"""A family with parameters and bounds as terms: a distribution; whether it fits a name, and its parameters fit it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from ppl.data.axes import Axis
-from ppl.data.column import Kind
 from ppl.language import syntax as s
 from ppl.language.errors import Mistake
 from ppl.language.source import Span
 from ppl.model import mends, mistakes, terms
 from ppl.model.arguments import match_parameters
+from ppl.model.distributions.composite import Part
 from ppl.model.distributions.constraint import CONSTRAINTS
 from ppl.model.distributions.family import SIMPLEX, Family, Form, Parameter
 from ppl.model.distributions.table import FAMILIES
 from ppl.model.expressions import Reader
-from ppl.model.scope import Failed, as_scalar, show_value
-from ppl.model.terms import Misaligned, Op, Term
-from ppl.numeric.special import floor, larger, smaller
+from ppl.model.scope import Failed, show_value
+from ppl.model.terms import Misaligned, Term
+from ppl.model.wrappers import WRAPPERS, family_of_parts, told_apart
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,16 +123,28 @@ class Distribution:
 
 def family_of(node: s.Dist) -> Family:
     """The family that a node of the tree names, maybe in a wrapper."""
-    inner = _wrapped(node)
-    return FAMILIES[node.family.name] if inner is None else family_of(inner)
+    if node.family.name in WRAPPERS:
+        own, inner, _ = told_apart(node)
+        return family_of_parts(node.family.name, list(own), [_part_of(part) for part in inner])
+    constrained = wrapped(node)
+    return FAMILIES[node.family.name] if constrained is None else family_of(constrained)
+
+
+def _part_of(node: s.Dist) -> Part:
+    """A distribution within another, as far as can be told without its arguments."""
+    family = family_of(node)
+    form = family.forms[0]
+    if node.family.name in FAMILIES:
+        form = family.form_with(frozenset(match_parameters(node, family)[0])) or form
+    return Part(family, form, (node.lower is not None, node.upper is not None))
 
 
 def event_rank_of(node: s.Dist) -> int:
     """How many axes one value of a distribution has."""
-    return max(family_of(node).event_rank, 0 if _wrapped(node) is None else 1)
+    return max(family_of(node).event_rank, 0 if wrapped(node) is None else 1)
 
 
-def _wrapped(node: s.Dist) -> s.Dist | None:
+def wrapped(node: s.Dist) -> s.Dist | None:
     """What stands in a wrapper."""
     if node.family.name not in CONSTRAINTS:
         return None
@@ -142,100 +153,7 @@ def _wrapped(node: s.Dist) -> s.Dist | None:
     return inner
 
 
-def read(reader: Reader, node: s.Dist) -> Distribution:
-    """The distribution that a node of the tree says. Raises `Failed`, `Skipped`."""
-    inner = _wrapped(node)
-    if inner is not None:
-        return _constrained(read(reader, inner), CONSTRAINTS[node.family.name], node, inner)
-    family = family_of(node)
-    given, _ = match_parameters(node, family)
-    form = family.form_with(frozenset(given))
-    assert form is not None
-    nodes = tuple(given[parameter.name].value for parameter in form.parameters)
-    parameters = tuple(
-        reader.number(value) if parameter.event_rank else as_scalar(reader.number(value))
-        for value, parameter in zip(nodes, form.parameters, strict=True)
-    )
-    lower, upper = (_bound_of(reader, node, family, side) for side in ("lower", "upper"))
-    if (lower is not None or upper is not None) and not family.can_be_bounded:
-        raise Failed(mistakes.cannot_bound(node.span, family.name))
-    if family.support.kind == "circle" and (lower is None) != (upper is None):
-        raise Failed(mistakes.repeats(node.span, family.name))
-    by_name = {p.name: term for p, term in zip(form.parameters, parameters, strict=True)}
-    support = [_natural(family, side, by_name, node.span) for side in ("lower", "upper")]
-    distribution = Distribution(
-        family, form, parameters, lower, upper,
-        _tighter(reader, lower, support[0], larger), _tighter(reader, upper, support[1], smaller), node.span, nodes,
-    )  # fmt: skip
-    for term, value, parameter in zip(parameters, nodes, form.parameters, strict=True):
-        _check_parameter(reader, distribution, term, value, parameter)
-    _check_bounds(distribution)
-    return distribution
-
-
-def _constrained(found: Distribution, constraint: str, node: s.Dist, inner: s.Dist) -> Distribution:
-    family, wrapper = found.family, node.family.name
-    if node.lower is not None or node.upper is not None:
-        raise Failed(mistakes.bounds_of_wrapper(node.span, wrapper, family.name))
-    bounds = [bound for bound in (found.support_lower, found.support_upper) if bound is not None]
-    if constraint == "zero_sum":
-        if found.kind != "real" or bounds:
-            bounded = bool(bounds) and not family.discrete
-            raise Failed(mistakes.not_for_zero_sum(inner.span, family.name, bounded))
-    elif family.event_rank or family.discrete or found.constraint is not None:
-        raise Failed(mistakes.not_for_ordered(inner.span, found.name))
-    elif any(bound.axes for bound in bounds):
-        raise Failed(mistakes.ordered_bounds_vary(inner.span, family.name))
-    return replace(found, constraint=constraint, span=node.span)
-
-
-def _bound_of(reader: Reader, node: s.Dist, family: Family, side: str) -> Term | None:
-    """A bound that was written; one that is infinite everywhere is none. Of whole numbers, the last that it allows."""
-    written = node.lower if side == "lower" else node.upper
-    if written is None:
-        return None
-    term = as_scalar(reader.number(written))
-    if term.known and np.isinf(np.asarray(term.value)).all():
-        return None
-    if not family.discrete:
-        return term
-    return reader.apply(_LAST_WHOLE[side, side in node.excludes], [term], (), term.span, Kind.INTEGER)
-
-
-_LAST_WHOLE = {
-    ("lower", True): Op("first above", lambda x: floor(x) + 1),
-    ("lower", False): Op("first from", lambda x: -floor(-x)),
-    ("upper", True): Op("last below", lambda x: -floor(-x) - 1),
-    ("upper", False): Op("last up to", floor),
-}
-
-
-def _natural(family: Family, side: str, by_name: dict[str, Term], span: Span) -> Term | None:
-    """The bound that the family itself has on one side: a number, or one of its parameters."""
-    bound: float | str = getattr(family.support, side)
-    if isinstance(bound, str):
-        return by_name[bound]
-    return terms.constant(float(bound), (), span) if np.isfinite(bound) else None
-
-
-def _tighter(reader: Reader, written: Term | None, natural: Term | None, choose: Any) -> Term | None:
-    """The tighter of two bounds."""
-    if written is None or natural is None:
-        return written if natural is None else natural
-    try:
-        return reader.apply(Op("tighter", choose, None, (choose.__name__,)), [written, natural], (), written.span)
-    except Misaligned:
-        texts = [reader.env.source.cut(term.span) for term in (written, natural)]
-        axes = written.axes, natural.axes
-        raise Failed(mistakes.axes_do_not_align(written.span, texts[0], axes[0], texts[1], axes[1], None)) from None
-
-
-# -- checks -----------------------------------------------------------------------------------------------------------
-
-
-def _check_parameter(
-    reader: Reader, distribution: Distribution, term: Term, node: s.Node, parameter: Parameter
-) -> None:
+def check_parameter(reader: Reader, distribution: Distribution, term: Term, node: s.Node, parameter: Parameter) -> None:
     requirement = parameter.requirement
     name, text = distribution.family.name, reader.text(node)
     if parameter.event_rank == 2 and len({axis.length for axis in term.axes[-2:]}) > 1:
@@ -273,7 +191,7 @@ def over_rows(term: Term) -> bool:
     return bool(term.axes) and (term.axes[0].identity or "").startswith("rows:")
 
 
-def _check_bounds(distribution: Distribution) -> None:
+def check_bounds(distribution: Distribution) -> None:
     lower, upper = distribution.support_lower, distribution.support_upper
     if lower is None or upper is None or not (lower.known and upper.known):
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ppl.language import syntax as s
-from ppl.model import density, mends, terms
+from ppl.model import density, mends, read_distribution, terms
 from ppl.model import distribution as dist
 from ppl.model.expressions import Reader
 from ppl.model.scope import Failed, as_scalar
@@ -16,7 +16,7 @@ def read(reader: Reader, node: s.LogDensityOf) -> Term:
     Value and parameters align as those of any operation do, so that one value can meet many distributions.
     Raises `Failed`, `Skipped`.
     """
-    found = dist.read(reader, node.dist)
+    found = read_distribution.read(reader, node.dist)
     text = reader.text(node.value)
     value = reader.read(node.value)
     if found.kind != "category":

@@ -15,6 +15,7 @@ from ppl.model.arguments import match_parameters
 from ppl.model.distributions.constraint import CONSTRAINTS
 from ppl.model.distributions.table import FAMILIES
 from ppl.model.functions import FUNCTIONS
+from ppl.model.wrappers import WRAPPERS, told_apart
 
 _MOST_NESTED = 100  # one-line functions that call each other
 
@@ -265,7 +266,7 @@ class _Finder:
         elif is_family_name(name):
             self.found.append(
                 mistakes.family_in_expression(node.function.span, name)
-                if name in FAMILIES or name in CONSTRAINTS
+                if name in FAMILIES or name in CONSTRAINTS or name in WRAPPERS
                 else mistakes.unknown_function(node.function.span, name, [*FUNCTIONS, *self.functions])
             )
         elif name == "logp":
@@ -290,19 +291,22 @@ class _Finder:
         if name in CONSTRAINTS:
             self.wrapper(node)
             return
+        if name in WRAPPERS:
+            self.found += told_apart(node)[2]
+            return
         if family is None:
             if node.span in self.arguments and name not in self.functions:
                 known = [*FUNCTIONS, *self.functions]
                 self.found.append(mistakes.unknown_function(node.family.span, name, known))
             elif name not in self.functions:  # a function in capitals is reported where it is defined
-                self.found.append(mistakes.unknown_family(node.family.span, name, [*FAMILIES, *CONSTRAINTS]))
+                self.found.append(mistakes.unknown_family(node.family.span, name, [*FAMILIES, *CONSTRAINTS, *WRAPPERS]))
             return
         for argument in node.arguments:
             if not isinstance(argument.value, s.Dist):
                 continue
             inner = argument.value
             self.arguments.add(inner.span)
-            if inner.family.name in FAMILIES or inner.family.name in CONSTRAINTS:
+            if inner.family.name in FAMILIES or inner.family.name in CONSTRAINTS or inner.family.name in WRAPPERS:
                 self.found.append(mistakes.no_wrapper(inner.span, name, inner.family.name))
         self.found += match_parameters(node, family)[1]
 

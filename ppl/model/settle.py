@@ -32,6 +32,7 @@ from ppl.model import (
     mistakes,
     support,
     terms,
+    wrapper_mistakes,
 )
 from ppl.model import distribution as dist
 from ppl.model.brackets import Place
@@ -41,6 +42,7 @@ from ppl.model.graph import Factor, Latent, Model, Piece
 from ppl.model.impute import Gaps, gaps_of
 from ppl.model.names import Line, Names
 from ppl.model.order import Group, in_order
+from ppl.model.read_distribution import read
 from ppl.model.scope import Environment, Failed, Levels, Scope, Skipped, as_scalar
 from ppl.model.terms import Misaligned, Term, TooLarge
 
@@ -205,7 +207,7 @@ class Settler:
             assert isinstance(line.statement, s.Tilde)
             if name in line.uses:
                 continue
-            found = dist.read(self.reader(line), line.statement.dist)
+            found = read(self.reader(line), line.statement.dist)
             if axes := found.event_axes():
                 return axes
         node = lines[0].statement.dist  # type: ignore[union-attr]
@@ -227,7 +229,7 @@ class Settler:
         if reader.scope.plates and line.subscripts is None:
             variables = [plate.name for plate in reader.scope.plates]
             raise Failed(loop_mistakes.latent_in_loop(line.name_span, name, variables))
-        found = dist.read(reader, node)
+        found = read(reader, node)
         if name not in self.env.settled:  # without a bracket: the shape of its arguments
             axes = self.shape_of_arguments(reader, found)
             if len(axes) < found.event_rank:
@@ -264,7 +266,7 @@ class Settler:
         value = seeing.read(target)
         if not value.known and line.defines is not None:
             raise Failed(mistakes.observed_is_derived(target.span, text))
-        found = dist.read(reader, node)
+        found = read(reader, node)
         if found.family.support.kind != "category":
             value = self.env.as_number(value, text, target.span)
         value = density.categories(reader, as_scalar(value) if not self.is_vector(found) else value, found)
@@ -341,6 +343,8 @@ class Settler:
         for name, latent in latents.items():
             for piece in latent.pieces:
                 family = piece.distribution.family
+                if name in needed and family.support.kind == "mixed":
+                    self.found.append(wrapper_mistakes.cannot_infer_mixed(latent.span, name, family.name))
                 if name in needed and family.support.kind == "circle" and piece.distribution.support_lower is None:
                     self.found.append(mistakes.latent_repeats(latent.span, name, family.name))
                 if name not in needed and not piece.distribution.can_draw:

@@ -87,7 +87,7 @@ def check_values(reader: Reader, distribution: Distribution, value: Term, text: 
     if bad.any() and bad.shape == values.shape:
         place = tuple(int(i) for i in np.argwhere(bad)[0]) if values.ndim else ()
         where = (reader.env.where(text, place) or element(value, text, place)) if place else "its one value"
-        if family.support.kind in ("integer", "interval", "real", "circle"):
+        if family.support.kind in ("integer", "interval", "real", "circle", "mixed"):
             words += _range_words(low, high, place)
         shown = show_value(value, place)
         if family.support.kind == "category" and value.levels is None:

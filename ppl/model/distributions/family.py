@@ -129,8 +129,9 @@ class Support:
     """Where values lie. `lower` and `upper` are numbers, or the name of the parameter that is the bound.
 
     `kind` is "real", "interval", "integer" (a range of whole numbers), "category" (1..K), "circle" (all numbers; the
-    density repeats every 2 pi), "counts" (vectors of whole numbers with the sum `upper`), or one of `EVENTS`. Of
-    categories there are `spare` more than the vector parameter has elements.
+    density repeats every 2 pi), "counts" (vectors of whole numbers with the sum `upper`), "mixed" (numbers some of
+    which have a probability, others a density), or one of `EVENTS`. Of categories there are `spare` more than the
+    vector parameter has elements.
     """
 
     kind: str
@@ -168,7 +169,8 @@ class Family:
 
     @property
     def can_be_bounded(self) -> bool:
-        return self.event_rank == 0 and self.support.kind != "category"
+        ends = self.log_cdf is not None or self.log_between is not None or not self.renormalised
+        return self.event_rank == 0 and self.support.kind != "category" and ends
 
     def form_with(self, names: frozenset[str]) -> Form | None:
         """The first form that has all these parameters."""
