@@ -77,7 +77,7 @@ def draw(piece: Piece, values: Mapping[str, np.ndarray], draws: int, rng: np.ran
 def canonical_of(
     piece: Piece, values: Mapping[str, np.ndarray], draws: int
 ) -> tuple[tuple[np.ndarray, ...], np.ndarray | None, np.ndarray | None]:
-    """The canonical parameters of a piece, and its bounds where any were written, lined up with its array (S, *shape)."""
+    """The canonical parameters of a piece, and the bounds that were written, lined up with its array (S, *shape)."""
     distribution = piece.distribution
     found = tuple(parameters_of(piece, values, draws))
     cut = distribution.lower is not None or distribution.upper is not None
