@@ -136,3 +136,12 @@ def test_missing_vectors() -> None:
     assert posterior.log_density({"m": m, "x": x[:, ::-1]}) == -np.inf
     with pytest.raises(ppl.PplError, match="only a part is missing"):
         conditioned(text, x=np.where(rows == 0.5, np.nan, rows), y=1.0)
+
+
+def test_expressions_out_of_order() -> None:
+    """An expression of latents can break the order; then the density is 0."""
+    posterior = conditioned("t[2] ~ Normal(0, 1)\nexp(t) ~ Ordered(Normal(0, 1))\ny ~ Normal(t[1], 1)", y=0.0)
+    t = np.array([-0.5, 0.3])
+    expected = stats.norm.logpdf(t).sum() + stats.norm.logpdf(np.exp(t)).sum() + stats.norm(t[0]).logpdf(0)
+    assert posterior.log_density({"t": t}) == pytest.approx(expected)
+    assert posterior.log_density({"t": t[::-1]}) == -np.inf
