@@ -73,7 +73,7 @@ def gaps_of(name: str, column: Column, family: Family, event_rank: int, span: Sp
     numbers[missing] = np.arange(int(missing.sum()))
     numbered = Term(None, (), column.axes, Kind.INTEGER, span, value=numbers)
     values = np.asarray(column.values)
-    known = values[~missing]
+    known = values[~cells]  # whole events
     filled = np.where(missing, known[0] if known.size else 0, values)
     seen_kind = Kind.INTEGER if column.kind is Kind.REAL and family.discrete and _whole(filled) else column.kind
     seen = Term(None, (), column.axes, seen_kind, span, value=filled, levels=column.levels)

@@ -11,11 +11,18 @@ from ppl.language.errors import Mistake
 from ppl.language.source import Span
 from ppl.model import data_mistakes, mistakes
 from ppl.model.distribution import Distribution, element
-from ppl.model.distributions.family import Family
+from ppl.model.distributions.family import SYMMETRIC, TRIANGULAR, Family
 from ppl.model.events import EVENTS
 from ppl.model.expressions import Reader
 from ppl.model.scope import Failed, show_value
 from ppl.model.terms import Term
+
+# A matrix where a matrix of another kind is needed: the mend.
+_OTHER_MATRIX = {
+    (TRIANGULAR, "correlation"): "write `cov = {name}`, or give `{name}` an LKJCholesky distribution",
+    (TRIANGULAR, "covariance"): "write `cov = {name}`",
+    (SYMMETRIC, "cholesky_correlation"): "write `chol = {name}`, or give `{name}` an LKJ distribution",
+}
 
 
 def check_against_support(distribution: Distribution, supports: dict[str, Distribution]) -> tuple[str, Mistake] | None:
@@ -23,9 +30,16 @@ def check_against_support(distribution: Distribution, supports: dict[str, Distri
     for node, parameter in zip(distribution.nodes, distribution.form.parameters, strict=True):
         requirement = parameter.requirement
         name = node.base if isinstance(node, s.Index) else node
-        if not isinstance(name, s.Name) or name.name not in supports or requirement.lower == -np.inf:
+        if not isinstance(name, s.Name) or name.name not in supports:
             continue
         given = supports[name.name]
+        mend = _OTHER_MATRIX.get((requirement, given.kind))
+        if mend is not None:
+            family, mend = distribution.family.name, mend.format(name=name.name)
+            words = requirement.words
+            return name.name, mistakes.parameter_may_leave(node.span, family, parameter.name, words, name.name, mend)
+        if requirement.lower == -np.inf:
+            continue
         if given.family.event_rank or given.family.discrete:
             continue
         family = distribution.family.name

@@ -145,11 +145,32 @@ ORDERED_BETWEEN = Transform(
     "ordered between", _to_ordered_between, _from_ordered_between, _ordered_between_log_jacobian, event_rank=1
 )
 
+
+def _lengths(n: int) -> numpy.ndarray:
+    """Those of the rows of Helmert's matrix before they are divided by them."""
+    i = numpy.arange(1.0, n)
+    return numpy.sqrt(i * (i + 1))
+
+
+def _to_zero_sum(z: Any, lower: Any, upper: Any) -> Any:
+    """z times Helmert's basis, by running sums: vectors may be long."""
+    n = np.shape(z)[-1] + 1
+    z = z / _lengths(n)
+    none = numpy.zeros((*np.shape(z)[:-1], 1))
+    from_here_on = np.cumsum(z[..., ::-1], axis=-1)[..., ::-1]
+    return join(-1, from_here_on, none) - join(-1, none, numpy.arange(1.0, n) * z)
+
+
+def _from_zero_sum(theta: Any, lower: Any, upper: Any) -> Any:
+    n = theta.shape[-1]
+    return (numpy.cumsum(theta[..., :-1], axis=-1) - numpy.arange(1.0, n) * theta[..., 1:]) / _lengths(n)
+
+
 # By an orthonormal basis: densities of vectors that sum to 0 are by the area of the plane they lie in.
 ZERO_SUM = Transform(
     "zero sum",
-    lambda z, lower, upper: np.matmul(z, _helmert(np.shape(z)[-1] + 1)),
-    lambda theta, lower, upper: theta @ _helmert(theta.shape[-1]).T,
+    _to_zero_sum,
+    _from_zero_sum,
     lambda z, lower, upper: 0.0 * np.sum(z, axis=-1),
     event_rank=1,
     free=lambda n: max(0, n - 1),

@@ -121,3 +121,27 @@ def test_fit_of_ordered_means() -> None:
         m = found.summary()[f"m[{i + 1}]"]
         assert abs(m["mean"] - mean) < 0.05 * sd
         assert m["sd"] == pytest.approx(sd, rel=0.05)
+
+
+def test_missing_vectors() -> None:
+    """A vector of which nothing is known is a latent of the same kind."""
+    rows = np.array([[0.1, 0.5, 2.0], [np.nan] * 3, [1.0, 2.0, 3.0]])
+    text = "m[3, 3] ~ Normal(0, 1)\nx ~ Ordered(Normal(m, [1, 2, 3]))\ny ~ Normal(x[2, 3], 1)"
+    posterior = conditioned(text, x=rows, y=1.0)
+    m, x = np.arange(9.0).reshape(3, 3) / 5, np.array([[0.3, 0.4, 1.5]])
+    full = rows.copy()
+    full[1] = x
+    expected = stats.norm.logpdf(m).sum() + stats.norm(m, [1, 2, 3]).logpdf(full).sum() + stats.norm(1.5, 1).logpdf(1)
+    assert posterior.log_density({"m": m, "x": x}) == pytest.approx(expected)
+    assert posterior.log_density({"m": m, "x": x[:, ::-1]}) == -np.inf
+    with pytest.raises(ppl.PplError, match="only a part is missing"):
+        conditioned(text, x=np.where(rows == 0.5, np.nan, rows), y=1.0)
+
+
+def test_expressions_out_of_order() -> None:
+    """An expression of latents can break the order; then the density is 0."""
+    posterior = conditioned("t[2] ~ Normal(0, 1)\nexp(t) ~ Ordered(Normal(0, 1))\ny ~ Normal(t[1], 1)", y=0.0)
+    t = np.array([-0.5, 0.3])
+    expected = stats.norm.logpdf(t).sum() + stats.norm.logpdf(np.exp(t)).sum() + stats.norm(t[0]).logpdf(0)
+    assert posterior.log_density({"t": t}) == pytest.approx(expected)
+    assert posterior.log_density({"t": t[::-1]}) == -np.inf
