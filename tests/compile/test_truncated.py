@@ -12,7 +12,7 @@ from scipy import integrate, stats
 import ppl
 from ppl.compile.simulate import derive, simulate
 
-S = 20_000
+S = 4_000
 
 
 def drawn(text: str, draws: int = S, **data: Any) -> dict[str, np.ndarray]:
@@ -117,7 +117,7 @@ def test_angles(low: float, high: float) -> None:
 def test_angles_without_bounds_lie_around_zero() -> None:
     x = drawn("x ~ VonMises(3 + 2*pi, 4)")["x"]
     assert (np.abs(x) <= np.pi).all()
-    assert abs(np.angle(np.exp(1j * x).mean()) - 3) < 0.05
+    assert abs(np.angle(np.exp(1j * x).mean()) - 3) < 0.1
 
 
 def test_categories_count_from_one() -> None:
@@ -127,12 +127,12 @@ def test_categories_count_from_one() -> None:
         "o ~ OrderedLogistic(0, [-1, 1, inf])\nq ~ OrderedProbit(a, [0])\nv ~ Categorical(logit = [0, 0])"
     )
     z = found["z"]
-    np.testing.assert_allclose([(z == k).mean() for k in (1, 2, 3)], [0.1, 0.6, 0.3], atol=0.01)
+    np.testing.assert_allclose([(z == k).mean() for k in (1, 2, 3)], [0.1, 0.6, 0.3], atol=0.03)
     np.testing.assert_array_equal(found["m"], 10 * z)
     edges = stats.logistic.cdf([-np.inf, -1, 1, np.inf])
-    np.testing.assert_allclose([(found["o"] == k).mean() for k in (1, 2, 3)], np.diff(edges), atol=0.015)
+    np.testing.assert_allclose([(found["o"] == k).mean() for k in (1, 2, 3)], np.diff(edges), atol=0.03)
     assert set(np.unique(found["q"])) == {1, 2}
-    assert (found["q"][found["a"] > 4] == 2).all()
+    assert (found["q"][found["a"] > 2] == 2).mean() > 0.9
     assert set(np.unique(found["v"])) == {1, 2}
 
 
