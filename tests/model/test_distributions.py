@@ -225,6 +225,13 @@ def log_incomplete_gamma(a: float, x: float) -> float:
         ("InvGamma", "log_sf", (400.0, 2.0), 2.0, log_incomplete_gamma(400, 1)),
         ("Weibull", "log_cdf", (400.0, 2.0), 0.1, 400 * np.log(0.05)),
         ("Weibull", "log_sf", (3.0, 2.0), 1e3, -(500.0**3)),
+        ("Gumbel", "log_cdf", (1.0, 0.5), -2.0, -np.exp(6)),
+        ("Gumbel", "log_sf", (1.0, 0.5), 1e3, -1998),
+        ("ChiSquare", "log_sf", (6.0,), 4e3, -2e3 + np.log(1 + 2e3 + 2e6)),
+        ("Rayleigh", "log_sf", (2.0,), 1e3, -125e3),
+        ("Pareto", "log_sf", (2.0, 300.0), 2e5, -300 * np.log(1e5)),
+        ("Kumaraswamy", "log_cdf", (400.0, 3.0), 0.01, np.log(3) + 400 * np.log(0.01)),
+        ("Kumaraswamy", "log_sf", (2.0, 400.0), 0.999, 400 * np.log1p(-(0.999**2))),
         ("Beta", "log_cdf", (400.0, 2.0), 0.01, 400 * np.log(0.01) + np.log(401 - 400 * 0.01)),
         ("Beta", "log_sf", (2.0, 400.0), 0.99, 400 * np.log(0.01) + np.log(401 - 400 * 0.01)),
     ],
@@ -234,6 +241,31 @@ def test_far_tail(name: str, tail: str, parameters: tuple[float, ...], x: float,
     log_tail = getattr(FAMILIES[name], tail)
     assert_close(log_tail(x, *parameters), expected)
     assert_gradients(log_tail, x, *parameters)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "law", "k"),
+    [
+        ("Poisson", (2.0,), stats.poisson(2), 400),
+        ("Poisson", (3000.0,), stats.poisson(3000), 3),
+        ("Binomial", (900.0, 0.01), stats.binom(900, 0.01), 700),
+        ("Binomial", (900.0, 0.99), stats.binom(900, 0.99), 20),
+        ("NegBinomial", (2.0, 3.0), stats.nbinom(3, 0.6), 2000),
+        ("NegBinomial", (1e5, 300.0), stats.nbinom(300, 300 / (1e5 + 300)), 5),
+        ("Geometric", (0.3,), stats.geom(0.3, -1), 3000),
+        ("BetaBinomial", (300.0, 2.0, 900.0), stats.betabinom(300, 2, 900), 280),
+    ],
+)
+def test_far_tail_of_counts(name: str, parameters: tuple[float, ...], law: Law, k: int) -> None:
+    """Beside the sum of scipy's log densities."""
+    above = law.mean() < k
+    counts = np.arange(k + 1, k + 2000) if above else np.arange(k + 1)
+    log_tail = FAMILIES[name].log_sf if above else FAMILIES[name].log_cdf
+    expected = special.logsumexp(law.logpmf(counts))
+    assert expected < -250
+    assert_close(log_tail(float(k), *parameters), expected)
+    by = [i + 1 for i, p in enumerate(FAMILIES[name].forms[0].parameters) if p.requirement is not COUNT]
+    assert_gradients(log_tail, float(k), *parameters, by=by)
 
 
 @every_form_with_tails

@@ -52,34 +52,28 @@ def between(
     most = np.where(from_below, below, above)
     ratio = np.exp(least - most)
     target = most + np.log(ratio + share * (1.0 - ratio))
+    found = np.empty(shape)
+    near = most >= np.where(from_below, _FAR_BELOW, _FAR_ABOVE)
     if family.quantile is None:
-        found = _inverted(family, target, from_below, parameters, before, high)
-    else:
+        near = np.zeros(shape, dtype=bool)
+    elif near.any():
         uniform = np.where(from_below, np.exp(target), -np.expm1(target))
-        found = np.array(np.broadcast_to(family.quantile(uniform, *parameters), shape), dtype=float)
-        far = most < np.where(from_below, _FAR_BELOW, _FAR_ABOVE)
+        found[near] = family.quantile(uniform[near], *_chosen(parameters, near))
+    for tail, sign, side in ((family.log_cdf, 1.0, from_below), (family.log_sf, -1.0, ~from_below)):
+        far = side & ~near
         if far.any():
-            own = tuple(np.broadcast_to(parameter, shape)[far] for parameter in parameters)
-            found[far] = _inverted(family, target[far], from_below[far], own, before[far], high[far])
+            own = _chosen(parameters, far)
+            rising = _times(sign, tail, own)
+            found[far] = invert(rising, sign * target[far], before[far], high[far], whole=family.discrete)
     return np.clip(found, low, high)
 
 
-def _inverted(
-    family: Family,
-    target: np.ndarray,
-    from_below: np.ndarray,
-    parameters: tuple[np.ndarray, ...],
-    low: np.ndarray,
-    high: np.ndarray,
-) -> np.ndarray:
-    """Where log P(X <= x) reaches the target, or log P(X > x) falls to it."""
-    log_cdf, log_sf = family.log_cdf, family.log_sf
-    assert log_cdf is not None and log_sf is not None
+def _chosen(parameters: tuple[np.ndarray, ...], mask: np.ndarray) -> tuple[np.ndarray, ...]:
+    return tuple(np.broadcast_to(parameter, mask.shape)[mask] for parameter in parameters)
 
-    def rising(x: np.ndarray) -> Any:
-        return np.where(from_below, log_cdf(x, *parameters), -np.asarray(log_sf(x, *parameters)))
 
-    return invert(rising, np.where(from_below, target, -target), low, high, whole=family.discrete)
+def _times(sign: float, tail: Callable[..., Any], parameters: tuple[np.ndarray, ...]) -> Callable[[np.ndarray], Any]:
+    return lambda x: sign * np.asarray(tail(x, *parameters))
 
 
 def _on_circle(
