@@ -10,7 +10,9 @@ from ppl.compile.joint import LogJoint, Part
 from ppl.language.errors import Mistake
 from ppl.model import mistakes
 from ppl.model.graph import Model
+from ppl.model.ode import Trajectory
 from ppl.model.program import behind, compile_terms, evaluate
+from ppl.model.terms import ancestors
 
 
 def why_not_finite(model: Model, joint: LogJoint, z: np.ndarray) -> Mistake:
@@ -19,6 +21,9 @@ def why_not_finite(model: Model, joint: LogJoint, z: np.ndarray) -> Mistake:
     for part, elementwise in zip(joint.parts, joint.by_part(z[None]), strict=True):
         bad = _bad(part, elementwise[0])
         if bad.any():
+            broken = _broken_off(part, values)
+            if broken is not None:
+                return broken
             place = tuple(int(i) for i in np.argwhere(bad)[0]) if bad.ndim else ()
             return mistakes.not_finite(part.span, part.name, _show(model, part, place, values))
     return mistakes.not_finite(joint.parts[0].span, joint.parts[0].name, "its gradient is not finite")
@@ -33,6 +38,18 @@ def _bad(part: Part, elementwise: np.ndarray) -> np.ndarray:
         axis=values
     )
     return np.asarray(nowhere)
+
+
+def _broken_off(part: Part, values: Mapping[str, np.ndarray]) -> Mistake | None:
+    """What goes wrong in the first `ode` without a solution that a part depends on."""
+    for term in ancestors([part.log_prob]):
+        if term.op is not None and isinstance(term.op.apply, Trajectory):
+            found = evaluate(compile_terms(term.args), values, 1)
+            if all(len(arg.plates) == 0 for arg in term.args):
+                mistake = term.op.apply.why_not([array[0] for array in found])
+                if mistake is not None:
+                    return mistake
+    return None
 
 
 def _show(model: Model, part: Part, place: tuple[int, ...], values: Mapping[str, np.ndarray]) -> str:

@@ -91,7 +91,7 @@ class End:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Solution:
-    """States at the origin and the stops (S, 1 + stops, columns), NaN from where a draw stopped short; the way there."""
+    """States at the origin and the stops (S, 1 + stops, columns), NaN after a draw stopped short; the way there."""
 
     states: numpy.ndarray
     path: Path
@@ -120,7 +120,8 @@ def _backward(argnums: Sequence[int], answer: Any, args: Sequence[Any], kwargs: 
 
     def vjp(g: Any) -> list[Any]:
         by_stop = numpy.zeros_like(solution.states)
-        numpy.add.at(by_stop, (slice(None), system.wanted), g)
+        for place, stop in enumerate(system.wanted):  # a time may be asked for twice
+            by_stop[:, stop] += g[:, place]
         wide = [numpy.broadcast_to(array, (len(g), *array.shape[1:])) for array in arrays]
         with numpy.errstate(all="ignore"):
             found = gradients(system, solution.path, wide[1:], by_stop)
@@ -209,7 +210,9 @@ class _Runners:
         good = running & (error <= 1.0)
         factor = numpy.clip(_SAFETY * error ** (-1 / 8), _SHRINK, numpy.where(self.may_grow, _GROW, 1.0))
         factor = numpy.where(numpy.isfinite(error), factor, _SHRINK)
-        held = numpy.maximum(self.step_size, size * factor)  # a step cut short by a stop says nothing against longer ones
+        held = numpy.maximum(
+            self.step_size, size * factor
+        )  # a step cut short by a stop says nothing against longer ones
         self.step_size = numpy.where(good & (factor >= 1.0), held, size * factor)
         self.may_grow = good
         taken = _Steps(self.draw[good], self.accepted[good], self.time[good], size[good], self.y[:, good])
@@ -238,8 +241,9 @@ class _Runners:
             return self
         kept = ~gone
         return _Runners(
-            self.draw[kept], self.time[kept], self.y[:, kept], self.step_size[kept], self.largest[:, kept], self.stop[kept],
-            self.tries[kept], self.accepted[kept], self.may_grow[kept], [array[kept] for array in self.inputs],
+            self.draw[kept], self.time[kept], self.y[:, kept], self.step_size[kept], self.largest[:, kept],
+            self.stop[kept], self.tries[kept], self.accepted[kept], self.may_grow[kept],
+            [array[kept] for array in self.inputs],
         )  # fmt: skip
 
 
@@ -285,7 +289,7 @@ def _first_step(
 
 
 def _path(system: System, steps: Sequence[_Steps], after: numpy.ndarray, start: numpy.ndarray) -> Path:
-    """The accepted steps of every draw one after another; what is left over are steps of size 0, which change nothing."""
+    """The accepted steps of every draw one after another; steps of size 0, which change nothing, fill up."""
     draws, columns = start.shape
     count = max((int(taken.number.max(initial=-1)) + 1 for taken in steps), default=0)
     time, size = numpy.full((draws, count), system.origin), numpy.zeros((draws, count))
