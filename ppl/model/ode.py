@@ -122,20 +122,22 @@ def _read(reader: Reader, statement: s.Ode) -> _Equations:
         if wider == axes:
             break
         axes = wider
-    slopes = [_fitted(reader, *each) for each in zip(statement.states, slopes, axes, strict=True)]
-    starts = [_fitted(reader, *each) for each in zip(statement.states, starts, axes, strict=True)]
+    for state, start, slope, own in zip(statement.states, starts, slopes, axes, strict=True):
+        if not (_fits(slope, own) and _fits(start, own)):
+            name = state.name.name
+            raise Failed(ode_mistakes.slope_of_other_shape(state.slope.span, name, slope.axes, start.axes))
+    slopes = [reader.spread(slope, own, slope.span) for slope, own in zip(slopes, axes, strict=True)]
+    starts = [reader.spread(start, own, start.span) for start, own in zip(starts, axes, strict=True)]
     return _Equations(names, starts, slopes, time, states)
 
 
-def _fitted(reader: Reader, state: s.OdeState, term: Term, axes: tuple[Axis, ...]) -> Term:
-    """A start or a slope with the axes of its state."""
+def _fits(term: Term, axes: tuple[Axis, ...]) -> bool:
+    """Whether a term can be spread over the axes of its state."""
     try:
-        if len(term.axes) <= len(axes):
-            terms.align(axes, term.axes)
-            return reader.spread(term, axes, term.span)
+        terms.align(axes, term.axes)
     except Misaligned:
-        pass
-    raise Failed(ode_mistakes.slope_of_other_shape(state.slope.span, state.name.name, term.axes, axes))
+        return False
+    return len(term.axes) <= len(axes)
 
 
 # -- the solution ------------------------------------------------------------------------------------------------------

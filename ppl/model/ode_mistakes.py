@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ppl.data.axes import Axis
 from ppl.language import syntax as s
@@ -48,7 +49,7 @@ def start_reads_state(span: Span, name: str) -> Mistake:
 
 
 def times_not_known(span: Span, text: str) -> Mistake:
-    mend = "the times must come from the data; a time that is latent can be a factor of all slopes"
+    mend = "the times and the start are made of data"
     return Mistake("times-not-known", f"`{text}` depends on latents", span, mend)
 
 
@@ -74,8 +75,8 @@ def time_before_start(span: Span, text: str, where: str, time: str, origin: str)
 # -- shapes ------------------------------------------------------------------------------------------------------------
 
 
-def slope_of_other_shape(span: Span, name: str, slope: tuple[Axis, ...], state: tuple[Axis, ...]) -> Mistake:
-    message = f"the slope of `{name}` is {axes_words(slope)}, and `{name}` is {axes_words(state)}"
+def slope_of_other_shape(span: Span, name: str, slope: tuple[Axis, ...], start: tuple[Axis, ...]) -> Mistake:
+    message = f"the slope of `{name}` is {axes_words(slope)}, and its start {axes_words(start)}"
     return Mistake("slope-of-other-shape", message, span, "a state and its slope have the same axes")
 
 
@@ -83,35 +84,39 @@ def slope_of_other_shape(span: Span, name: str, slope: tuple[Axis, ...], state: 
 
 
 def no_start(span: Span, name: str, value: str) -> Mistake:
-    message = f"the `ode` has no solution at the start of the fit: `{name}` starts from {value}"
+    message = f"the `ode` has no solution: `{name}` starts from {value}"
     return Mistake("ode-not-finite", message, span, "check the values at the start")
 
 
 def no_slope(span: Span, name: str, time: str, values: Mapping[str, str]) -> Mistake:
-    message = (
-        f"the `ode` has no solution at the start of the fit: the slope of `{name}` is not finite {at(time, values)}"
-    )
+    message = f"the `ode` has no solution: the slope of `{name}` is not finite {at(time, values)}"
     return Mistake("ode-not-finite", message, span, "check where the slopes are defined")
 
 
 def breaks_off(span: Span, time: str, values: Mapping[str, str]) -> Mistake:
-    message = f"the solution of the `ode` breaks off at the start of the fit, {at(time, values)}"
+    message = f"the solution of the `ode` breaks off {at(time, values)}"
     mend = "it runs away, or its slopes jump there: check the equations, or give priors under which it stays finite"
     return Mistake("ode-not-finite", message, span, mend)
 
 
 def too_many_steps(span: Span, steps: int, time: str, values: Mapping[str, str]) -> Mistake:
-    message = (
-        f"the `ode` takes more than {steps} steps at the start of the fit, and gets no further than {at(time, values)}"
-    )
+    message = f"the `ode` takes more than {steps} steps, and gets no further than {at(time, values)}"
     mend = "it moves much faster than the times asked for: check the units of rates and times"
     return Mistake("ode-too-fast", message, span, mend)
 
 
 def stiff(span: Span, steps: int, time: str, rate: str) -> Mistake:
-    message = f"the `ode` looks stiff at the start of the fit: {steps} steps lead only to {time}"
+    message = f"the `ode` looks stiff: {steps} steps lead only to {time}"
     mend = f"something in it decays at a rate of {rate}, far faster than the rest moves: put it at its equilibrium"
     return Mistake("ode-stiff", message, span, mend)
+
+
+def at_start_of_fit(mistake: Mistake, latents: Mapping[str, float]) -> Mistake:
+    """The same, with the values of some latents that the solution depends on."""
+    if not latents:
+        return mistake
+    shown = ", ".join(f"{name} = {value:.4g}" for name, value in latents.items())
+    return replace(mistake, message=f"{mistake.message}; the fit starts from {shown}")
 
 
 def at(time: str, values: Mapping[str, str]) -> str:

@@ -125,7 +125,16 @@ class _Builder:
 def untraced(program: Program) -> Callable[[Mapping[str, Any]], list[Any]]:
     """A program in plain numpy: for loops in which autograd's bookkeeping would cost most."""
     steps = [
-        (raw(step.op.apply), step.sources, step.target, step.shapes, [s in program.over_draws for s in step.sources])
+        (
+            raw(step.op.apply),
+            step.sources,
+            step.target,
+            [
+                (i, shape, source in program.over_draws)
+                for i, (shape, source) in enumerate(zip(step.shapes, step.sources, strict=True))
+                if shape is not None
+            ],
+        )
         for step in program.instructions
     ]
     template: list[Any] = [None] * program.slots
@@ -137,12 +146,11 @@ def untraced(program: Program) -> Callable[[Mapping[str, Any]], list[Any]]:
         slots = list(template)
         for name, slot in inputs:
             slots[slot] = values[name]
-        for function, sources, target, shapes, over_draws in steps:
+        for function, sources, target, shapes in steps:
             arguments = [slots[source] for source in sources]
-            for i, shape in enumerate(shapes):
-                if shape is not None:
-                    array = arguments[i]
-                    arguments[i] = array.reshape((len(array), *shape) if over_draws[i] else shape)
+            for i, shape, over_draws in shapes:
+                array = arguments[i]
+                arguments[i] = array.reshape((len(array), *shape) if over_draws else shape)
             slots[target] = function(*arguments)
         return [slots[output] for output in program.outputs]
 

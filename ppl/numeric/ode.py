@@ -28,6 +28,7 @@ _NEAR_ZERO = 1e-6  # of the largest value a state has had: below it, less than t
 _ROUNDING = 1e-16  # of the largest of all states: below it lies nothing but noise
 _LEAST_STEP = 1e-14  # of the time; a step this small no longer moves
 _SAFETY, _SHRINK, _GROW = 0.9, 0.2, 6.0
+_ENDS = numpy.stack([DOP853.b, *DOP853.errors])
 
 Arrays = Mapping[str, Any]
 
@@ -256,18 +257,19 @@ def _one_step(
     inputs: Sequence[Any],
 ) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
     """The states at the end of a step, its error (A,) in units of the tolerance, and the largest states so far."""
-    k = numpy.empty((DOP853.stages, *y.shape))
-    flat = k.reshape(DOP853.stages, -1)
+    moves = numpy.empty((DOP853.stages, *y.shape))  # the slopes, times the size of the step
+    flat = moves.reshape(DOP853.stages, -1)
+    times = time + DOP853.c[:, None] * size
     for i in range(DOP853.stages):
-        inner = y if i == 0 else y + size * (DOP853.a[i, :i] @ flat[:i]).reshape(y.shape)
-        k[i] = system.at(time + DOP853.c[i] * size, inner, inputs)
-    new = y + size * (DOP853.b @ flat).reshape(y.shape)
-    fifth, third = ((weights @ flat).reshape(y.shape) for weights in DOP853.errors)
+        inner = y if i == 0 else y + (DOP853.a[i, :i] @ flat[:i]).reshape(y.shape)
+        numpy.multiply(system.at(times[i], inner, inputs), size, out=moves[i])
+    change, fifth, third = (_ENDS @ flat).reshape(3, *y.shape)
+    new = y + change
     largest = numpy.maximum(largest, numpy.abs(new))
     scale = TOLERANCE * (numpy.maximum(numpy.abs(y), numpy.abs(new)) + _NEAR_ZERO * largest)
     scale = scale + _ROUNDING * largest.max(axis=0)
     below = numpy.sqrt(fifth**2 + 0.01 * third**2)
-    each = numpy.where(below == 0.0, 0.0, size * fifth**2 / (below * scale))
+    each = numpy.where(below == 0.0, 0.0, fifth**2 / (below * scale))
     error = each.max(axis=0)
     return new, numpy.where(numpy.isfinite(new).all(axis=0), error, numpy.nan), largest
 
