@@ -122,12 +122,12 @@ def _read(reader: Reader, statement: s.Ode) -> _Equations:
         if wider == axes:
             break
         axes = wider
-    for state, start, slope, own in zip(statement.states, starts, slopes, axes, strict=True):
-        if not (_fits(slope, own) and _fits(start, own)):
+    for state, start, slope, term in zip(statement.states, starts, slopes, states, strict=True):
+        if not (_fits(slope, term.axes) and _fits(start, term.axes)):
             name = state.name.name
             raise Failed(ode_mistakes.slope_of_other_shape(state.slope.span, name, slope.axes, start.axes))
-    slopes = [reader.spread(slope, own, slope.span) for slope, own in zip(slopes, axes, strict=True)]
-    starts = [reader.spread(start, own, start.span) for start, own in zip(starts, axes, strict=True)]
+    slopes = [reader.spread(slope, term.axes, slope.span) for slope, term in zip(slopes, states, strict=True)]
+    starts = [reader.spread(start, term.axes, start.span) for start, term in zip(starts, states, strict=True)]
     return _Equations(names, starts, slopes, time, states)
 
 

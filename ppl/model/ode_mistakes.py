@@ -89,18 +89,18 @@ def no_start(span: Span, name: str, value: str) -> Mistake:
 
 
 def no_slope(span: Span, name: str, time: str, values: Mapping[str, str]) -> Mistake:
-    message = f"the `ode` has no solution: the slope of `{name}` is not finite {at(time, values)}"
+    message = f"the `ode` has no solution: the slope of `{name}` is not finite at {_at(time, values)}"
     return Mistake("ode-not-finite", message, span, "check where the slopes are defined")
 
 
 def breaks_off(span: Span, time: str, values: Mapping[str, str]) -> Mistake:
-    message = f"the solution of the `ode` breaks off {at(time, values)}"
+    message = f"the solution of the `ode` breaks off at {_at(time, values)}"
     mend = "it runs away, or its slopes jump there: check the equations, or give priors under which it stays finite"
     return Mistake("ode-not-finite", message, span, mend)
 
 
 def too_many_steps(span: Span, steps: int, time: str, values: Mapping[str, str]) -> Mistake:
-    message = f"the `ode` takes more than {steps} steps, and gets no further than {at(time, values)}"
+    message = f"the `ode` takes more than {steps} steps, and gets no further than {_at(time, values)}"
     mend = "it moves much faster than the times asked for: check the units of rates and times"
     return Mistake("ode-too-fast", message, span, mend)
 
@@ -119,6 +119,6 @@ def at_start_of_fit(mistake: Mistake, latents: Mapping[str, float]) -> Mistake:
     return replace(mistake, message=f"{mistake.message}; the fit starts from {shown}")
 
 
-def at(time: str, values: Mapping[str, str]) -> str:
+def _at(time: str, values: Mapping[str, str]) -> str:
     """The words for a time and the states then."""
-    return f"at {time}, where " + ", ".join(f"{name} = {value}" for name, value in values.items())
+    return f"{time}, where " + ", ".join(f"{name} = {value}" for name, value in values.items())
