@@ -23,7 +23,7 @@ from ppl.numeric.ode_adjoint import Grouped, Path, gradients
 from ppl.numeric.tableaus import DOP853
 
 TOLERANCE = 1e-10  # of the error of a step, in parts of the state
-MOST_STEPS = 10_000  # besides those that the times asked for make
+MOST_STEPS = 5_000  # besides those that the times asked for make
 _NEAR_ZERO = 1e-6  # of the largest value a state has had: below it, less than the tolerance is enough
 _ROUNDING = 1e-16  # of the largest of all states: below it lies nothing but noise
 _LEAST_STEP = 1e-14  # of the time; a step this small no longer moves
