@@ -10,7 +10,7 @@ from ppl.compile.joint import LogJoint, Part
 from ppl.language.errors import Mistake
 from ppl.model import mistakes, ode_mistakes
 from ppl.model.graph import Model
-from ppl.model.ode import Trajectory
+from ppl.model.ode_terms import Trajectory
 from ppl.model.program import behind, compile_terms, evaluate
 from ppl.model.terms import ancestors, inputs
 

@@ -9,6 +9,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import ppl
+from ppl.compile.sparsity import interactions
 from tests.conftest import ROOT
 
 DECAY = """
@@ -83,6 +84,21 @@ def test_where_a_solution_runs_away_the_density_is_zero() -> None:
     assert np.isfinite(gradient[[0, 2]]).all()
 
 
+@pytest.mark.parametrize(
+    ("slope", "words"),
+    [
+        ("(1 + k)*x^2", r"breaks off at t = 0\.597\d?, where x = .*; the fit starts from k = 0\.6745"),
+        ("x^2", r"breaks off at t = 1, where x = \S*\n"),
+        ("-1e7*k*(x - cos(t))", r"looks stiff: 5000 steps lead only to t = 0\.00\d*; the fit starts from k = 0\.6745"),
+        ("1e6*k*cos(1e6*k*t)", r"takes more than 5000 steps, and gets no further than t = 0\.0\d*, where x = "),
+    ],
+)
+def test_a_fit_that_cannot_begin_says_why(slope: str, words: str) -> None:
+    text = f"k ~ HalfNormal(1)\node t in ts from 0 {{ x = 1; x' = {slope} }}\ny ~ Normal(x + k, 1)\n"
+    with pytest.raises(ppl.PplError, match=words):
+        ppl.from_text(text, "test.ppl").condition({"ts": [1.0, 30.0], "y": [1.0, 2.0]}).fit()
+
+
 def test_subjects_have_solutions_of_their_own() -> None:
     """One axis in the states is as good as an `ode` for each, and derivatives need no more ways back than for one."""
     text = """
@@ -98,4 +114,5 @@ def test_subjects_have_solutions_of_their_own() -> None:
     point = {"k": np.array([0.5, 1.0, 2.0])}
     expected = each.condition(data)
     assert one.log_density(point) == pytest.approx(expected.log_density(point), rel=1e-10)
+    assert interactions(one.joint).sum() == 3 == interactions(expected.joint).sum()
     assert len(one.model.derived["blood"].args[0].args[0].op.apply.system.near.sets) == 2
