@@ -23,7 +23,7 @@ from ppl.numeric.ode_adjoint import Grouped, Path, gradients
 from ppl.numeric.tableaus import DOP853
 
 TOLERANCE = 1e-10  # of the error of a step, in parts of the state
-MOST_STEPS = 5_000  # besides those that the times asked for make
+MOST_STEPS = 3_000  # besides those that the times asked for make
 _NEAR_ZERO = 1e-6  # of the largest value a state has had: below it, less than the tolerance is enough
 _ROUNDING = 1e-16  # of the largest of all states: below it lies nothing but noise
 _LEAST_STEP = 1e-14  # of the time; a step this small no longer moves
@@ -107,7 +107,8 @@ def solve(system: System, start: Any, *inputs: Any) -> Any:
     plain = [_plain(array) for array in (start, *inputs)]
     draws = max(len(array) for array in plain)
     wide = [numpy.broadcast_to(array, (draws, *array.shape[1:])) for array in plain]
-    solution = integrate(system, wide[0], wide[1:])
+    traced = any(isbox(array) for array in (start, *inputs))
+    solution = integrate(system, wide[0], wide[1:], keep_path=traced)
     return _answer(system, solution, start, *inputs)
 
 
@@ -145,7 +146,9 @@ def _like(gradient: Any, argument: Any) -> Any:
     return gradient.sum(axis=0, keepdims=True) if len(argument) == 1 < len(gradient) else gradient
 
 
-def integrate(system: System, start: numpy.ndarray, inputs: Sequence[numpy.ndarray]) -> Solution:
+def integrate(
+    system: System, start: numpy.ndarray, inputs: Sequence[numpy.ndarray], keep_path: bool = True
+) -> Solution:
     """All draws on their ways, in rounds of one step each; those that have arrived are left behind."""
     states = numpy.full((len(start), 1 + len(system.stops), system.columns), numpy.nan)
     states[:, 0] = start
@@ -156,17 +159,18 @@ def integrate(system: System, start: numpy.ndarray, inputs: Sequence[numpy.ndarr
         with numpy.errstate(all="ignore"):
             runners = _Runners.at_start(system, start, inputs)
             while len(runners.draw):
-                steps.append(runners.step(system, states, after))
+                taken = runners.step(system, states, after)
+                if keep_path:
+                    steps.append(taken)
                 runners = runners.still_running(system, ends)
-    return Solution(states, _path(system, steps, after, start), ends)
+    return Solution(states, _path(steps, after, system.columns), ends)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Steps:
-    """The accepted steps of one round, each the `number`-th of its draw; states (columns, accepted)."""
+    """The accepted steps of one round, of different draws; states (columns, accepted)."""
 
     draw: numpy.ndarray
-    number: numpy.ndarray
     time: numpy.ndarray
     size: numpy.ndarray
     y: numpy.ndarray
@@ -216,7 +220,7 @@ class _Runners:
         )  # a step cut short by a stop says nothing against longer ones
         self.step_size = numpy.where(good & (factor >= 1.0), held, size * factor)
         self.may_grow = good
-        taken = _Steps(self.draw[good], self.accepted[good], self.time[good], size[good], self.y[:, good])
+        taken = _Steps(self.draw[good], self.time[good], size[good], self.y[:, good])
         arrived = good & (parts <= 1.0)
         self.time = numpy.where(arrived, target, numpy.where(good, self.time + size, self.time))
         self.y = numpy.where(good, new, self.y)
@@ -290,14 +294,11 @@ def _first_step(
     return numpy.where(numpy.isfinite(found), found, tiny)
 
 
-def _path(system: System, steps: Sequence[_Steps], after: numpy.ndarray, start: numpy.ndarray) -> Path:
-    """The accepted steps of every draw one after another; steps of size 0, which change nothing, fill up."""
-    draws, columns = start.shape
-    count = max((int(taken.number.max(initial=-1)) + 1 for taken in steps), default=0)
-    time, size = numpy.full((draws, count), system.origin), numpy.zeros((draws, count))
-    y = numpy.broadcast_to(start.T[:, :, None], (columns, draws, count)).copy()
-    for taken in steps:
-        time[taken.draw, taken.number] = taken.time
-        size[taken.draw, taken.number] = taken.size
-        y[:, taken.draw, taken.number] = taken.y
-    return Path(time, size, y, after)
+def _path(steps: Sequence[_Steps], after: numpy.ndarray, columns: int) -> Path:
+    """The accepted steps of every draw in one row, those of the first draw first."""
+    draw = numpy.concatenate([numpy.zeros(0, dtype=numpy.int64), *(taken.draw for taken in steps)])
+    order = numpy.argsort(draw, kind="stable")  # rounds are in order already
+    time = numpy.concatenate([numpy.zeros(0), *(taken.time for taken in steps)])[order]
+    size = numpy.concatenate([numpy.zeros(0), *(taken.size for taken in steps)])[order]
+    y = numpy.concatenate([numpy.zeros((columns, 0)), *(taken.y for taken in steps)], axis=1)[:, order]
+    return Path(numpy.bincount(draw, minlength=len(after)), time, size, y, after)

@@ -25,15 +25,28 @@ _ELEMENTS_AT_ONCE = 1 << 18  # of all derivatives of the slopes: what a cache ho
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Path:
-    """The accepted steps of S draws: times and sizes (S, steps), states before them (columns, S, steps).
+    """The accepted steps of S draws, `counts` (S,) of each, in one row: those of the first draw first.
 
-    `after` (S, 1 + stops) is how many steps lie before the origin and the stops.
+    Times and sizes (steps,), states before them (columns, steps); `after` (S, 1 + stops) is how many steps of a draw
+    lie before the origin and the stops.
     """
 
+    counts: numpy.ndarray
     time: numpy.ndarray
     size: numpy.ndarray
     y: numpy.ndarray
     after: numpy.ndarray
+
+    def piece(self, draws: numpy.ndarray, first: int, last: int) -> tuple[Any, Any, Any]:
+        """Times, sizes (draws, steps) and states (columns, draws, steps) of the steps `first:last` of some draws.
+
+        Each has more than `first`; where there are no more, steps of size 0 at the last of them change nothing.
+        """
+        starts = numpy.cumsum(self.counts) - self.counts
+        number = numpy.arange(first, last)
+        counts = self.counts[draws, None]
+        place = starts[draws, None] + numpy.minimum(number, counts - 1)
+        return self.time[place], numpy.where(number < counts, self.size[place], 0.0), self.y[:, place]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,30 +94,48 @@ def gradients(
     system: System, path: Path, inputs: Sequence[numpy.ndarray], by_stop: numpy.ndarray
 ) -> list[numpy.ndarray]:
     """Cotangents at origin and stops (S, 1 + stops, columns) -> those of the start and of the inputs, for each draw."""
-    draws, steps = path.size.shape
-    given = numpy.zeros((draws, steps + 1, system.columns))
-    numpy.add.at(given, (numpy.arange(draws)[:, None], path.after), by_stop)
-    given = numpy.moveaxis(given, 2, 0)
     total = [numpy.zeros(array.shape) for array in inputs]
-    after = given[:, :, steps]
-    for first, last in _pieces(system, draws, steps):
-        piece = _Piece.of(system, path, inputs, first, last)
-        adjoints = numpy.empty((system.columns, draws, last - first))
+    after = numpy.zeros((system.columns, len(path.counts)))
+    for first, last, draws in _pieces(system, path):
+        given = _between(path, by_stop, draws, first, last)
+        own = [array[draws] for array in inputs]
+        piece = _Piece.of(system, *path.piece(draws, first, last), own)
+        adjoints = numpy.empty((system.columns, len(draws), last - first))
         maps = [piece.through(unit)[0] for unit in system.far.units(adjoints.shape)]
+        at = after[:, draws]
         for step in range(last - first - 1, -1, -1):
-            adjoints[:, :, step] = after
-            after = given[:, :, first + step] + system.far.transposed([row[:, :, step] for row in maps], after)
-        _, by_stage = piece.through(adjoints)
-        for sum_, part in zip(total, piece.by_inputs(by_stage), strict=True):
-            sum_ += part
-    return [after.T, *total]
+            adjoints[:, :, step] = at = at + given[:, :, step]
+            at = system.far.transposed([row[:, :, step] for row in maps], at)
+        after[:, draws] = at
+        _, by_slope = piece.through(adjoints)
+        for sum_, part in zip(total, piece.by_inputs(by_slope), strict=True):
+            sum_[draws] += part
+    return [after.T + by_stop[:, 0], *total]
 
 
-def _pieces(system: System, draws: int, steps: int) -> Iterator[tuple[int, int]]:
-    one = draws * DOP853.stages * system.columns * (1 + len(system.near.sets))
-    length = max(1, _ELEMENTS_AT_ONCE // one)
-    for last in range(steps, 0, -length):
-        yield max(0, last - length), last
+def _between(path: Path, by_stop: numpy.ndarray, draws: numpy.ndarray, first: int, last: int) -> numpy.ndarray:
+    """The cotangents of the states right after the steps `first:last` (columns, draws, steps)."""
+    found = numpy.zeros((len(draws), last - first, by_stop.shape[2]))
+    after = path.after[draws] - 1 - first
+    row, stop = numpy.nonzero((after >= 0) & (after < last - first))
+    found[row, after[row, stop]] = by_stop[draws[row], stop]
+    return numpy.moveaxis(found, 2, 0)
+
+
+def _pieces(system: System, path: Path) -> Iterator[tuple[int, int, numpy.ndarray]]:
+    """Steps `first:last` and the draws that have any of them, from the last steps to the first.
+
+    Where many draws end, a piece ends too: few draws with many steps are not gone through with all others beside them.
+    """
+    falling = numpy.append(numpy.sort(path.counts)[::-1], 0)
+    one = DOP853.stages * system.columns * (1 + len(system.near.sets))
+    last = int(path.counts.max(initial=0))
+    while last > 0:
+        draws = int((path.counts >= last).sum())
+        length = max(1, _ELEMENTS_AT_ONCE // (one * draws))
+        first = max(0, last - length, int(falling[min(2 * draws, len(falling) - 1)]))
+        yield first, last, numpy.flatnonzero(path.counts > first)
+        last = first
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,10 +152,9 @@ class _Piece:
     inputs: Sequence[numpy.ndarray]
 
     @staticmethod
-    def of(system: System, path: Path, inputs: Sequence[numpy.ndarray], first: int, last: int) -> _Piece:
-        size, y = path.size[:, first:last], path.y[:, :, first:last]
-        by_step = [numpy.repeat(array, last - first, axis=0) for array in inputs]
-        time, points = _stages(system, path.time[:, first:last], size, y, by_step)
+    def of(system: System, time: Any, size: Any, y: Any, inputs: Sequence[numpy.ndarray]) -> _Piece:
+        by_step = [numpy.repeat(array, size.shape[1], axis=0) for array in inputs]
+        time, points = _stages(system, time, size, y, by_step)
         by_point = [numpy.broadcast_to(x, (DOP853.stages, *x.shape)).reshape(-1, *x.shape[1:]) for x in by_step]
         states = system.by_state(points.reshape(system.columns, -1))
         names = [*states, *system.names]

@@ -89,8 +89,8 @@ def test_where_a_solution_runs_away_the_density_is_zero() -> None:
     [
         ("(1 + k)*x^2", r"breaks off at t = 0\.597\d?, where x = .*; the fit starts from k = 0\.6745"),
         ("x^2", r"breaks off at t = 1, where x = \S*\n"),
-        ("-1e7*k*(x - cos(t))", r"looks stiff: 5000 steps lead only to t = 0\.00\d*; the fit starts from k = 0\.6745"),
-        ("1e6*k*cos(1e6*k*t)", r"takes more than 5000 steps, and gets no further than t = 0\.0\d*, where x = "),
+        ("-1e7*k*(x - cos(t))", r"looks stiff: 3000 steps lead only to t = 0\.00\d*; the fit starts from k = 0\.6745"),
+        ("1e6*k*cos(1e6*k*t)", r"takes more than 3000 steps, and gets no further than t = 0\.0\d*, where x = "),
     ],
 )
 def test_a_fit_that_cannot_begin_says_why(slope: str, words: str) -> None:

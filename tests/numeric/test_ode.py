@@ -234,3 +234,18 @@ def test_grouped_matrices() -> None:
         vector = rng.normal(size=7)
         np.testing.assert_allclose(grouped.transposed(rows, vector), matrix.T @ vector, atol=1e-14)
     assert len(Grouped.of(np.kron(np.eye(50), np.ones((3, 3))) > 0).sets) == 3
+
+
+def test_one_long_way_among_short_ones_costs_no_room() -> None:
+    """Draws with few steps are not kept, or gone back, as if they had as many as the longest."""
+    turning = system(lambda _, v: [v["v"], -(v["p"] ** 2) * v["x"]], "x v", [10.0])
+    rates = np.append(np.linspace(0.5, 1.0, 400), 60.0)
+    start = np.tile([1.0, 0.0], (401, 1))
+    tracemalloc.start()
+    backward, value = make_vjp(lambda p: solve(turning, start, p), rates)
+    gradient = backward(np.tile([1.0, 0.0], (401, 1, 1)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_allclose(value[:, 0, 0], np.cos(10 * rates), atol=1e-7)
+    np.testing.assert_allclose(gradient, -10 * np.sin(10 * rates), atol=1e-5)
+    assert peak < 20e6
