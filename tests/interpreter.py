@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from scipy import special, stats
+from scipy.integrate import solve_ivp
 
 from ppl.language import syntax as s
 from tests import vectors
@@ -128,6 +129,8 @@ class Interpreter:
         self.rows = rows
         self.functions = {x.name.name: x for x in program.statements if isinstance(x, s.Define)}
         self.assigned = {x.name.name: x for x in program.statements if isinstance(x, s.Assign)}
+        self.systems = {x.name.name: ode for ode in program.statements if isinstance(ode, s.Ode) for x in ode.states}
+        self.solved: dict[str, Value] = {}
         self.declared: dict[str, tuple[list[str] | None, ...]] = {}
         self.lifted: list[tuple[int, np.ndarray]] = []  # rows of a factor, and the first row of each level
         self.bound: dict[str, Value] = {}
@@ -370,6 +373,10 @@ class Interpreter:
             return self.bound[name]
         if name in self.assigned:
             found = self.assign(self.assigned[name])
+        elif name in self.systems:
+            if name not in self.solved:
+                self.solved |= self.solve(self.systems[name])
+            found = self.solved[name]
         elif name in self.latents:
             return Value(self.latents[name], self.declared.get(name, (None,) * self.latents[name].ndim))
         elif name in self.columns:
@@ -398,6 +405,45 @@ class Interpreter:
             found = Value(np.broadcast_to(found.array, counts), labels)
         self.lifted = outer
         return found
+
+    def solve(self, ode: s.Ode) -> dict[str, Value]:
+        """The states over the times: (times, *axes of the state)."""
+        outer, self.bound = self.bound, {}
+        times, origin = self.expression(ode.times).array.astype(float), float(self.expression(ode.origin).array.item())
+        starts = [self.expression(state.start) for state in ode.states]
+
+        def slopes(t: float, states: list[np.ndarray]) -> list[Value]:
+            self.bound = {x.name.name: Value(y, a.labels) for x, y, a in zip(ode.states, states, starts, strict=True)}
+            self.bound[ode.time.name] = value(t)
+            return [self.expression(state.slope) for state in ode.states]
+
+        for _ in range(len(starts) + 1):  # axes that only slopes have
+            found = slopes(origin, [start.array.astype(float) for start in starts])
+            starts = [
+                Value(start.array + np.zeros(slope.array.shape), max(start.labels, slope.labels, key=len))
+                for start, slope in zip(starts, found, strict=True)
+            ]
+        shapes = [start.array.shape for start in starts]
+        ends = np.cumsum([start.array.size for start in starts])
+
+        def flat(t: float, y: np.ndarray) -> np.ndarray:
+            parts = [x.reshape(shape) for x, shape in zip(np.split(y, ends[:-1]), shapes, strict=True)]
+            found = [np.broadcast_to(x.array, shape) for x, shape in zip(slopes(t, parts), shapes, strict=True)]
+            return np.concatenate([x.reshape(-1) for x in found])
+
+        y0 = np.concatenate([start.array.reshape(-1) for start in starts])
+        stops = np.unique(np.append(times.reshape(-1), origin))
+        way = np.tile(y0[:, None], 1)
+        if len(stops) > 1:
+            way = solve_ivp(flat, (origin, stops[-1]), y0, "DOP853", t_eval=stops, rtol=1e-13, atol=1e-15).y
+        self.bound = outer
+        whole = np.moveaxis(way[:, np.searchsorted(stops, times)], 0, -1)
+        return {
+            state.name.name: Value(part.reshape((*times.shape, *shape)), (None,) * times.ndim + start.labels)
+            for state, part, shape, start in zip(
+                ode.states, np.split(whole, ends[:-1], axis=-1), shapes, starts, strict=True
+            )
+        }
 
     def extent(self, subscript: Any) -> int:
         found = self.expression(subscript).array

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from ppl.compile.joint import LogJoint, Part
 from ppl.language.errors import Mistake
-from ppl.model import mistakes
+from ppl.model import mistakes, ode_mistakes
 from ppl.model.graph import Model
+from ppl.model.ode_terms import Trajectory
 from ppl.model.program import behind, compile_terms, evaluate
+from ppl.model.terms import ancestors, inputs
+
+_MOST_SHOWN = 6  # latents in one message
 
 
 def why_not_finite(model: Model, joint: LogJoint, z: np.ndarray) -> Mistake:
@@ -19,6 +23,9 @@ def why_not_finite(model: Model, joint: LogJoint, z: np.ndarray) -> Mistake:
     for part, elementwise in zip(joint.parts, joint.by_part(z[None]), strict=True):
         bad = _bad(part, elementwise[0])
         if bad.any():
+            broken = _broken_off(part, values)
+            if broken is not None:
+                return broken
             place = tuple(int(i) for i in np.argwhere(bad)[0]) if bad.ndim else ()
             return mistakes.not_finite(part.span, part.name, _show(model, part, place, values))
     return mistakes.not_finite(joint.parts[0].span, joint.parts[0].name, "its gradient is not finite")
@@ -33,6 +40,30 @@ def _bad(part: Part, elementwise: np.ndarray) -> np.ndarray:
         axis=values
     )
     return np.asarray(nowhere)
+
+
+def _broken_off(part: Part, values: Mapping[str, np.ndarray]) -> Mistake | None:
+    """What goes wrong in the first `ode` without a solution that a part depends on."""
+    for term in ancestors([part.log_prob]):
+        if term.op is not None and isinstance(term.op.apply, Trajectory):
+            found = evaluate(compile_terms(term.args), values, 1)
+            if all(len(arg.plates) == 0 for arg in term.args):
+                mistake = term.op.apply.why_not([array[0] for array in found])
+                if mistake is not None:
+                    return ode_mistakes.at_start_of_fit(mistake, _some_of(inputs([term]), values))
+    return None
+
+
+def _some_of(names: Iterable[str], values: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """The first elements of some latents, as many as a message has room for."""
+    found = {}
+    for name in names:
+        for place, value in np.ndenumerate(values[name][0]):
+            index = ", ".join(str(i + 1) for i in place)
+            found[f"{name}[{index}]" if place else name] = float(value)
+            if len(found) == _MOST_SHOWN:
+                return found
+    return found
 
 
 def _show(model: Model, part: Part, place: tuple[int, ...], values: Mapping[str, np.ndarray]) -> str:

@@ -273,8 +273,13 @@ class Builder(Transformer_NonRecursive[Token, tuple[s.Statement, ...]]):
 
     def ode(self, meta: Any, children: list[Any]) -> s.Ode:
         time, times, origin, *equations = children
-        starts = {name.name: (name, value) for kind, name, value in equations if kind == "start"}
-        slopes = {name.name: (name, value) for kind, name, value in equations if kind == "slope"}
+        starts: dict[str, tuple[s.Name, s.Expr]] = {}
+        slopes: dict[str, tuple[s.Name, s.Expr]] = {}
+        for kind, name, value in equations:
+            own = starts if kind == "start" else slopes
+            if name.name in own:
+                self.found.append(mistakes.equation_twice(name.span, name.name, kind))
+            own[name.name] = (name, value)
         for name, (token, _) in {**starts, **slopes}.items():
             if name not in starts or name not in slopes:
                 self.found.append(mistakes.half_an_equation(token.span, name, name in starts))

@@ -135,6 +135,13 @@ def half_an_equation(span: Span, name: str, has_start: bool) -> Mistake:
     return Mistake("half-an-equation", f"the state `{name}` has only one of its two equations", span, f"add {lacking}")
 
 
+def equation_twice(span: Span, name: str, kind: str) -> Mistake:
+    what = {"start": "value at the start", "slope": "slope"}[kind]
+    return Mistake(
+        "equation-twice", f"the {what} of the state `{name}` is given twice", span, "leave one of the two out"
+    )
+
+
 # -- definitions and calls ---------------------------------------------------------------------------------------------
 
 

@@ -65,6 +65,12 @@ def _influence(term: Term, argument: int) -> sparse.csr_matrix:
     arranged = terms_of.lined_up(term, argument)
     outer = tuple(axis.length for axis in (*term.plates, *terms_of.leading_of(term)))
     blocks = np.arange(len(own) // max(core, 1)).reshape(arranged[: len(arranged) - rank])
+    if op.core_patterns:
+        used = op.core_patterns[argument]
+        below, beside = np.nonzero(used)
+        block = np.broadcast_to(blocks, outer).reshape(-1, 1)
+        rows = np.arange(len(block))[:, None] * len(used) + below
+        return ones(rows.reshape(-1), (block * core + beside).reshape(-1), (size, len(own)))
     block_of = np.repeat(np.broadcast_to(blocks, outer).reshape(-1), size // max(1, size_of(outer)))
     columns = block_of[:, None] * core + np.arange(core)
     return ones(np.repeat(np.arange(size), core), columns.reshape(-1), (size, len(own)))

@@ -10,7 +10,7 @@ from ppl.language import syntax as s
 from ppl.language.build import is_family_name
 from ppl.language.errors import Mistake, ModelError
 from ppl.language.source import Span
-from ppl.model import data_mistakes, level_names
+from ppl.model import data_mistakes, level_names, ode_mistakes
 from ppl.model.arguments import match_parameters
 from ppl.model.distributions.constraint import CONSTRAINTS
 from ppl.model.distributions.table import FAMILIES
@@ -22,14 +22,14 @@ _MOST_NESTED = 100  # one-line functions that call each other
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One statement that says something about numbers: `~`, `=` or `factor`.
+    """One statement that says something about numbers: `~`, `=` or `factor`; or an `ode`, as one line for each state.
 
     `defines` is the name on its left, if that is a name with or without a bracket; `uses` are all names it reads,
     each with the first place where it stands, those in the bracket and in the bounds of its `loops` (outermost first)
     included, and `shape_uses` these alone.
     """
 
-    statement: s.Tilde | s.Assign | s.FactorOf
+    statement: s.Tilde | s.Assign | s.FactorOf | s.Ode
     defines: str | None
     name_span: Span
     uses: dict[str, Span] = field(hash=False)
@@ -171,7 +171,7 @@ class _Finder:
                     if loops:
                         self.found.append(data_mistakes.in_a_loop(statement.span, type(statement).__name__.lower()))
                 case s.Ode():
-                    self.found.append(mistakes.not_yet(statement.span, "`ode`"))
+                    yield from self.states(statement, loops)
                 case _:
                     yield self.line(statement, loops)
 
@@ -193,6 +193,18 @@ class _Finder:
         for used, place in self.names_in(reads, bound).items():
             uses.setdefault(used, place)
         return Line(statement, defines, span, uses, frozenset(shape), loops)
+
+    def states(self, statement: s.Ode, loops: tuple[s.Binder, ...]) -> Iterator[Line]:
+        """A line for each state; all of them read all that the equations read."""
+        self.found += ode_mistakes.of_equations(statement, inside=bool(loops))
+        own = frozenset(state.name.name for state in statement.states)
+        uses = self.names_in([statement.times, statement.origin], frozenset())
+        starts = self.names_in([state.start for state in statement.states], frozenset())
+        self.found += [ode_mistakes.start_reads_state(span, name) for name, span in starts.items() if name in own]
+        slopes = self.names_in([state.slope for state in statement.states], own | {statement.time.name})
+        uses = {**slopes, **{name: span for name, span in starts.items() if name not in own}, **uses}
+        for state in statement.states:
+            yield Line(statement, state.name.name, state.name.span, uses)
 
     def names_in(self, nodes: list[s.Node], bound: frozenset[str]) -> dict[str, Span]:
         uses: dict[str, Span] = {}

@@ -6,7 +6,7 @@ or autograd's boxes around them: the list is what autograd differentiates.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from ppl.data.axes import Axis
 from ppl.data.column import Kind
 from ppl.model import terms
 from ppl.model.terms import Op, Term
+from ppl.numeric.trace import raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,41 @@ class _Builder:
         if wanted == arg.shape or (source not in self.over_draws and not term.plates):
             return None  # numpy itself puts axes in front of what has no axis of draws
         return wanted
+
+
+def untraced(program: Program) -> Callable[[Mapping[str, Any]], list[Any]]:
+    """A program in plain numpy: for loops in which autograd's bookkeeping would cost most."""
+    steps = [
+        (
+            raw(step.op.apply),
+            step.sources,
+            step.target,
+            [
+                (i, shape, source in program.over_draws)
+                for i, (shape, source) in enumerate(zip(step.shapes, step.sources, strict=True))
+                if shape is not None
+            ],
+        )
+        for step in program.instructions
+    ]
+    template: list[Any] = [None] * program.slots
+    for slot, constant in program.constants.items():
+        template[slot] = constant
+    inputs = list(program.inputs.items())
+
+    def run(values: Mapping[str, Any]) -> list[Any]:
+        slots = list(template)
+        for name, slot in inputs:
+            slots[slot] = values[name]
+        for function, sources, target, shapes in steps:
+            arguments = [slots[source] for source in sources]
+            for i, shape, over_draws in shapes:
+                array = arguments[i]
+                arguments[i] = array.reshape((len(array), *shape) if over_draws else shape)
+            slots[target] = function(*arguments)
+        return [slots[output] for output in program.outputs]
+
+    return run
 
 
 def evaluate(program: Program, values: Mapping[str, Any], draws: int) -> list[numpy.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import autograd.numpy as anp
@@ -14,12 +15,11 @@ from ppl.language.source import Span
 from ppl.model import loops, terms
 from ppl.model.dependence import dependences, ones, size_of
 from ppl.model.expressions import Reader
-from ppl.model.program import Program, compile_terms
+from ppl.model.program import Program, compile_terms, untraced
 from ppl.model.recurrence import Recurrence, State, given
 from ppl.model.terms import Op, Term
 from ppl.numeric.gather import pick
 from ppl.numeric.scan import Carry, Plan, scan
-from ppl.numeric.trace import raw
 
 
 def names_of(reader: Reader, recurrence: Recurrence, span: Span) -> dict[str, Term]:
@@ -32,13 +32,13 @@ def names_of(reader: Reader, recurrence: Recurrence, span: Span) -> dict[str, Te
     args = [joined, *(_with_time(reader, recurrence.plate, term, span) for term in inputs.values())]
     ranks = tuple(len(arg.axes) for arg in args)
     columns = joined.axes[1]
-    op = Op("scan", _over_batches(plan, ranks), ranks, (id(recurrence),))
+    op = Op("scan", over_batches(partial(scan, plan), ranks), ranks, (id(recurrence),))
     axes = (Axis(recurrence.plate.name, recurrence.plate.length), columns)
     after = reader.apply(op, args, axes, span)
     found = {}
     start = 0
     for state, first in zip(states, firsts, strict=True):
-        own = _columns(reader, after, start, first.axes[1].length, span)
+        own = columns_of(reader, after, start, first.axes[1].length, span)
         start += first.axes[1].length
         found[state.name] = _restored(reader, state, loops.joined_along(reader, [first, own], span), span)
     return found
@@ -72,7 +72,8 @@ def _beside(reader: Reader, parts: list[Term], span: Span) -> Term:
     return loops.arranged(reader, joined, (1, 0), (joined.axes[1], joined.axes[0]), span)
 
 
-def _columns(reader: Reader, term: Term, start: int, count: int, span: Span) -> Term:
+def columns_of(reader: Reader, term: Term, start: int, count: int, span: Span) -> Term:
+    """Some columns of a term (times, columns)."""
     key = (..., slice(None), slice(start, start + count))
     axes = (term.axes[0], Axis(str(count), count))
     if term.known:
@@ -185,27 +186,10 @@ def _at_one_time(step: list[Term], plate: Axis) -> list[Term]:
 
 def _runner(program: Program) -> Callable[[Mapping[str, Any]], Any]:
     """A step of one time in plain numpy: (S, 1, ...) in, the new state (S, 1, columns) out."""
-    steps = [
-        (raw(step.op.apply), step.sources, step.target, step.shapes, [s in program.over_draws for s in step.sources])
-        for step in program.instructions
-    ]
-    template: list[Any] = [None] * program.slots
-    for slot, constant in program.constants.items():
-        template[slot] = constant
-    inputs = list(program.inputs.items())
+    whole = untraced(program)
 
     def run(values: Mapping[str, Any]) -> Any:
-        slots = list(template)
-        for name, slot in inputs:
-            slots[slot] = values[name]
-        for function, sources, target, shapes, over_draws in steps:
-            arguments = [slots[source] for source in sources]
-            for i, shape in enumerate(shapes):
-                if shape is not None:
-                    array = arguments[i]
-                    arguments[i] = array.reshape((len(array), *shape) if over_draws[i] else shape)
-            slots[target] = function(*arguments)
-        found = [slots[output] for output in program.outputs]
+        found = whole(values)
         draws = max(len(array) for array in found)
         flat = [np.broadcast_to(a, (draws, *a.shape[1:])).reshape(draws, 1, -1) for a in found]
         return flat[0] if len(flat) == 1 else np.concatenate(flat, axis=-1)
@@ -229,8 +213,8 @@ def _traced(program: Program) -> Callable[[Mapping[str, Any]], Any]:
     return run
 
 
-def _over_batches(plan: Plan, ranks: tuple[int, ...]) -> Callable[..., Any]:
-    """The scan over whatever axes lie before the core of its arguments, draws and others, as one axis of draws."""
+def over_batches(run: Callable[..., Any], ranks: tuple[int, ...]) -> Callable[..., Any]:
+    """A function over whatever axes lie before the core of its arguments, draws and others, as one axis of draws."""
 
     def apply(*arrays: Any) -> Any:
         outer = [anp.shape(array)[: anp.ndim(array) - rank] for array, rank in zip(arrays, ranks, strict=True)]
@@ -242,7 +226,7 @@ def _over_batches(plan: Plan, ranks: tuple[int, ...]) -> Callable[..., Any]:
                 array = array * np.ones((*batch, *([1] * rank)))
                 own = batch
             flat.append(anp.reshape(array, (int(np.prod(own)), *core)))
-        found = scan(plan, *flat)
+        found = run(*flat)
         return anp.reshape(found, (*batch, *anp.shape(found)[1:]))
 
     return apply

@@ -35,6 +35,7 @@ from ppl.model import (
     wrapper_mistakes,
 )
 from ppl.model import distribution as dist
+from ppl.model import ode as odes
 from ppl.model.brackets import Place
 from ppl.model.distribution import Distribution
 from ppl.model.expressions import Reader
@@ -124,7 +125,7 @@ class Settler:
     def settle_line(self, line: Line) -> None:
         self.env.touched.clear()
         done = self.guarded(line.statement.span, lambda: self.say(line))
-        self.columns_read[line.statement.span] = set(self.env.touched)
+        self.columns_read.setdefault(line.statement.span, set()).update(self.env.touched)
         if not done and line.defines is not None and not self.env.is_column(line.defines):
             self.env.failed.add(line.defines)
 
@@ -149,6 +150,8 @@ class Settler:
                 derive.derive(self, line, line.statement)
             case s.Tilde(target, node):
                 self.draw(line, target, node)
+            case s.Ode() as statement:
+                odes.settle(self, line, statement)
             case s.FactorOf():
                 self.factors.append(factors.read(self.reader(line), line.statement, self.notes))
 

@@ -13,7 +13,7 @@ every term that depends on a latent gains a leading axis of draws before all of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,9 @@ class Op:
 
     `name` and `options` together say all that `apply` depends on, so that equal operations can be shared. An operation
     on one argument may take away plates, `drops` (a sum over a loop); any may give new ones, `adds`; all plates stay in
-    their order. `apply` must count axes from the right: more plates may come to stand on the left.
+    their order. `apply` must count axes from the right: more plates may come to stand on the left. `core_patterns` say
+    for each argument which elements of its core (columns) each element of the result (rows) is made of: without them,
+    of all.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Op:
     moves: bool = False  # only picks, repeats or reorders the elements of its arguments
     drops: tuple[Axis, ...] = ()
     adds: tuple[Axis, ...] = ()
+    core_patterns: tuple[np.ndarray, ...] = field(default=(), compare=False)
 
     def core_rank(self, argument: int) -> int:
         return 0 if self.core_ranks is None else self.core_ranks[argument]
