@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import autograd.numpy as np
 import numpy
+from autograd.extend import defvjp_argnums, primitive
 
 from ppl.numeric import gather, reduce
 from ppl.rewrite.eliminate import Contribution, Plan, Step
@@ -27,34 +27,26 @@ class Elimination:
 
     def log_total(self, tables: Sequence[Any]) -> Any:
         """(S,): the log of the sum of the product of all tables. Differentiable by autograd."""
-        total: Any = 0.0
-        for table, rows in zip(tables, self.plan.constants, strict=True):
-            if len(rows):
-                first = table[(slice(None), *([0] * (np.ndim(table) - 2)))]
-                total = total + np.sum(first[:, rows], axis=1)
-        for summed, step in self._summed(tables):
-            if step.leaves is None:
-                total = total + np.sum(summed, axis=-1)
-        return total
+        return _log_total(self.plan, *tables)
 
-    def _summed(self, given: Sequence[Any]) -> Any:
-        tables = list(given)
-        for step in self.plan.steps:
-            summed = reduce.logsumexp(_joined(step, tables), -len(step.counts) - 1)
-            if step.leaves is not None:
-                tables.append(summed)
-            yield summed, step
+    def probabilities(self, tables: Sequence[numpy.ndarray], weights: numpy.ndarray) -> dict[str, numpy.ndarray]:
+        """For each latent the probability of each of its values (K, elements), summed over draws with weights (S,)."""
+        marginals = _gradients(self.plan, tables, weights)
+        found = {latent.name: numpy.zeros((len(latent.values), latent.size)) for latent in self.summed.latents}
+        for summand, marginal in zip(self.summed.summands.values(), marginals, strict=True):
+            for axis, reference in enumerate(summand.table.references):
+                others = tuple(i for i in range(marginal.ndim - 1) if i != axis + 1)
+                by_row = marginal.sum(axis=others)
+                positions = reference.positions.reshape(-1)
+                there = positions >= 0
+                found[reference.latent.name][:, positions[there]] = by_row[:, there]
+        return found
 
     def draw(
         self, tables: Sequence[numpy.ndarray], draws: int, rng: numpy.random.Generator
     ) -> dict[str, numpy.ndarray]:
         """Joint draws (S, *shape) of all discrete latents, by sampling backwards."""
-        given = list(tables)
-        joined = []
-        for step in self.plan.steps:
-            joined.append(numpy.asarray(_joined(step, given)))
-            if step.leaves is not None:
-                given.append(reduce.logsumexp(joined[-1], -len(step.counts) - 1))
+        joined = [step_joined for step_joined, _ in _rounds(self.plan, tables)]
         found = numpy.zeros((draws, self.summed.elements), dtype=numpy.int64)
         for step, table in zip(reversed(self.plan.steps), reversed(joined), strict=True):
             own = _given_neighbours(step, numpy.broadcast_to(table, (draws, *table.shape[1:])), found)
@@ -69,29 +61,110 @@ class Elimination:
         return drawn
 
 
-def _joined(step: Step, tables: Sequence[Any]) -> Any:
+def _rounds(plan: Plan, given: Sequence[numpy.ndarray]) -> list[tuple[numpy.ndarray, numpy.ndarray]]:
+    """For each step all that is said of its elements (S, *values of the element and its neighbours, n), and what is
+    left when the element is summed out (S, *values of the neighbours, n).
+    """
+    tables = list(given)
+    found = []
+    for step in plan.steps:
+        joined = _joined(step, tables)
+        summed = reduce.logsumexp.fun(joined, -len(step.counts) - 1)
+        if step.leaves is not None:
+            tables.append(summed)
+        found.append((joined, summed))
+    return found
+
+
+@primitive
+def _log_total(plan: Plan, *tables: numpy.ndarray) -> numpy.ndarray:
+    total = numpy.zeros(max((len(table) for table in tables), default=1))
+    for table, rows in zip(tables, plan.constants, strict=True):
+        if len(rows):
+            total = total + table[_first(table)][:, rows].sum(axis=1)
+    for step, (_, summed) in zip(plan.steps, _rounds(plan, tables), strict=True):
+        if step.leaves is None:
+            total = total + summed.sum(axis=-1)
+    return total
+
+
+def _backward(argnums: Sequence[int], answer: Any, args: Sequence[Any], kwargs: Any) -> Any:
+    def vjp(g: Any) -> list[numpy.ndarray]:
+        with numpy.errstate(all="ignore"):
+            found = _gradients(args[0], args[1:], g)
+        return [found[argnum - 1] for argnum in argnums]
+
+    return vjp
+
+
+defvjp_argnums(_log_total, _backward)
+
+
+def _gradients(plan: Plan, tables: Sequence[numpy.ndarray], g: numpy.ndarray) -> list[numpy.ndarray]:
+    """The gradient of the log of the sum by every table: the probabilities of its entries, times g (S,)."""
+    rounds = _rounds(plan, tables)
+    adjoints = [numpy.zeros(table.shape) for table in tables]
+    adjoints += [numpy.zeros(summed.shape) for step, (_, summed) in zip(plan.steps, rounds, strict=True) if step.leaves]
+    for adjoint, rows in zip(adjoints, plan.constants, strict=False):
+        if len(rows):
+            adjoint[_first(adjoint)][:, rows] += _over(g[:, None], len(adjoint))
+    for step, (joined, summed) in zip(reversed(plan.steps), reversed(rounds), strict=True):
+        own = g[:, None] if step.leaves is None else adjoints[step.leaves]
+        shares = numpy.exp(joined - numpy.where(numpy.isfinite(summed), summed, 0.0)[:, None])
+        adjoint = shares * own[:, None]
+        for part in step.contributions:
+            _hand_back(part, adjoint, adjoints[part.table])
+    return adjoints[: len(tables)]
+
+
+def _first(table: numpy.ndarray) -> tuple[Any, ...]:
+    """The key of the first entries of all rows."""
+    return (slice(None), *([0] * (table.ndim - 2)))
+
+
+def _over(array: numpy.ndarray, draws: int) -> numpy.ndarray:
+    """Summed over draws, for a table that is the same for all."""
+    return array if len(array) == draws else array.sum(axis=0, keepdims=True)
+
+
+def _joined(step: Step, tables: Sequence[numpy.ndarray]) -> numpy.ndarray:
     """The sum of all that is said of a step's elements: (S, *values of the element and its neighbours, n)."""
     total: Any = 0.0
     for part in step.contributions:
-        total = total + _contributed(part, tables[part.table], len(step.counts))
-    shape = np.shape(total)
-    full = (shape[0], *step.counts, len(step.elements))
-    return total if shape == full else total + numpy.zeros(full)
+        total = total + _contributed(part, tables[part.table])
+    full = (len(total), *step.counts, len(step.elements))
+    return numpy.broadcast_to(total, full)
 
 
-def _contributed(part: Contribution, table: Any, axes: int) -> Any:
-    picked = gather.gather(table, part.rows, -1)
+def _contributed(part: Contribution, table: numpy.ndarray) -> numpy.ndarray:
+    key, order, shape = _layout(part, table)
+    picked = table[key][..., _rows(part)].transpose(order)
+    return numpy.asarray(gather.add_up.fun(picked.reshape((len(table), *shape, picked.shape[-1])), part.into, -1))
+
+
+def _hand_back(part: Contribution, adjoint: numpy.ndarray, into: numpy.ndarray) -> None:
+    """Add the adjoint of a step's joined table to that of a table that went into it."""
+    key, order, _ = _layout(part, into)
+    by_row = gather.gather.fun(adjoint, part.into, -1)
+    absent = tuple(1 + i for i, axis in enumerate(part.order) if axis < 0)
+    present = _over(by_row.sum(axis=absent) if absent else by_row, len(into))
+    into[key][..., _rows(part)] += present.transpose(numpy.argsort(order))
+
+
+def _rows(part: Contribution) -> Any:
+    rows = part.rows
+    return rows.index if rows.run is None else slice(rows.run, rows.run + rows.index.size)
+
+
+def _layout(part: Contribution, table: numpy.ndarray) -> tuple[tuple[Any, ...], list[int], tuple[int, ...]]:
+    """How the entries of a table are arranged for a step: the key that leaves out columns in which no element of these
+    rows stands (their first entry counts), the order of the axes left, and the step's shape, of draws and rows none.
+    """
     present = [axis for axis in part.order if axis >= 0]
-    unused = [axis for axis in range(np.ndim(table) - 2) if axis not in present]
-    if unused:  # columns in which no element of these rows stands: their first entry counts
-        picked = picked[(slice(None), *(0 if axis in unused else slice(None) for axis in range(np.ndim(table) - 2)))]
+    key = (slice(None), *(slice(None) if axis in present else 0 for axis in range(table.ndim - 2)))
     left = sorted(present)
-    turned = np.transpose(picked, (0, *(1 + left.index(axis) for axis in present), np.ndim(picked) - 1))
-    lengths = iter(np.shape(turned)[1:-1])
-    shape = [next(lengths) if axis >= 0 else 1 for axis in part.order]
-    assert len(shape) == axes
-    wide = np.reshape(turned, (len(turned), *shape, np.shape(turned)[-1]))
-    return gather.add_up(wide, part.into, -1)
+    order = [0, *(1 + left.index(axis) for axis in present), len(left) + 1]
+    return key, order, tuple(table.shape[1 + axis] if axis >= 0 else 1 for axis in part.order)
 
 
 def _given_neighbours(step: Step, table: numpy.ndarray, found: numpy.ndarray) -> numpy.ndarray:

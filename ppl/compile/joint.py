@@ -23,6 +23,8 @@ from ppl.numeric.gather import pick
 from ppl.rewrite.sum_out import Summand, SummedOut
 
 _ELEMENTS_AT_ONCE = 1 << 19  # of the widest array while draws are evaluated together: bounds the memory
+_MANY_ROUNDS = 20  # of elimination
+_DRAWS_A_ROUND = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +91,33 @@ class LogJoint:
             found.append(self._draw_discrete(some, min(self.draws_at_once, draws - i), rng))
         return {name: numpy.concatenate([part[name] for part in found]) for name in found[0]}
 
-    def _draw_discrete(
-        self, values: Mapping[str, numpy.ndarray], draws: int, rng: numpy.random.Generator
-    ) -> dict[str, numpy.ndarray]:
-        assert self.elimination is not None
-        tables = [
+    def probabilities(self, values: Mapping[str, numpy.ndarray], weights: numpy.ndarray) -> dict[str, numpy.ndarray]:
+        """The probability of each value (K, *shape) of every discrete latent, over S draws of the others with weights
+        (S,) that sum to 1: exact given the draws.
+        """
+        if self.elimination is None:
+            return {}
+        total: dict[str, numpy.ndarray] = {}
+        for i in range(0, len(weights), self.draws_at_once):
+            some = {name: value[i : i + self.draws_at_once] for name, value in values.items()}
+            own = weights[i : i + self.draws_at_once]
+            for name, found in self.elimination.probabilities(self._tables(some, len(own)), own).items():
+                total[name] = total[name] + found if name in total else found
+        shapes = self.elimination.shapes
+        return {name: found.reshape(len(found), *shapes[name]) for name, found in total.items()}
+
+    def _tables(self, values: Mapping[str, numpy.ndarray], draws: int) -> list[numpy.ndarray]:
+        return [
             _table(found, part.summand, True)
             for part, found in zip(self.parts, evaluate(self.program, values, draws), strict=True)
             if part.summand is not None
         ]
-        return self.elimination.draw(tables, draws, rng)
+
+    def _draw_discrete(
+        self, values: Mapping[str, numpy.ndarray], draws: int, rng: numpy.random.Generator
+    ) -> dict[str, numpy.ndarray]:
+        assert self.elimination is not None
+        return self.elimination.draw(self._tables(values, draws), draws, rng)
 
     def constrain(self, z: numpy.ndarray) -> dict[str, numpy.ndarray]:
         """z (S, D) -> the latents by name, each with a leading axis of draws."""
@@ -183,6 +202,8 @@ def compile_joint(model: Model, summed: SummedOut | None = None) -> LogJoint:
         widest = max(widest, *(step.size for step in summed.plan.steps))
         elimination = Elimination(summed, {latent.name: latent.shape for latent in model.discrete})
     at_once = max(1, _ELEMENTS_AT_ONCE // widest)
+    if elimination is not None and len(elimination.plan.steps) > _MANY_ROUNDS:  # each costs the same for few draws
+        at_once = max(at_once, min(_DRAWS_A_ROUND, 16 * _ELEMENTS_AT_ONCE // widest))
     return LogJoint(blocks, assemblies, tuple(parts), program, dimension, at_once, elimination)
 
 

@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
+import ppl
 from ppl.compile.elimination import Elimination
 from ppl.rewrite.eliminate import TooManyTerms, plan
 from ppl.rewrite.references import Discrete
@@ -104,6 +105,39 @@ def test_draws_have_the_joint_distribution() -> None:
     )
     expected = np.exp(weights - np.logaddexp.reduce(weights))
     assert np.abs(found - expected).max() < 4 * np.sqrt(0.25 / draws)
+
+
+def test_probabilities_are_those_of_the_sum_over_everything() -> None:
+    posterior = ppl.from_text(CHAIN).condition({"y": np.array([0.3, 1.2, -0.4, 2.0]), "g": np.array([1, 2, 2, 1])})
+    joint = posterior.joint
+    m = np.array([[-0.5, 1.0], [0.2, 0.7]])
+    weights = np.array([0.25, 0.75])
+    found = joint.probabilities({"m": m}, weights)
+    expected = {"z": np.zeros((2, 4)), "w": np.zeros((2, 2))}
+    for own, weight in zip(m, weights, strict=True):
+        each = {}
+        for values in itertools.product([0, 1], repeat=6):
+            z, w = np.array(values[:4]), np.array(values[4:])
+            total = np.log(0.5) + np.log(np.where(z[1:] == 1, 0.2 + 0.5 * z[:-1], 0.8 - 0.5 * z[:-1])).sum()
+            total += np.log(np.where(w == 1, 0.3, 0.7)).sum()
+            mean = own[z] + w[np.array([0, 1, 1, 0])]
+            each[values] = total - 0.5 * ((np.array([0.3, 1.2, -0.4, 2.0]) - mean) ** 2).sum()
+        most = np.logaddexp.reduce(list(each.values()))
+        for values, total in each.items():
+            for i, value in enumerate(values):
+                name, place = ("z", i) if i < 4 else ("w", i - 4)
+                expected[name][value, place] += weight * np.exp(total - most)
+    for name, probabilities in expected.items():
+        assert_close(found[name], probabilities, 1e-12, 1e-12)
+
+
+CHAIN = """
+m[2] ~ Normal(0, 1)
+z[1] ~ Bernoulli(0.5)
+for t in 2..4 { z[t] ~ Bernoulli(0.2 + 0.5*z[t-1]) }
+w[2] ~ Bernoulli(0.3)
+for t in 1..4 { y[t] ~ Normal(m[z[t] + 1] + w[g[t]], 1) }
+"""
 
 
 def test_too_many_terms_are_known_before_anything_runs() -> None:
