@@ -244,19 +244,23 @@ class World:
         gaps = [place for place in places(column.shape) if is_missing(column.at(place))]
         if not gaps:
             return column
-        given: dict[Place, Any] = {}
-        if name in self.values:
-            whole = self.values[name].shape == column.shape and len(gaps) != math.prod(column.shape)
-            flat = [self.values[name][gap] for gap in gaps] if whole else self.values[name].reshape(-1)
-            given = dict(zip(gaps, flat, strict=True))
+        given = self.in_gaps(name, gaps)
         holes = set(gaps)
 
         def rule(place: Place) -> Any:
             if place in given:
-                return float(given[place])
+                return given[place]
             return self.guess((name, place)) if place in holes else column.at(place)
 
         return Array(column.shape, column.axes, rule)
+
+    def in_gaps(self, name: str, gaps: list[Place]) -> dict[Place, float]:
+        """The values of the empty cells, where they were given."""
+        if name not in self.values:
+            return {}
+        whole = self.values[name].shape == self.columns[name].shape and len(gaps) < self.values[name].size
+        flat = [self.values[name][gap] for gap in gaps] if whole else self.values[name].reshape(-1)
+        return {gap: float(x) for gap, x in zip(gaps, flat, strict=True) if not math.isnan(x)}
 
     def guess(self, variable: Variable) -> Any:
         """The present value of a discrete unknown. Raises `Unknown` for a continuous one."""
@@ -377,8 +381,10 @@ class World:
 
     def is_given(self, variable: Variable) -> bool:
         name, place = variable
-        if name in self.columns and not is_missing(self.columns[name].at(place)):
-            return True
+        if name in self.columns:
+            column = self.columns[name]
+            gaps = [at for at in places(column.shape) if is_missing(column.at(at))]
+            return place not in gaps or place in self.in_gaps(name, gaps)
         return name in self.values
 
     def log_density_of(self, value: Array, dist: s.Dist, scope: Scope) -> Array:
