@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from scipy.special import logsumexp
 
+from tests.interpreter import factors
 from tests.interpreter.arrays import READ
 
 if TYPE_CHECKING:
-    from tests.interpreter.program import Factor, Variable, World
+    from tests.interpreter.lines import Factor, Variable
+    from tests.interpreter.program import World
 
 T = TypeVar("T")
 MOST = 2_000_000  # terms of one table, or of a sum by brute force
@@ -46,10 +48,10 @@ Table = tuple[tuple[Any, ...], np.ndarray]  # the unknowns, and logs of densitie
 
 def tables(world: World) -> list[Table]:
     """The factors that count: those of what is given, and those of the discrete unknowns that these depend on."""
-    factors = world.factors()
-    waiting = [factor for factor in factors if factor.given]
+    every = factors.of_all(world)
+    waiting = [factor for factor in every if factor.given]
     own: dict[Variable, list[Factor]] = {}
-    for factor in factors:
+    for factor in every:
         if not factor.given and factor.own is not None:
             own.setdefault(factor.own, []).append(factor)
     found: list[Table] = []

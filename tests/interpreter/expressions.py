@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ppl.language import syntax as s
+from tests.interpreter import factors
 from tests.interpreter import functions as fn
 from tests.interpreter.arrays import PLAIN, READ, Array, Axis, Place, common, elementwise, one, stacked, together
 
@@ -205,7 +206,7 @@ def call(world: World, node: s.Call, scope: Scope) -> Array:
         return columns(world, node)
     if name == "logp":
         asked = node.arguments[0].value
-        return world.log_density_of(read(world, asked.value, scope), asked.dist, scope)
+        return factors.logp(world, read(world, asked.value, scope), asked.dist, scope)
     if isinstance(node.arguments[0].value, s.Comprehension):
         return over_loop(world, name, node.arguments[0].value, scope)
     by = next((a.value for a in node.arguments if a.keyword is not None and a.keyword.name == "by"), None)

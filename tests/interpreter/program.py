@@ -3,41 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ppl.data.dataset import Dataset
 from ppl.language import syntax as s
-from tests.interpreter import odes
+from tests.interpreter import factors, odes
 from tests.interpreter.arrays import PLAIN, READ, Array, Axis, Place, array, one, places
 from tests.interpreter.data import columns_of, label_order, restricted
 from tests.interpreter.distributions import Distribution, distribution
 from tests.interpreter.enumeration import over_guesses
-from tests.interpreter.expressions import NOWHERE, Lift, Scope, index, label, lifted, read, rounds
-
-Variable = tuple[str, Place]  # one element of a discrete latent
-
-
-@dataclass(frozen=True)
-class Line:
-    statement: s.Tilde | s.Assign | s.FactorOf
-    binders: tuple[s.Binder, ...]
-
-
-@dataclass(frozen=True)
-class Factor:
-    """One number that is added to the log density. `own` is the element whose distribution it is, if one element is."""
-
-    log_density: Callable[[], float]
-    own: Variable | None
-    given: bool  # whether the element, or all that stands on the left, has a value
-
-
-class Unknown(Exception):
-    """A name has no value at this point."""
+from tests.interpreter.expressions import NOWHERE, Lift, Scope, label, read, rounds
+from tests.interpreter.lines import (
+    Factor,
+    Line,
+    Unknown,
+    Variable,
+    bracket_of,
+    by_name,
+    is_missing,
+    lines_of,
+    target_name,
+)
 
 
 class World:
@@ -45,7 +34,7 @@ class World:
 
     def __init__(self, program: s.Program, data: Dataset, values: Mapping[str, Any]):
         self.program = program
-        self.lines = list(_lines(program.statements, ()))
+        self.lines = list(lines_of(program.statements, ()))
         self.functions = {x.name.name: x for x in program.statements if isinstance(x, s.Define)}
         self.level_items = {x.name.name: x.items for x in program.statements if isinstance(x, s.Levels)}
         self.odes = {state.name.name: x for x in program.statements if isinstance(x, s.Ode) for state in x.states}
@@ -53,15 +42,16 @@ class World:
         self.tables = {a.axes[0].identity: a.shape[0] for a in self.columns.values() if a.axes and a.axes[0].identity}
         self.main = f"rows of {data.rows.name}" if data.rows is not None else ""
         self.values = {name: np.asarray(x, dtype=float) for name, x in values.items()}
-        self.assigned = _by_name(line for line in self.lines if isinstance(line.statement, s.Assign))
+        self.assigned = by_name(line for line in self.lines if isinstance(line.statement, s.Assign))
         random = (x for x in self.lines if isinstance(x.statement, s.Tilde) and target_name(x.statement))
-        self.random = {k: v for k, v in _by_name(random).items() if k not in self.assigned and k not in self.odes}
+        self.random = {k: v for k, v in by_name(random).items() if k not in self.assigned and k not in self.odes}
         self.found: dict[str, Array] = {}
         self.doing: set[str] = set()
         self.guesses: dict[Variable, Any] = {}  # the values at present of the discrete unknowns
         self.domains: dict[Variable, list[int]] = {}
-        self.owners: dict[Variable, Distribution] = {}
+        self.owners: dict[Variable, tuple[Distribution, Place]] = {}
         self.line_factors: dict[int, list[Factor]] = {}
+        self.empty: dict[str, list[Place]] = {}
 
     # -- names --------------------------------------------------------------------------------------------------------
 
@@ -241,11 +231,9 @@ class World:
     def with_gaps_filled(self, name: str) -> Array:
         """An observed name: its empty cells have the values that were given, or are discrete unknowns."""
         column = self.columns[name]
-        gaps = [place for place in places(column.shape) if is_missing(column.at(place))]
-        if not gaps:
+        if not self.gaps(name):
             return column
-        given = self.in_gaps(name, gaps)
-        holes = set(gaps)
+        given, holes = self.in_gaps(name), set(self.gaps(name))
 
         def rule(place: Place) -> Any:
             if place in given:
@@ -254,8 +242,16 @@ class World:
 
         return Array(column.shape, column.axes, rule)
 
-    def in_gaps(self, name: str, gaps: list[Place]) -> dict[Place, float]:
+    def gaps(self, name: str) -> list[Place]:
+        """The empty cells of an observed name."""
+        if name not in self.empty:
+            column = self.columns[name]
+            self.empty[name] = [place for place in places(column.shape) if is_missing(column.at(place))]
+        return self.empty[name]
+
+    def in_gaps(self, name: str) -> dict[Place, float]:
         """The values of the empty cells, where they were given."""
+        gaps = self.gaps(name)
         if name not in self.values:
             return {}
         whole = self.values[name].shape == self.columns[name].shape and len(gaps) < self.values[name].size
@@ -273,11 +269,12 @@ class World:
         """Every value that it can have, whatever those it depends on are."""
         if variable not in self.domains:
             for line in self.random[variable[0]]:
-                self.factors_of_line(line)
-            if variable not in self.owners or not self.owners[variable].discrete:
+                factors.of_line(self, line)
+            if variable not in self.owners or not self.owners[variable][0].discrete:
                 raise Unknown(variable)
+            law, place = self.owners[variable]
             before = set(READ)
-            ends = over_guesses(self, lambda: self.owners[variable].law(variable[1]).support)[1].values()
+            ends = over_guesses(self, lambda: law.law(place).support)[1].values()
             READ.clear()
             READ.update(before)
             low, high = min(end[0] for end in ends), max(end[1] for end in ends)
@@ -285,151 +282,3 @@ class World:
                 raise Unknown(variable)
             self.domains[variable] = list(range(int(low), int(high) + 1))
         return self.domains[variable]
-
-    # -- factors ------------------------------------------------------------------------------------------------------
-
-    def factors(self) -> list[Factor]:
-        return [factor for line in self.lines for factor in self.factors_of_line(line)]
-
-    def factors_of_line(self, line: Line) -> list[Factor]:
-        """None for a simulated name whose distribution asks for another one."""
-        if id(line) not in self.line_factors:
-            self.line_factors[id(line)] = []
-            name = target_name(line.statement)
-            try:
-                self.line_factors[id(line)] = [
-                    factor for scope in rounds(self, line.binders, NOWHERE) for factor in self.factors_of(line, scope)
-                ]
-            except Unknown:
-                if name not in self.random or name in self.columns or name in self.values:
-                    raise
-        return self.line_factors[id(line)]
-
-    def factors_of(self, line: Line, scope: Scope) -> Iterator[Factor]:
-        statement = line.statement
-        if isinstance(statement, s.FactorOf):
-            found = read(self, statement.value, scope)
-            for place in places(found.shape):
-                yield Factor(lambda place=place: float(found.at(place)), None, True)
-        if not isinstance(statement, s.Tilde):
-            return
-        name = target_name(statement)
-        target, scope = self.target(statement, name if name in self.random else None, scope, bool(line.binders))
-        yield from self.tilde(statement, name, target, scope)
-
-    def target(self, statement: s.Tilde, name: str | None, scope: Scope, inside: bool) -> tuple[s.Expr, Scope]:
-        """The left side as an expression: a bracket that declares is no index."""
-        node = statement.target
-        if name is None or isinstance(node, s.Name):
-            return node, scope
-        assert isinstance(node, s.Index)
-        if inside or (name not in self.columns and self.is_piecewise(self.random[name])):
-            return node, scope
-        if name in self.columns:
-            kept = [self.as_declared(x, axis, self.columns[name]) for axis, x in enumerate(node.subscripts)]
-            return s.Index(node.base, tuple(kept), node.span), scope
-        return node.base, Scope(scope.bound, self.declared(node.subscripts)[2])
-
-    def as_declared(self, node: Any, axis: int, column: Array) -> Any:
-        """`y[N]` and `y[rows]` of an observed name say how long it is."""
-        if isinstance(node, s.Name):
-            found = self.named(node.name)
-            if all(n == 1 for n in found.shape) and found.number() == column.shape[axis]:
-                return s.Whole(node.span)
-        return node
-
-    def tilde(self, statement: s.Tilde, name: str | None, target: s.Expr, scope: Scope) -> Iterator[Factor]:
-        law = distribution(self, statement.dist, scope)
-        value = self.left_side(target, scope, law)
-        plates = value.rank - law.event_rank
-        own: Array | None = None
-        if name in self.random:
-            assert name is not None
-            base = self.named(name)
-            own = Array(base.shape, base.axes, lambda place: place)
-            if isinstance(target, s.Index):
-                own = index(self, own, target.subscripts, scope)
-        for place in places(value.shape[:plates]):
-            elements = [(*place, *rest) for rest in places(value.shape[plates:])]
-            mine = [(name, own.at(element)) for element in elements] if own is not None and name else []
-            for variable in mine:
-                self.owners.setdefault(variable, law)
-            yield Factor(
-                lambda place=place: self.at(law, value, place),
-                mine[0] if len(mine) == 1 else None,
-                all(self.is_given(variable) for variable in mine),
-            )
-
-    def left_side(self, target: s.Expr, scope: Scope, law: Distribution) -> Array:
-        """Levels of text, as categories from 1."""
-        found = read(self, target, Scope(scope.bound))
-        if isinstance(target, s.Name):
-            found = lifted(found, scope) if target.name in self.assigned else found
-        name = target.name if isinstance(target, s.Name) else ""
-        texts = name in self.columns and any(isinstance(x, str) for x in self.columns[name].numpy().reshape(-1))
-        if law.discrete and texts:
-            names = self.levels_of(name, self.columns[name])
-            return Array(found.shape, found.axes, lambda place: names.index(label(found.at(place))) + 1)
-        return found
-
-    def at(self, law: Distribution, value: Array, place: Place) -> float:
-        if law.event_rank == 0:
-            return law.log_density(value.at(place), place)
-        event = value.shape[value.rank - law.event_rank :]
-        x = np.array([value.at((*place, *rest)) for rest in places(event)], dtype=float).reshape(event)
-        return law.log_density(x, place)
-
-    def is_given(self, variable: Variable) -> bool:
-        name, place = variable
-        if name in self.columns:
-            column = self.columns[name]
-            gaps = [at for at in places(column.shape) if is_missing(column.at(at))]
-            return place not in gaps or place in self.in_gaps(name, gaps)
-        return name in self.values
-
-    def log_density_of(self, value: Array, dist: s.Dist, scope: Scope) -> Array:
-        """`logp(y ~ D)`: elementwise over what is no event."""
-        law = distribution(self, dist, scope)
-        plates, axes = law.plates()
-        outer = value.shape[: value.rank - law.event_rank], value.axes[: value.rank - law.event_rank]
-        if len(outer[0]) >= len(plates):
-            return Array(*outer, lambda place: self.at(law, value, place))
-        assert law.event_rank == 0
-        return Array(plates, axes, lambda place: law.log_density(value.aligned(place), place))
-
-
-def is_missing(x: Any) -> bool:
-    return x is None or (isinstance(x, float) and math.isnan(x))
-
-
-def target_name(statement: Any) -> str | None:
-    match statement:
-        case s.Assign(s.Name(name)):
-            return name
-        case s.Tilde(s.Name(name)) | s.Tilde(s.Index(s.Name(name))):
-            return name
-    return None
-
-
-def bracket_of(statement: Any) -> tuple[Any, ...] | None:
-    match statement:
-        case s.Assign(_, subscripts):
-            return subscripts
-        case s.Tilde(s.Index(_, subscripts)):
-            return subscripts
-    return None
-
-
-def _lines(statements: tuple[Any, ...], binders: tuple[s.Binder, ...]) -> Iterator[Line]:
-    for statement in statements:
-        if isinstance(statement, s.For):
-            yield from _lines(statement.body, (*binders, *statement.binders))
-        elif isinstance(statement, s.Tilde | s.Assign | s.FactorOf):
-            yield Line(statement, binders)
-
-
-def _by_name(lines: Iterator[Line] | Any) -> dict[str, list[Line]]:
-    found: dict[str, list[Line]] = {}
-    for line in lines:
-        found.setdefault(target_name(line.statement) or "", []).append(line)
-    return found
