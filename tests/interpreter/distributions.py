@@ -14,7 +14,7 @@ import numpy as np
 from ppl.language import syntax as s
 from tests.interpreter.arrays import Array, Axis, Place, common
 from tests.interpreter.expressions import Scope, read
-from tests.interpreter.families import DISCRETE, LAWS, Law, names_of
+from tests.interpreter.families import DISCRETE, LAWS, Law, law_of, names_of
 from tests.interpreter.vectors import RANKS, VECTORS
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _trimmed(a: Array, rank: int) -> Array:
 
 @cache
 def _law(family: str, parameters: tuple[tuple[str, Any], ...]) -> Law:
-    return LAWS[family]({k: np.array(v) if isinstance(v, tuple) else v for k, v in parameters})
+    return law_of(family, {k: np.array(v) if isinstance(v, tuple) else v for k, v in parameters})
 
 
 def distribution(world: World, node: s.Dist, scope: Scope) -> Distribution:

@@ -216,7 +216,7 @@ def call(world: World, node: s.Call, scope: Scope) -> Array:
     if name in fn.POINTS and len(found) == 2:
         return elementwise(fn.POINTS[name], *found)
     if name in fn.ELEMENTWISE:
-        return elementwise(lambda *x: float(fn.ELEMENTWISE[name](*x)), *found)
+        return elementwise(lambda *x: float(fn.ELEMENTWISE[name](*map(float, x))), *found)
     if name in fn.REDUCTIONS:
         axis = None if len(found) == 1 else found[1].whole() - 1
         axes = () if axis is None else (*found[0].axes[:axis], *found[0].axes[axis + 1 :])

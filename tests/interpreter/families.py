@@ -186,6 +186,26 @@ LAWS: dict[str, Callable[[Numbers], Law]] = {
     "OrderedProbit": lambda p: _finite(_cut_points(p, special.ndtr)),
 }
 
+
+def law_of(family: str, p: Numbers) -> Law:
+    """Nowhere any density, where a parameter is none."""
+    fine = all(holds(x) for name, x in p.items() for holds in (REQUIRED.get(name, lambda x: not np.isnan(x).any()),))
+    return LAWS[family](p) if fine else Law(lambda x: -math.inf, lambda x: 0.0, lambda x: 0.0, _REAL)
+
+
+def _positive(x: Any) -> bool:
+    return bool(np.all(np.asarray(x) > 0) and np.all(np.isfinite(x)))
+
+
+def _unit(x: Any) -> bool:
+    return bool(np.all(np.asarray(x) >= 0) and np.all(np.asarray(x) <= 1))
+
+
+REQUIRED: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("sd", "var", "prec", "scale", "df", "shape", "size", "a", "b", "concentration"), _positive),
+    "p": _unit, "n": lambda n: float(n).is_integer() and n >= 0, "rate": lambda x: 0 <= x < math.inf,
+}  # fmt: skip
+
 DISCRETE = {
     "Bernoulli", "Binomial", "BetaBinomial", "Poisson", "NegBinomial", "Geometric", "DiscreteUniform", "Categorical",
     "OrderedLogistic", "OrderedProbit",
