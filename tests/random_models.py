@@ -6,6 +6,7 @@ A quantity has a kind that says over what it runs: "" (a single number), "rows",
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -247,13 +248,35 @@ SPOILS = (
 )  # fmt: skip
 
 
+TOKENS = re.compile(r'\w+|\.\.|"[^"]*"|[^\w\s]|\n')
+
+
 @st.composite
 def spoilt(draw: Any) -> str:
-    """A random model with a few characters or words taken out, doubled or changed."""
+    """A random model with a few characters or words taken out, put in or exchanged."""
     text = draw(models())
-    for _ in range(draw(st.integers(1, 3))):
-        place = draw(st.integers(0, max(0, len(text) - 1)))
-        length = draw(st.integers(0, 6))
-        new = draw(st.sampled_from(SPOILS))
-        text = text[:place] + new + text[place + length :]
+    for _ in range(draw(st.integers(1, 2))):
+        words = list(TOKENS.finditer(text))
+        if not words or draw(st.integers(1, 4)) == 1:
+            start = draw(st.integers(0, max(0, len(text) - 1)))
+            end, new = start + draw(st.integers(0, 6)), draw(st.sampled_from(SPOILS))
+        else:
+            old = draw(st.sampled_from(words))
+            alike = sorted({word.group() for word in words if _sort(word.group()) == _sort(old.group())})
+            start, end, new = *old.span(), draw(st.sampled_from([*alike, *OTHERS[_sort(old.group())]]))
+        text = text[:start] + new + text[end:]
     return text
+
+
+OTHERS = {
+    "number": ("0", "-1", "2.5", "1e9", "inf", "[1, 2]", "x", "m3", "A", "g"),
+    "word": ("x", "y", "g", "h", "z", "A", "K", "rows", "pi", "unknown", "v2", "m3", "flag", "i", "t", "columns(x, y)"),
+    "family": ("Normal", "Poisson", "Bernoulli", "Categorical", "Dirichlet", "MvNormal", "Ordered", "Beta", "Nothing"),
+    "sign": ("+", "-", "*", "@", "^", "==", "<", ",", "", "..", "~", "=", "\n"),
+}  # fmt: skip
+
+
+def _sort(word: str) -> str:
+    if word[0].isdigit():
+        return "number"
+    return "family" if word[0].isupper() and len(word) > 2 else "word" if word[0].isalpha() else "sign"

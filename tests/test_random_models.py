@@ -60,9 +60,7 @@ def conditioned(text: str, data: tuple[Any, ...]) -> ppl.Posterior | None:
     return None
 
 
-@examples(60)
-@given(random_models.models(), random_models.data())
-def test_density_is_the_interpreters(text: str, data: tuple[Any, ...]) -> None:
+def check(text: str, data: tuple[Any, ...]) -> None:
     with limited():
         posterior = conditioned(text, data)
         if posterior is None:
@@ -72,17 +70,20 @@ def test_density_is_the_interpreters(text: str, data: tuple[Any, ...]) -> None:
             values = {name: array[0] for name, array in joint.constrain(z[None]).items()}
             found = posterior.log_density(values)
             expected = Interpreter(program, posterior.model.data, values).log_density()
-            assert found == pytest.approx(expected, rel=1e-8, abs=1e-8), (found, expected)
-            value, gradient = joint.value_and_gradient(z[None])
-            assert not np.isnan(value).any()
-            assert np.isfinite(gradient).all() or not np.isfinite(value).all()
+            assert found == pytest.approx(expected, rel=1e-8, abs=1e-8)
+            if joint.dimension:
+                value, gradient = joint.value_and_gradient(z[None])
+                assert not np.isnan(value).any()
+                assert np.isfinite(gradient).all() or not np.isfinite(value).all()
 
 
-@examples(60)
+@examples(80)
+@given(random_models.models(), random_models.data())
+def test_models_that_make_sense(text: str, data: tuple[Any, ...]) -> None:
+    check(text, data)
+
+
+@examples(120)
 @given(random_models.spoilt(), random_models.data())
-def test_nonsense_is_an_error_with_a_place(text: str, data: tuple[Any, ...]) -> None:
-    with limited():
-        posterior = conditioned(text, data)
-        if posterior is not None:
-            z = np.random.default_rng(3).normal(0, 0.6, (2, posterior.joint.dimension))
-            assert not np.isnan(posterior.joint.value_and_gradient(z)[0]).any()
+def test_models_that_are_spoilt(text: str, data: tuple[Any, ...]) -> None:
+    check(text, data)
