@@ -94,7 +94,7 @@ def look_up(world: World, name: str, scope: Scope) -> Array:
         if isinstance(found, Array):
             return found
         return read(world, found[0], replace(found[1], lifts=scope.lifts))
-    return lifted(world.named(name), scope)
+    return lifted(world.named(name), scope) if scope.lifts and world.is_known(name) else world.named(name)
 
 
 def lifted(found: Array, scope: Scope) -> Array:

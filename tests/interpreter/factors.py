@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ppl.language import syntax as s
-from tests.interpreter.arrays import Array, Place, places
+from tests.interpreter.arrays import PLAIN, Array, Place, common, places
 from tests.interpreter.distributions import Distribution, distribution
-from tests.interpreter.expressions import NOWHERE, Scope, index, label, lifted, read, rounds
+from tests.interpreter.expressions import NOWHERE, Scope, index, label, read, rounds
 from tests.interpreter.lines import Factor, Line, Unknown, Variable, is_missing, target_name
 
 if TYPE_CHECKING:
@@ -75,6 +75,11 @@ def _as_declared(world: World, node: Any, axis: int, column: Array) -> Any:
 def _tilde(world: World, statement: s.Tilde, name: str | None, target: s.Expr, scope: Scope) -> Iterator[Factor]:
     law = distribution(world, statement.dist, scope)
     value = _left_side(world, target, scope, law)
+    if name not in world.random:  # numbers that stand on the left serve every element of the distribution
+        cut = value.rank - law.event_rank
+        shape, _ = common([Array(*law.plates(), bool), Array(value.shape[:cut], value.axes[:cut], bool)])
+        rest = value.shape[cut:]
+        value = Array((*shape, *rest), (PLAIN,) * (len(shape) + len(rest)), value.aligned)
     plates = value.rank - law.event_rank
     own: Array | None = None
     if name in world.random:
@@ -98,8 +103,6 @@ def _tilde(world: World, statement: s.Tilde, name: str | None, target: s.Expr, s
 def _left_side(world: World, target: s.Expr, scope: Scope, law: Distribution) -> Array:
     """Levels of text, as categories from 1."""
     found = read(world, target, Scope(scope.bound))
-    if isinstance(target, s.Name):
-        found = lifted(found, scope) if target.name in world.assigned else found
     base = target.base if isinstance(target, s.Index) else target
     name = base.name if isinstance(base, s.Name) else ""
     texts = name in world.columns and any(isinstance(x, str) for x in world.columns[name].numpy().reshape(-1))

@@ -190,7 +190,11 @@ LAWS: dict[str, Callable[[Numbers], Law]] = {
 def law_of(family: str, p: Numbers) -> Law:
     """Nowhere any density, where a parameter is none."""
     fine = all(holds(x) for name, x in p.items() for holds in (REQUIRED.get(name, lambda x: not np.isnan(x).any()),))
-    return LAWS[family](p) if fine else Law(lambda x: -math.inf, lambda x: 0.0, lambda x: 0.0, _REAL)
+    if fine:
+        return LAWS[family](p)
+    least = 1 if family in ("Categorical", "OrderedLogistic", "OrderedProbit", "DiscreteUniform") else 0
+    support = (least, least) if family in DISCRETE else _REAL
+    return Law(lambda x: -math.inf, lambda x: 0.0, lambda x: 0.0, support, family in DISCRETE)
 
 
 def _positive(x: Any) -> bool:

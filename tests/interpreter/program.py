@@ -79,6 +79,23 @@ class World:
             return one(self.tables[f"rows of {name}"])
         return one({"pi": math.pi, "inf": math.inf}[name])
 
+    def is_known(self, name: str) -> bool:
+        """Whether a name is a column, or derived from columns alone."""
+        if name in self.assigned:
+            return all(
+                self.is_known(used) for line in self.assigned[name] for used in self.names_in(line.statement.value)
+            )
+        return name in self.columns and not self.gaps(name) if name not in self.odes else False
+
+    def names_in(self, node: Any) -> set[str]:
+        """The names of columns, latents and derived names inside an expression."""
+        found: set[str] = set()
+        if isinstance(node, s.Name):
+            return {node.name} & {*self.assigned, *self.random, *self.odes}
+        if isinstance(node, s.Call) and node.function.name in self.functions:
+            found |= self.names_in(self.functions[node.function.name].body)
+        return found.union(*(self.names_in(part) for part in s.parts(node)))
+
     def is_piecewise(self, lines: list[Line]) -> bool:
         brackets = [bracket_of(line.statement) for line in lines]
         if any(bracket is None for bracket in brackets):
