@@ -70,6 +70,14 @@ BLOCKS = (
     "top[h] ~ Normal({1e}, 1)\nlow[g] ~ Normal(top[h], {1p})\ny ~ Normal(low[g], 1)",
     "big[2] ~ MvNormal([{1e}, {1e}], [[1 + {1p}, 0.3], [0.3, 1 + {1p}]])",
     "cut[2] ~ Ordered(Normal({1e}, 2))\nc ~ OrderedLogistic({1e}, cut)",
+    "sums[K] ~ ZeroSum(Normal(0, {1p}))\ny ~ Normal(sums[code], {1p})",
+    "path[rows] ~ GaussianRandomWalk({1p}, {1e})\ny ~ Normal(path, {1p})",
+    "series[rows] ~ AR([{1u}, 0.2], {1p})\ny ~ StudentT(3, series, {1p})",
+    "y ~ MvNormal({1e}*ones(N), exp_quad(x, {1p}, 1 + {1p}) + (0.5 + {1p})*eye(N))",
+    "C[2, 2] ~ LKJCholesky({1p})\nv2 ~ MvNormal({1e}, chol = diag([{1p}, 1]) @ C)",
+    "Q = hcat(ones(N), x, standardize(y))\nslope[3] ~ Normal({1e}, {1p})\ny ~ Normal(Q @ slope, {1p})",
+    "near[4] ~ ICAR([1, 2, 3], [2, 3, 4], {1p})\nv4 ~ Normal(near + {1e}, 1)",
+    "R[2, 2] ~ Wishart(3 + {1p}, eye(2))\nv2 ~ MvNormal(0, prec = R)",
 )
 
 

@@ -10,12 +10,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import stats
 
 from ppl.language import syntax as s
-from tests.interpreter.arrays import Array, Axis, Place, common
+from tests.interpreter.arrays import Array, Axis, Place, common, one
 from tests.interpreter.expressions import Scope, read
 from tests.interpreter.families import DISCRETE, LAWS, Law, law_of, names_of
-from tests.interpreter.vectors import RANKS, VECTORS
+from tests.interpreter.vectors import DEFAULTS, RANKS, VECTORS
 
 if TYPE_CHECKING:
     from tests.interpreter.program import World
@@ -92,7 +93,15 @@ class Distribution:
             return -math.inf
         if self.family == "ZeroSum" and abs(np.sum(x)) > 1e-8 * max(1.0, np.abs(x).max()):
             return -math.inf
-        return sum(self.inner[0].log_density(value, (*place, k)) for k, value in enumerate(x))
+        inner = self.inner[0]
+        if inner.event_rank:
+            return inner.log_density(x, place)
+        total = sum(inner.log_density(value, (*place, k)) for k, value in enumerate(x))
+        if self.family == "ZeroSum" and inner.family == "Normal":  # given that the sum, which is normal too, is 0
+            each = [inner.numbers((*place, k)) for k in range(len(x))]
+            total -= stats.norm(sum(p["mean"] for p in each), math.sqrt(sum(p["sd"] ** 2 for p in each))).logpdf(0)
+            total += -0.5 * math.log(len(x))  # by the area of the plane: its distance from 0 is sum/sqrt(n)
+        return total
 
 
 def _trimmed(a: Array, rank: int) -> Array:
@@ -119,6 +128,8 @@ def distribution(world: World, node: s.Dist, scope: Scope) -> Distribution:
         names = names_of(family, keywords)[: len(positional)]
     given = dict(zip(names, positional, strict=True)) | {a.keyword.name: a for a in plain if a.keyword is not None}
     arguments = {name: (read(world, a.value, scope), RANKS.get((family, name), 0)) for name, a in given.items()}
+    for name, default in DEFAULTS.get(family, {}).items():
+        arguments.setdefault(name, (one(default), 0))
     if family == "Mixture":
         arguments["weights"] = (arguments["weights"][0], 1)
     strict = [False, False]

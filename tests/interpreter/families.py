@@ -111,8 +111,13 @@ def _chances(p: Numbers) -> np.ndarray:
 
 def _cut_points(p: Numbers, cumulative: Callable[[Any], Any]) -> np.ndarray:
     """P(y = k) = F(cut[k] - eta) - F(cut[k-1] - eta)."""
-    below = np.concatenate([[0.0], cumulative(np.asarray(p["cut"]) - p["eta"]), [1.0]])
+    below = np.concatenate([[0.0], cumulative(np.asarray(p["cutpoints"]) - p["eta"]), [1.0]])
     return np.diff(below)
+
+
+def _beta_binomial(p: Numbers) -> Law:
+    a, b = (p["a"], p["b"]) if "a" in p else (p["mean"] * p["precision"], (1 - p["mean"]) * p["precision"])
+    return _of_scipy(stats.betabinom(p["n"], a, b))
 
 
 def _kumaraswamy(p: Numbers) -> Law:
@@ -176,11 +181,11 @@ LAWS: dict[str, Callable[[Numbers], Law]] = {
     "Flat": lambda p: _flat(),
     "Bernoulli": _bernoulli,
     "Binomial": lambda p: _of_scipy(stats.binom(p["n"], _chance(p))),
-    "BetaBinomial": lambda p: _of_scipy(stats.betabinom(p["n"], p["a"], p["b"])),
+    "BetaBinomial": _beta_binomial,
     "Poisson": lambda p: _of_scipy(stats.poisson(p["rate"] if "rate" in p else math.exp(p["log"]))),
     "NegBinomial": _negative_binomial,
     "Geometric": lambda p: _of_scipy(stats.geom(_chance(p), loc=-1)),  # the failures before the first success
-    "DiscreteUniform": lambda p: _of_scipy(stats.randint(p["lower"], p["upper"] + 1)),
+    "DiscreteUniform": lambda p: _of_scipy(stats.randint(p["low"], p["high"] + 1)),
     "Categorical": lambda p: _finite(_chances(p)),
     "OrderedLogistic": lambda p: _finite(_cut_points(p, special.expit)),
     "OrderedProbit": lambda p: _finite(_cut_points(p, special.ndtr)),
@@ -224,17 +229,17 @@ POSITIONAL: dict[str, tuple[str, ...]] = {
     "Rayleigh": ("scale",), "InvGaussian": ("mean", "shape"), "Beta": ("a", "b"), "Kumaraswamy": ("a", "b"),
     "Uniform": ("lower", "upper"), "VonMises": ("mean", "concentration"), "ExGaussian": ("mean", "sd", "rate"),
     "Flat": (), "Bernoulli": ("p",), "Binomial": ("n", "p"), "BetaBinomial": ("n", "a", "b"), "Poisson": ("rate",),
-    "NegBinomial": ("mean", "size"), "Geometric": ("p",), "DiscreteUniform": ("lower", "upper"),
-    "Categorical": ("p",), "OrderedLogistic": ("eta", "cut"), "OrderedProbit": ("eta", "cut"),
+    "NegBinomial": ("mean", "size"), "Geometric": ("p",), "DiscreteUniform": ("low", "high"),
+    "Categorical": ("p",), "OrderedLogistic": ("eta", "cutpoints"), "OrderedProbit": ("eta", "cutpoints"),
     "Multinomial": ("n", "p"), "DirichletMultinomial": ("n", "concentration"), "Dirichlet": ("concentration",),
-    "MvNormal": ("mean", "cov"), "MvStudentT": ("df", "location", "scale"), "LKJ": ("shape",),
-    "LKJCholesky": ("shape",),
-    "Wishart": ("df", "scale"), "InvWishart": ("df", "scale"), "GaussianRandomWalk": ("sd", "start"),
-    "AR": ("coefficients", "sd"), "ICAR": ("node1", "node2"), "GP": ("mean", "cov"), "Param": ("init",),
+    "MvNormal": ("mean", "cov"), "MvStudentT": ("df", "mean", "cov"), "LKJ": ("shape",),
+    "LKJCholesky": ("shape",), "Wishart": ("df", "scale"), "InvWishart": ("df", "scale"),
+    "GaussianRandomWalk": ("sd", "drift", "init"),
+    "AR": ("coefficients", "sd", "constant", "init"), "ICAR": ("node1", "node2", "sd"), "GP": ("cov", "mean"),
+    "Param": ("init",),
 }  # fmt: skip
 REPLACES = {"logit": "p", "var": "sd", "prec": "sd", "log": "rate", "chol": "cov"}  # by keyword: what it stands for
 OTHERWISE = {"prec": "cov", "log": "mean", "chol": "scale"}  # where the family has no such parameter
-VECTORS = {"p", "logit", "cut"}  # of Categorical and the ordered families: the last axis belongs to one number
 
 
 def names_of(family: str, keywords: set[str]) -> list[str]:
@@ -243,4 +248,8 @@ def names_of(family: str, keywords: set[str]) -> list[str]:
     replaced = set(keywords)
     for keyword in keywords - set(own):
         replaced |= {REPLACES.get(keyword, ""), OTHERWISE.get(keyword, "")}
+    if "precision" in keywords:
+        replaced |= {"a", "b"}
+    if "adjacency" in keywords:
+        replaced |= {"node1", "node2"}
     return [name for name in own if name not in replaced]

@@ -34,14 +34,25 @@ POINTS: dict[str, Callable[[float, float], float]] = {"min": min, "max": max}
 
 
 def centred(x: np.ndarray) -> np.ndarray:
-    return x - np.mean(x, axis=None if x.ndim == 1 else 0)
+    return x - np.mean(x, axis=0)
 
 
 def standardised(x: np.ndarray) -> np.ndarray:
-    return centred(x) / np.std(x, axis=None if x.ndim == 1 else 0, ddof=1)
+    return centred(x) / np.std(x, axis=0, ddof=1)
 
 
 # -- matrices ---------------------------------------------------------------------------------------------------------
+
+
+def of_matrices(function: Callable[[np.ndarray], Any]) -> Callable[[np.ndarray], Any]:
+    """The last two axes of an array are its matrices."""
+
+    def apply(x: np.ndarray) -> Any:
+        if x.ndim <= 2:
+            return function(x)
+        return np.array([apply(part) for part in x])
+
+    return apply
 
 
 def concat(*parts: np.ndarray) -> np.ndarray:
@@ -49,43 +60,44 @@ def concat(*parts: np.ndarray) -> np.ndarray:
 
 
 def side_by_side(*parts: np.ndarray) -> np.ndarray:
-    return np.hstack([part.reshape(-1, 1) if part.ndim == 1 else part for part in parts])
+    """Vectors as columns, and numbers as columns of that number."""
+    rows = max(part.shape[0] if part.ndim else 1 for part in parts)
+    return np.hstack([part if part.ndim == 2 else np.full((rows, 1), 1.0) * part.reshape(-1, 1) for part in parts])
 
 
 def on_top(*parts: np.ndarray) -> np.ndarray:
-    return np.vstack([part.reshape(1, -1) if part.ndim == 1 else part for part in parts])
-
-
-def diagonal(x: np.ndarray) -> np.ndarray:
-    return np.diag(x)
+    return side_by_side(*(part.T for part in parts)).T
 
 
 def one_hot(x: np.ndarray, count: Any = None) -> np.ndarray:
-    levels = int(np.max(x)) if count is None else int(count)
-    return (np.arange(1, levels + 1) == np.asarray(x)[..., None]).astype(float)
+    kinds = np.unique(x) if count is None else np.arange(1, int(count) + 1)
+    return (kinds == np.asarray(x)[..., None]).astype(float)
 
 
-def sequence(first: Any, last: Any, length: Any) -> np.ndarray:
+def sequence(first: Any, last: Any, length: Any = None) -> np.ndarray:
+    if length is None:
+        return first + np.arange(int(np.floor(last - first + 1e-9)) + 1)
     return np.linspace(float(first), float(last), int(length))
 
 
 def repeated(x: np.ndarray, times: Any) -> np.ndarray:
-    return np.full(int(times), float(x)) if np.ndim(x) == 0 else np.concatenate([x] * int(times))
+    return np.concatenate([np.atleast_1d(x)] * int(times))
 
 
 # -- kernels ----------------------------------------------------------------------------------------------------------
 
 
-def _points(x: np.ndarray) -> np.ndarray:
-    return x.reshape(-1, 1) if x.ndim == 1 else x
+def _kernel(count: int, of_distance: Callable[..., float]) -> Callable[..., np.ndarray]:
+    """Of a set of points with itself or another; of the `count` numbers the second is one length, or one a column."""
 
-
-def _kernel(of_distance: Callable[..., float]) -> Callable[..., np.ndarray]:
     def kernel(x: np.ndarray, *rest: Any) -> np.ndarray:
-        """`rest` is other points, where they are given, and then the numbers of the kernel."""
-        other = _points(rest[0]) if np.ndim(rest[0]) else _points(x)
-        numbers = [float(r) for r in (rest[1:] if np.ndim(rest[0]) else rest)]
-        return np.array([[of_distance(math.dist(a, b), *numbers) for b in other] for a in _points(x)])
+        numbers = list(rest[-count:])
+        other = rest[0] if len(rest) > count else x
+        if np.ndim(numbers[1]):
+            x, other, numbers[1] = x / numbers[1], other / numbers[1], 1.0
+        points, others = (a.reshape(-1, 1) if a.ndim == 1 else a for a in (x, other))
+        plain = [float(number) for number in numbers]
+        return np.array([[of_distance(math.dist(a, b), *plain) for b in others] for a in points])
 
     return kernel
 
@@ -110,17 +122,29 @@ def periodic(r: float, sd: float, length: float, period: float) -> float:
 # -- bases ------------------------------------------------------------------------------------------------------------
 
 
-def bspline(x: np.ndarray, knots: np.ndarray, degree: Any = 3) -> np.ndarray:
-    """The clamped B-spline basis: `knots` are the inner ones and both ends."""
+def bspline(x: np.ndarray, given: np.ndarray, degree: Any = 3) -> np.ndarray:
+    """R's `bs`: so many columns, inner knots at quantiles, or these inner knots; the first column is left out."""
     k = int(degree)
-    ordered = np.sort(knots)
-    full = np.concatenate([[ordered[0]] * k, ordered, [ordered[-1]] * k])
+    inner = np.asarray(given, dtype=float)
+    if inner.ndim == 0:
+        between = int(inner) - k
+        inner = np.quantile(x, [(i + 1) / (between + 1) for i in range(between)])
+    full = np.concatenate([[x.min()] * (k + 1), np.sort(inner), [x.max()] * (k + 1)])
     count = len(full) - k - 1
-    return np.stack([interpolate.BSpline(full, np.eye(count)[i], k)(x) for i in range(count)], axis=-1)
+    columns = [interpolate.BSpline(full, np.eye(count)[i], k)(x) for i in range(count)]
+    return np.stack(columns[1:], axis=-1)
 
 
 def poly(x: np.ndarray, degree: Any) -> np.ndarray:
-    return np.stack([x ** (k + 1) for k in range(int(degree))], axis=-1)
+    """R's `poly`: powers made orthogonal to all lower ones (Gram and Schmidt, twice over), of length one."""
+    found = [np.full(len(x), 1 / math.sqrt(len(x)))]
+    for _ in range(int(degree)):
+        power = found[-1] * centred(x)
+        for _ in range(2):
+            for lower in found:
+                power = power - (power @ lower) * lower
+        found.append(power / math.sqrt(power @ power))
+    return np.stack(found[1:], axis=-1)
 
 
 def _counts(shape: tuple[Any, ...]) -> tuple[int, ...]:
@@ -128,12 +152,12 @@ def _counts(shape: tuple[Any, ...]) -> tuple[int, ...]:
 
 
 WHOLE: dict[str, Callable[..., Any]] = {
-    "transpose": np.transpose, "diag": diagonal, "eye": lambda n: np.eye(int(n)), "inv": np.linalg.inv,
-    "det": np.linalg.det, "logdet": lambda a: np.linalg.slogdet(a)[1], "cholesky": np.linalg.cholesky,
-    "solve": linalg.solve, "kron": np.kron, "outer": np.outer,
-    "zeros": lambda *shape: np.zeros(_counts(shape)), "ones": lambda *shape: np.ones(_counts(shape)),
+    "transpose": of_matrices(np.transpose), "diag": of_matrices(np.diag), "eye": lambda n: np.eye(int(n)),
+    "inv": of_matrices(np.linalg.inv), "det": of_matrices(np.linalg.det), "cholesky": of_matrices(np.linalg.cholesky),
+    "logdet": of_matrices(lambda a: np.linalg.slogdet(a)[1]), "solve": linalg.solve, "kron": np.kron,
+    "outer": np.outer, "zeros": lambda *shape: np.zeros(_counts(shape)), "ones": lambda *shape: np.ones(_counts(shape)),
     "seq": sequence, "concat": concat, "hcat": side_by_side, "vcat": on_top, "repeat": repeated,
-    "flatten": np.ravel, "onehot": one_hot, "exp_quad": _kernel(exp_quad), "matern32": _kernel(matern32),
-    "matern52": _kernel(matern52), "periodic": _kernel(periodic), "bspline": bspline, "poly": poly,
+    "flatten": np.ravel, "onehot": one_hot, "exp_quad": _kernel(2, exp_quad), "matern32": _kernel(2, matern32),
+    "matern52": _kernel(2, matern52), "periodic": _kernel(3, periodic), "bspline": bspline, "poly": poly,
     "center": centred, "standardize": standardised,
 }  # fmt: skip

@@ -54,8 +54,7 @@ def mv_normal(x: np.ndarray, p: Given) -> float:
 
 
 def mv_student(x: np.ndarray, p: Given) -> float:
-    location = _spread(p["location"], x)
-    return float(stats.multivariate_t(location, _covariance(p, "scale"), df=float(p["df"])).logpdf(x))
+    return float(stats.multivariate_t(_spread(p["mean"], x), _covariance(p, "cov"), df=float(p["df"])).logpdf(x))
 
 
 def lkj_constant(eta: float, size: int) -> float:
@@ -87,37 +86,65 @@ def inverse_wishart(x: np.ndarray, p: Given) -> float:
     return float(stats.invwishart(float(p["df"]), _covariance(p, "scale")).logpdf(x))
 
 
+def process(x: np.ndarray, p: Given) -> float:
+    """With a billionth of the mean variance added to the diagonal."""
+    jitter = 1e-9 * np.mean(np.diagonal(p["cov"]))
+    return mv_normal(x, {"mean": p["mean"], "cov": p["cov"] + jitter * np.eye(len(x))})
+
+
 def random_walk(x: np.ndarray, p: Given) -> float:
-    """Steps are Normal(0, sd); the first value has the distribution that `start` says, if any: flat."""
-    return float(stats.norm(0.0, _spread(p["sd"], x[1:])).logpdf(np.diff(x)).sum())
+    """It stands at `init` before its first step; with `init_sd` that is how its first value is distributed."""
+    before = np.concatenate([[p["init"]], x[:-1]]) + p["drift"]
+    sds = np.full(len(x), p["sd"])
+    if "init_sd" in p:
+        before[0], sds[0] = p["init"], p["init_sd"]
+    return float(stats.norm(before, sds).logpdf(x).sum())
 
 
 def autoregression(x: np.ndarray, p: Given) -> float:
+    """All values before the first are `init`; with `init_sd` that is how as many as there are lags are distributed."""
     lags = np.atleast_1d(p["coefficients"])
-    order = len(lags)
-    means = [float(lags @ x[t - order : t][::-1]) for t in range(order, len(x))]
-    return float(stats.norm(means, p["sd"]).logpdf(x[order:]).sum())
+    padded = np.concatenate([np.full(len(lags), p["init"]), x])
+    means = np.array([p["constant"] + lags @ padded[t : t + len(lags)][::-1] for t in range(len(x))])
+    sds = np.full(len(x), p["sd"])
+    if "init_sd" in p:
+        means[: len(lags)], sds[: len(lags)] = p["init"], p["init_sd"]
+    return float(stats.norm(means, sds).logpdf(x).sum())
 
 
 def icar(x: np.ndarray, p: Given) -> float:
-    """Besag 1974: minus half the squared differences over the edges, up to a constant."""
-    one, two = (np.asarray(p[name]).astype(int) - 1 for name in ("node1", "node2"))
-    return float(-0.5 * np.sum((x[one] - x[two]) ** 2))
+    """Besag 1974; the rank of the precision, n less the number of connected parts, says how often sd counts."""
+    if "adjacency" in p:
+        weights = np.asarray(p["adjacency"])
+    else:
+        weights = np.zeros((len(x), len(x)))
+        for i, j in zip(np.asarray(p["node1"]).astype(int) - 1, np.asarray(p["node2"]).astype(int) - 1, strict=True):
+            weights[i, j] += 1
+            weights[j, i] += 1
+    precision = np.diag(weights.sum(axis=0)) - weights
+    rank = np.linalg.matrix_rank(precision)
+    return float(-0.5 * x @ precision @ x / p["sd"] ** 2 - rank * math.log(p["sd"]))
 
+
+DEFAULTS: dict[str, dict[str, float]] = {
+    "GP": {"mean": 0.0}, "GaussianRandomWalk": {"drift": 0.0, "init": 0.0}, "AR": {"constant": 0.0, "init": 0.0},
+    "ICAR": {"sd": 1.0},
+}  # fmt: skip
 
 VECTORS: dict[str, tuple[int, Callable[[np.ndarray, Given], float]]] = {  # how many axes a value has
     "Dirichlet": (1, dirichlet), "Multinomial": (1, multinomial), "DirichletMultinomial": (1, dirichlet_multinomial),
     "MvNormal": (1, mv_normal), "MvStudentT": (1, mv_student), "LKJ": (2, lkj), "LKJCholesky": (2, lkj_cholesky),
     "Wishart": (2, wishart), "InvWishart": (2, inverse_wishart), "GaussianRandomWalk": (1, random_walk),
-    "AR": (1, autoregression), "ICAR": (1, icar), "GP": (1, mv_normal),
+    "AR": (1, autoregression), "ICAR": (1, icar), "GP": (1, process),
 }  # fmt: skip
 
 RANKS = {  # of parameters that are vectors or matrices
     ("Dirichlet", "concentration"): 1, ("Multinomial", "p"): 1, ("Multinomial", "logit"): 1,
     ("DirichletMultinomial", "concentration"): 1, ("MvNormal", "mean"): 1, ("MvNormal", "cov"): 2,
-    ("MvNormal", "chol"): 2, ("MvNormal", "prec"): 2, ("MvStudentT", "location"): 1, ("MvStudentT", "scale"): 2,
+    ("MvNormal", "chol"): 2, ("MvNormal", "prec"): 2, ("MvStudentT", "mean"): 1, ("MvStudentT", "cov"): 2,
     ("MvStudentT", "chol"): 2, ("MvStudentT", "prec"): 2, ("Wishart", "scale"): 2, ("InvWishart", "scale"): 2,
-    ("GaussianRandomWalk", "sd"): 0, ("AR", "coefficients"): 1, ("ICAR", "node1"): 1, ("ICAR", "node2"): 1,
+    ("AR", "coefficients"): 1, ("ICAR", "node1"): 1, ("ICAR", "node2"): 1,
+    ("ICAR", "adjacency"): 2,
     ("GP", "mean"): 1, ("GP", "cov"): 2, ("Categorical", "p"): 1, ("Categorical", "logit"): 1,
-    ("OrderedLogistic", "cut"): 1, ("OrderedProbit", "cut"): 1,
+    ("OrderedLogistic", "cutpoints"): 1, ("OrderedProbit", "cutpoints"): 1,
 }  # fmt: skip
