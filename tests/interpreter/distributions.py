@@ -175,7 +175,8 @@ def _cut(law: Law, low: float, high: float, strict: tuple[bool, bool], flat: boo
     whole = mass(low, high)
 
     def log_density(x: float) -> float:
-        return law.log_density(x) - math.log(whole) if low <= x <= high else -math.inf
+        found = law.log_density(x) if low <= x <= high else -math.inf
+        return found - math.log(whole) if found > -math.inf else found
 
     return Law(
         log_density, lambda x: mass(low, min(x, high)) / whole, lambda x: mass(max(x + step, low), high) / whole,

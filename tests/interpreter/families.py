@@ -111,8 +111,24 @@ def _chances(p: Numbers) -> np.ndarray:
 
 def _cut_points(p: Numbers, cumulative: Callable[[Any], Any]) -> np.ndarray:
     """P(y = k) = F(cut[k] - eta) - F(cut[k-1] - eta)."""
-    below = np.concatenate([[0.0], cumulative(np.asarray(p["cutpoints"]) - p["eta"]), [1.0]])
-    return np.diff(below)
+    ends = np.concatenate([[-np.inf], np.asarray(p["cutpoints"]) - p["eta"], [np.inf]])
+    low, high = ends[:-1], ends[1:]  # from the side where it is not a difference of numbers near one
+    return np.where(high < 0, cumulative(high) - cumulative(low), cumulative(-low) - cumulative(-high))
+
+
+def _binomial(p: Numbers) -> Law:
+    """Log odds may lie where the chance is one to all digits."""
+    law, n = _of_scipy(stats.binom(p["n"], _chance(p))), p["n"]
+    if "p" in p:
+        return law
+
+    def log_density(x: float) -> float:
+        if not 0 <= x <= n or not float(x).is_integer():
+            return -math.inf
+        ways = special.gammaln(n + 1) - special.gammaln(x + 1) - special.gammaln(n - x + 1)
+        return float(ways + x * special.log_expit(p["logit"]) + (n - x) * special.log_expit(-p["logit"]))
+
+    return Law(log_density, law.below, law.above, law.support, True)
 
 
 def _beta_binomial(p: Numbers) -> Law:
@@ -180,7 +196,7 @@ LAWS: dict[str, Callable[[Numbers], Law]] = {
     "ExGaussian": _ex_gaussian,
     "Flat": lambda p: _flat(),
     "Bernoulli": _bernoulli,
-    "Binomial": lambda p: _of_scipy(stats.binom(p["n"], _chance(p))),
+    "Binomial": _binomial,
     "BetaBinomial": _beta_binomial,
     "Poisson": lambda p: _of_scipy(stats.poisson(p["rate"] if "rate" in p else math.exp(p["log"]))),
     "NegBinomial": _negative_binomial,

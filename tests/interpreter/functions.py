@@ -93,10 +93,10 @@ def _kernel(count: int, of_distance: Callable[..., float]) -> Callable[..., np.n
     def kernel(x: np.ndarray, *rest: Any) -> np.ndarray:
         numbers = list(rest[-count:])
         other = rest[0] if len(rest) > count else x
-        if np.ndim(numbers[1]):
+        if np.size(numbers[1]) > 1:
             x, other, numbers[1] = x / numbers[1], other / numbers[1], 1.0
         points, others = (a.reshape(-1, 1) if a.ndim == 1 else a for a in (x, other))
-        plain = [float(number) for number in numbers]
+        plain = [np.asarray(number).item() for number in numbers]
         return np.array([[of_distance(math.dist(a, b), *plain) for b in others] for a in points])
 
     return kernel
