@@ -206,7 +206,7 @@ def call(world: World, node: s.Call, scope: Scope) -> Array:
         return columns(world, node)
     if name == "logp":
         asked = node.arguments[0].value
-        return factors.logp(world, read(world, asked.value, scope), asked.dist, scope)
+        return factors.logp(world, asked.value, read(world, asked.value, scope), asked.dist, scope)
     if isinstance(node.arguments[0].value, s.Comprehension):
         return over_loop(world, name, node.arguments[0].value, scope)
     by = next((a.value for a in node.arguments if a.keyword is not None and a.keyword.name == "by"), None)

@@ -101,12 +101,16 @@ def _tilde(world: World, statement: s.Tilde, name: str | None, target: s.Expr, s
 
 
 def _left_side(world: World, target: s.Expr, scope: Scope, law: Distribution) -> Array:
-    """Levels of text, as categories from 1."""
     found = read(world, target, Scope(scope.bound))
+    return categories(world, target, found) if law.discrete else found
+
+
+def categories(world: World, target: s.Expr, found: Array) -> Array:
+    """Levels of text as whole numbers from 1; numbers as they are."""
     base = target.base if isinstance(target, s.Index) else target
     name = base.name if isinstance(base, s.Name) else ""
     texts = name in world.columns and any(isinstance(x, str) for x in world.columns[name].numpy().reshape(-1))
-    if law.discrete and texts:
+    if texts:
         names = world.levels_of(name, world.columns[name])
         return Array(found.shape, found.axes, lambda place: names.index(label(found.at(place))) + 1)
     return found
@@ -127,9 +131,11 @@ def _is_given(world: World, variable: Variable) -> bool:
     return name in world.values
 
 
-def logp(world: World, value: Array, dist: s.Dist, scope: Scope) -> Array:
+def logp(world: World, target: s.Expr, value: Array, dist: s.Dist, scope: Scope) -> Array:
     """`logp(y ~ D)`: elementwise over what is no event."""
     law = distribution(world, dist, scope)
+    if law.discrete:
+        value = categories(world, target, value)
     plates, axes = law.plates()
     outer = value.shape[: value.rank - law.event_rank], value.axes[: value.rank - law.event_rank]
     if len(outer[0]) >= len(plates):

@@ -210,12 +210,17 @@ LAWS: dict[str, Callable[[Numbers], Law]] = {
 
 def law_of(family: str, p: Numbers) -> Law:
     """Nowhere any density, where a parameter is none."""
-    fine = all(holds(x) for name, x in p.items() for holds in (REQUIRED.get(name, lambda x: not np.isnan(x).any()),))
+    required = {**REQUIRED, "shape": _number} if family == "SkewNormal" else REQUIRED
+    fine = all(required.get(name, _number)(x) for name, x in p.items())
     if fine:
         return LAWS[family](p)
     least = 1 if family in ("Categorical", "OrderedLogistic", "OrderedProbit", "DiscreteUniform") else 0
     support = (least, least) if family in DISCRETE else _REAL
     return Law(lambda x: -math.inf, lambda x: 0.0, lambda x: 0.0, support, family in DISCRETE)
+
+
+def _number(x: Any) -> bool:
+    return not np.isnan(x).any()
 
 
 def _positive(x: Any) -> bool:

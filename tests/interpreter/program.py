@@ -73,6 +73,9 @@ class World:
             return self.latent(name)
         if name in self.counts:
             return one(self.counts[name])
+        if name in self.level_items:
+            names = self.levels_of(name, None)
+            return array(np.array(names), [Axis(f"levels of {name}", names)])
         if name == "rows":
             return one(self.tables[self.main])
         if f"rows of {name}" in self.tables:
