@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -132,22 +131,11 @@ def distribution(world: World, node: s.Dist, scope: Scope) -> Distribution:
         arguments.setdefault(name, (one(default), 0))
     if family == "Mixture":
         arguments["weights"] = (arguments["weights"][0], 1)
-    strict = [False, False]
-    for i, (name, bound) in enumerate((("from", node.lower), ("to", node.upper))):
+    for name, bound in (("from", node.lower), ("to", node.upper)):
         if bound is not None:
             arguments[name] = (read(world, bound, scope), 0)
-            strict[i] = is_strict(world.program.source.text, node, bound)
-    return Distribution(family, arguments, inner, (strict[0], strict[1]))
-
-
-def is_strict(text: str, node: s.Dist, bound: s.Expr) -> bool:
-    """Whether `<` or `>` stands between a distribution and its bound, not `<=` or `>=`."""
-    if bound.span.start < node.family.span.start:
-        between = re.match(r"[\s)]*([<>]=?)", text[bound.span.end :])
-    else:
-        between = re.search(r"([<>]=?)[\s(+-]*$", text[: bound.span.start])
-    assert between is not None
-    return not between.group(1).endswith("=")
+    strict = "lower" in node.excludes, "upper" in node.excludes
+    return Distribution(family, arguments, inner, strict)
 
 
 # -- laws made of laws ------------------------------------------------------------------------------------------------
