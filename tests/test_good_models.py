@@ -14,7 +14,6 @@ import pytest
 
 import ppl
 from ppl.compile.sparsity import interactions
-from ppl.data.column import Kind
 from ppl.infer import curvature
 from ppl.report import stages
 from tests.conftest import MODELS
@@ -44,15 +43,10 @@ programs = pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.st
 @programs
 def test_interpreter_agrees(program: Path) -> None:
     posterior = conditioned(program)
-    columns = {
-        name: np.array(column.levels)[column.values] if column.kind is Kind.TEXT else column.values
-        for name, column in posterior.model.data.columns.items()
-    }
-    rows = posterior.model.data.rows
     parsed = ppl.load(program).program
     for z in points(posterior):
         values = {name: array[0] for name, array in posterior.joint.constrain(z[None]).items()}
-        expected = Interpreter(parsed, columns, values, rows.length if rows else None).log_density()
+        expected = Interpreter(parsed, posterior.model.data, values).log_density()
         assert posterior.log_density(values) == pytest.approx(expected, rel=1e-10, abs=1e-9)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ppl.data import axes as axes_of
+from ppl.data.column import Kind
 from ppl.language import syntax as s
 from ppl.model import assembly, bases, data_mistakes, kernels, loops, matrices, mistakes, terms
 from ppl.model import functions as fn
@@ -28,6 +29,7 @@ _BUILD: dict[str, Callable[[Reader, s.Call], Term]] = {
     **kernels.BUILD,
     **bases.BUILD,
 }
+_KEEP_WHOLE = ("abs", "min", "max", "sum", "prod", "cumsum", "cumprod", "diff")  # whole numbers stay whole
 
 
 def call(reader: Reader, node: s.Call) -> Term:
@@ -53,7 +55,9 @@ def call(reader: Reader, node: s.Call) -> Term:
     if row.sort == "elementwise" or (row.sort == "either" and len(positional) == 2):
         apply = row.apply if row.sort == "elementwise" else row.pairwise
         assert apply is not None
-        return reader.combine(Op(name, apply), positional, node.span, row.kind)
+        args = [reader.number(part) for part in positional]
+        kind = terms.whole_if(*args) if name in _KEEP_WHOLE else row.kind
+        return reader.elementwise(Op(name, apply), args, positional, node.span, kind)
     if by is not None:
         return by_levels(reader, row, positional, by, node)
     return along_axis(reader, row, positional, node)
@@ -83,9 +87,10 @@ def along_axis(reader: Reader, row: fn.Function, positional: list[s.Expr], node:
         if row.sort == "reduction" and row.name not in ("sd", "var"):
             return term  # the sum, mean, ... of one number
         raise Failed(mistakes.needs_an_axis(node.span, row.name))
+    kind = terms.whole_if(term) if row.name in _KEEP_WHOLE else Kind.REAL
     if len(positional) == 1 and row.sort in ("reduction", "either"):
         check_not_empty(reader, row, term, list(range(rank)), node)
-        return reader.apply(fn.over_all(row, rank), [term], (), node.span)
+        return reader.apply(fn.over_all(row, rank), [term], (), node.span, kind)
     axis = axis_number(reader, positional[1], rank) if len(positional) > 1 else rank - 1
     check_not_empty(reader, row, term, [axis], node)
     after = term.axes[axis + 1 :]
@@ -93,7 +98,7 @@ def along_axis(reader: Reader, row: fn.Function, positional: list[s.Expr], node:
         after = (term.axes[axis], *after)
     elif row.sort == "shorter":
         after = (axes_of.plain(max(0, term.axes[axis].length - 1)), *after)
-    return reader.apply(fn.along(row, rank, axis), [term], after, node.span)
+    return reader.apply(fn.along(row, rank, axis), [term], after, node.span, kind)
 
 
 def check_not_empty(reader: Reader, row: fn.Function, term: Term, axes: list[int], node: s.Call) -> None:

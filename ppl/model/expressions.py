@@ -43,7 +43,8 @@ class Reader:
             case s.Compare():
                 return self.compare(node)
             case s.Conditional(test, then, otherwise, span):
-                return self.combine(fn.CHOOSE, [test, then, otherwise], span)
+                args = [self.number(part) for part in (test, then, otherwise)]
+                return self.elementwise(fn.CHOOSE, args, [test, then, otherwise], span, terms.whole_if(*args[1:]))
             case s.ListOf(items, span):
                 return self.list_of(items, span)
             case s.Index():
@@ -61,10 +62,6 @@ class Reader:
         return self.env.source.cut(node.span).strip("`")
 
     # -- elementwise --------------------------------------------------------------------------------------------------
-
-    def combine(self, op: Op, nodes: list[s.Expr], span: Span, kind: Kind = Kind.REAL) -> Term:
-        """An elementwise operation on expressions."""
-        return self.elementwise(op, [self.number(node) for node in nodes], nodes, span, kind)
 
     def elementwise(self, op: Op, args: list[Term], nodes: list[s.Expr], span: Span, kind: Kind = Kind.REAL) -> Term:
         try:
@@ -95,7 +92,8 @@ class Reader:
             if step.op == "@":
                 left = self.product(left, right, step)
             elif step.op == "^" and not right.axes and right.known and right.number() in fn.POWERS:
-                left = self.apply(fn.POWERS[right.number()], [left], (), step.span)
+                kind = terms.whole_if(left) if right.number() == 2 else Kind.REAL
+                left = self.apply(fn.POWERS[right.number()], [left], (), step.span, kind)
             else:
                 kind = _kind_of(step.op, left, right)
                 self.check_product(left, right, step)
@@ -119,7 +117,7 @@ class Reader:
             return term
         if op == "not":
             return self.apply(fn.NOT, [term], (), span, Kind.BOOLEAN)
-        return self.apply(fn.NEGATE, [term], (), span, Kind.INTEGER if term.kind is Kind.INTEGER else Kind.REAL)
+        return self.apply(fn.NEGATE, [term], (), span, terms.whole_if(term))
 
     def compare(self, node: s.Compare) -> Term:
         """`a < b < c` is `a < b and b < c`."""
@@ -170,8 +168,7 @@ class Reader:
         rank = len(inner)
         spread = [self.spread(arg, inner, span) for arg in args]
         op = Op("list", lambda *arrays: stack(-rank - 1, *arrays), (rank,) * len(args))
-        kind = Kind.INTEGER if all(arg.kind is Kind.INTEGER for arg in args) else Kind.REAL
-        return self.apply(op, spread, (axes_of.plain(len(items)), *inner), span, kind)
+        return self.apply(op, spread, (axes_of.plain(len(items)), *inner), span, terms.whole_if(*args))
 
     def spread(self, term: Term, axes: tuple[Axis, ...], span: Span) -> Term:
         """The term repeated over the leading axes that it lacks, so that it has exactly these axes."""
@@ -211,8 +208,7 @@ class Reader:
 def _kind_of(op: str, left: Term, right: Term) -> Kind:
     if op in ("and", "or"):
         return Kind.BOOLEAN
-    both_whole = left.kind is Kind.INTEGER and right.kind is Kind.INTEGER
-    return Kind.INTEGER if both_whole and op in ("+", "-", "*") else Kind.REAL
+    return terms.whole_if(left, right) if op in ("+", "-", "*") else Kind.REAL
 
 
 def _relabel(rank: int) -> Op:

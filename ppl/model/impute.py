@@ -128,7 +128,7 @@ def impute(
     """The log density of known elements alone, and what is said of the missing ones; `numbers` tells them apart."""
     rank = found.event_rank
     values = np.asarray(numbers.value)
-    first = values.reshape(*values.shape[: values.ndim - rank], -1)[..., 0]
+    first = values.reshape(*values.shape[: values.ndim - rank], gaps.event_size)[..., 0]
     axes = numbers.axes[: len(numbers.axes) - rank]
     missing = Term(None, (), axes, Kind.BOOLEAN, span, value=first >= 0, plates=numbers.plates)
     places = np.argwhere(np.asarray(missing.value) & indexing.counts(reader, missing))

@@ -135,7 +135,7 @@ def _first(term: Term) -> float:
 
 def _unknown(reader: Reader, term: Term, node: s.Node) -> Term:
     """Positions that are random: only whole numbers will do, and they are summed over or drawn."""
-    if term.kind is not Kind.INTEGER:
+    if term.kind not in (Kind.INTEGER, Kind.BOOLEAN):
         raise Failed(mistakes.index_not_known(node.span, reader.text(node)))
     one = terms.constant(1.0, (), node.span, Kind.INTEGER)
     return reader.apply(fn.SUBTRACT, [term, one], (), node.span, Kind.INTEGER)

@@ -250,3 +250,8 @@ def rebuild(terms: Iterable[Term], change: Change) -> list[Term]:
             assert term.op is not None
             new[id(term)] = apply(term.op, args, term.axes[len(leading_of(term)) :], term.span, term.kind)
     return [new[id(term)] for term in wanted]
+
+
+def whole_if(*args: Term) -> Kind:
+    """The kind of what is whole where all of these are whole numbers or truth values."""
+    return Kind.INTEGER if all(arg.kind in (Kind.INTEGER, Kind.BOOLEAN) for arg in args) else Kind.REAL

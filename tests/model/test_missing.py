@@ -152,3 +152,8 @@ def test_mistakes(text: str, message: str) -> None:
     data = {"y": Y, "z": np.ones(5), "M": np.array([[1, NAN], [1, 2]])}
     with pytest.raises(ModelError, match=message):
         ppl.from_text(text).condition(data)
+
+
+def test_a_loop_of_no_rounds_says_nothing_of_missing_cells() -> None:
+    text = "for i in 1..0 { y[i] ~ Normal(0, 1) }\ny ~ Normal(0.3, 1)"
+    assert ppl.from_text(text).condition({"y": Y}).log_density({}) == pytest.approx(normal([1, 2, 0.5], 0.3).sum())

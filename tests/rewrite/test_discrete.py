@@ -211,3 +211,25 @@ def test_nothing_continuous_at_all() -> None:
 def test_too_many_elements_at_once_are_refused() -> None:
     with pytest.raises(ModelError, match=r"a sum of 2\^30 terms"):
         ppl.from_text("z[30] ~ Bernoulli(0.5)\ny ~ Normal(sum(z), 1)").condition({"y": Y})
+
+
+@pytest.mark.parametrize(
+    ("text", "which"),
+    [
+        ("max(a, b)", max),
+        ("abs(a - b)", lambda a, b: abs(a - b)),
+        ("sum([a, b, 0])", lambda a, b: a + b),
+        ("a if b == 1 else 2*b", lambda a, b: a if b else 0),
+        ("a == b", lambda a, b: int(a == b)),
+        ("(a + b)^2 - a*b", lambda a, b: a + b + a * b),
+    ],
+)
+def test_indices_that_are_whole_because_their_parts_are(text: str, which: Callable[[int, int], int]) -> None:
+    model = f"a ~ Bernoulli(0.3)\nb ~ Bernoulli(0.6)\ne = {text}\nm[5] ~ Normal(0, 1)\ny ~ Normal(m[e + 1], 1)"
+    m = np.array([0.1, 0.5, 0.9, -0.4, 2.0])
+    found = [
+        bernoulli(a, 0.3) + bernoulli(b, 0.6) + normal(0.7, m[which(a, b)], 1)
+        for a, b in itertools.product((0, 1), repeat=2)
+    ]
+    expected = normal(m).sum() + np.logaddexp.reduce(found)
+    assert _log_density(model, {"y": 0.7}, {"m": m}) == pytest.approx(expected)
