@@ -123,6 +123,7 @@ def distribution(world: World, node: s.Dist, scope: Scope) -> Distribution:
     positional = [a for a in plain if a.keyword is None]
     if family in WRAPPERS:
         names = {"Mixture": ["weights"], "ZeroInflated": ["p"], "Hurdle": ["p"]}.get(family, [])
+        names = [] if "logit" in keywords else names
     else:
         names = names_of(family, keywords)[: len(positional)]
     given = dict(zip(names, positional, strict=True)) | {a.keyword.name: a for a in plain if a.keyword is not None}
@@ -207,8 +208,12 @@ def _mixture(d: Distribution, p: dict[str, Any], place: Place) -> Law:
     )
 
 
+def _chance(p: dict[str, Any]) -> float:
+    return float(p["p"]) if "p" in p else 1 / (1 + math.exp(-p["logit"]))
+
+
 def _zero_inflated(d: Distribution, p: dict[str, Any], place: Place) -> Law:
-    law, zero = d.inner[0].law(place), p["p"]
+    law, zero = d.inner[0].law(place), _chance(p)
     return Law(
         lambda x: float(np.logaddexp(_log(zero) if x == 0 else -math.inf, _log(1 - zero) + law.log_density(x))),
         lambda x: zero * (x >= 0) + (1 - zero) * law.below(x),
@@ -220,7 +225,7 @@ def _zero_inflated(d: Distribution, p: dict[str, Any], place: Place) -> Law:
 
 def _hurdle(d: Distribution, p: dict[str, Any], place: Place) -> Law:
     """Zero with chance p; else the law cut to what lies above zero."""
-    law, zero = d.inner[0].law(place), p["p"]
+    law, zero = d.inner[0].law(place), _chance(p)
     beyond = law.above(0)
     return Law(
         lambda x: _log(zero) if x == 0 else _log(1 - zero) + law.log_density(x) - _log(beyond) if x > 0 else -math.inf,

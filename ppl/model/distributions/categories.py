@@ -15,8 +15,53 @@ from ppl.model.distributions.real_line import HALF_LOG_TWO_PI
 from ppl.numeric.special import log1mexp, weigh
 
 
+def _own_axis(x: Any, table: Any) -> int | None:
+    """The axis (negative, of x) along which alone the codes vary, where the table does not: all values of a discrete
+    latent stand so. Then each code picks one column of the table for everything else.
+    """
+    shape = numpy.shape(x)
+    wide = [i - len(shape) for i, n in enumerate(shape) if n > 1]
+    if len(wide) != 1:
+        return None
+    axis = wide[0]
+    return axis if table.ndim - 1 < -axis or table.shape[axis - 1] == 1 else None
+
+
+def _codes(x: Any, count: int) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Codes along one axis as whole numbers, and which of them are categories."""
+    flat = numpy.asarray(x).reshape(-1)
+    inside = (flat >= 0) & (flat < count) & (flat == numpy.floor(flat))
+    return numpy.where(inside, flat, 0).astype(numpy.int64), inside
+
+
+def _columns(x: Any, table: Any, axis: int) -> Any:
+    """`_chosen` where the codes have an axis of their own."""
+    codes, inside = _codes(x, table.shape[-1])
+    columns = numpy.where(inside, table[..., codes], numpy.nan)
+    plates = columns.shape[:-1]
+    if len(plates) >= -axis:
+        columns = numpy.squeeze(columns, axis=axis - 1)
+    else:
+        columns = columns.reshape((*([1] * (-axis - 1 - len(plates))), *columns.shape))
+    found = numpy.moveaxis(columns, -1, axis)
+    return found.reshape((*([1] * max(0, numpy.ndim(x) - found.ndim)), *found.shape))
+
+
+def _into_columns(g: Any, x: Any, table: Any, axis: int) -> Any:
+    """The adjoint of `_columns`."""
+    codes, inside = _codes(x, table.shape[-1])
+    by_code = numpy.moveaxis(g, axis, -1).reshape((*table.shape[:-1], len(codes))) * inside
+    found = numpy.zeros(table.shape)
+    for i, code in enumerate(codes):  # two that are no categories may share one
+        found[..., code] += by_code[..., i]
+    return found
+
+
 def _chosen(x: Any, table: Any) -> Any:
     """`table[..., x]`, the last axis of the table picked by codes, the axes before it broadcast against those of x."""
+    axis = _own_axis(x, table)
+    if axis is not None:
+        return _columns(x, table, axis)
     codes = numpy.asarray(x)
     plates = numpy.broadcast_shapes(codes.shape, table.shape[:-1])
     wide = numpy.broadcast_to(table, (*plates, table.shape[-1]))
@@ -30,6 +75,10 @@ def _is_category(x: Any, count: int) -> Any:
     return (numpy.asarray(x)[..., None] == numpy.arange(count)).astype(float)
 
 
+def _total_over(g: Any, axis: int, table: Any) -> Any:
+    return numpy.sum(g, axis=axis).reshape(table.shape[:-1])
+
+
 @primitive
 def categorical(x: Any, p: Any) -> Any:
     with numpy.errstate(all="ignore"):
@@ -37,6 +86,9 @@ def categorical(x: Any, p: Any) -> Any:
 
 
 def _categorical_backward(answer: Any, x: Any, p: Any) -> Any:
+    axis = _own_axis(x, p)
+    if axis is not None:
+        return lambda g: weigh(_into_columns(g, x, p, axis), 1.0 / numpy.where(p > 0, p, 1.0))
     meta = np.metadata(p)
     hit = _is_category(x, p.shape[-1])
     return lambda g: unbroadcast(weigh(g[..., None], hit / np.where(hit > 0, p, 1.0)), meta)
@@ -59,6 +111,9 @@ def softmax(x: Any) -> Any:
 
 
 def _categorical_logit_backward(answer: Any, x: Any, logit: Any) -> Any:
+    axis = _own_axis(x, logit)
+    if axis is not None:
+        return lambda g: _into_columns(g, x, logit, axis) - softmax(logit) * _total_over(g, axis, logit)[..., None]
     meta = np.metadata(logit)
     hit = _is_category(x, logit.shape[-1])
     return lambda g: unbroadcast(g[..., None] * (hit - softmax(logit)), meta)
