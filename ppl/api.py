@@ -21,7 +21,8 @@ from ppl.compile.simulate import derive, simulate
 from ppl.data import dataset
 from ppl.infer import importance, pipeline
 from ppl.infer.draws import generator
-from ppl.infer.pipeline import Approximation, NoStart
+from ppl.infer.pipeline import Approximation
+from ppl.infer.search import NoStart
 from ppl.infer.verdict import Verdict, judge
 from ppl.language.errors import ModelError, UsageError
 from ppl.language.files import from_string, read_source
