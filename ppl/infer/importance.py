@@ -20,6 +20,7 @@ class Weights:
 
 
 _BOUNDED = 5.0  # times the mean weight
+_NOTHING = -700.0  # log of a weight that does not count beside 1
 
 
 def smooth(log_ratios: np.ndarray) -> Weights:
@@ -37,7 +38,7 @@ def smooth(log_ratios: np.ndarray) -> Weights:
     k = np.inf
     if tail >= 5:
         order = np.argsort(logs, kind="stable")
-        cutoff = max(float(logs[order[-tail - 1]]), -700.0)
+        cutoff = max(float(logs[order[-tail - 1]]), _NOTHING)
         in_tail = order[-tail:][logs[order[-tail:]] > cutoff]
         if len(in_tail) >= 5:
             excess = np.exp(logs[in_tail]) - np.exp(cutoff)
@@ -49,7 +50,7 @@ def smooth(log_ratios: np.ndarray) -> Weights:
                 smoothed = np.log(_pareto_quantile(probabilities, k, sigma) + np.exp(cutoff))
                 logs[in_tail] = np.minimum(smoothed, 0.0)
         else:
-            k = -np.inf  # the tail is flat: all weights are equal
+            k = -np.inf if cutoff > _NOTHING else np.inf  # a flat tail, all weights equal; or hardly any weight at all
     weights = np.exp(logs)
     return Weights(weights / weights.sum(), float(k))
 

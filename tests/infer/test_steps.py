@@ -271,6 +271,9 @@ def test_weights_of_equal_and_of_impossible_draws() -> None:
     assert equal.pareto_k < 0
     nowhere = importance.smooth(np.full(500, -np.inf))
     assert nowhere.pareto_k == np.inf
+    few = np.full(500, -np.inf)
+    few[:3] = 0.0
+    assert importance.smooth(few).pareto_k == np.inf
     ratios = np.zeros(500)
     ratios[:100] = -np.inf
     some = importance.smooth(ratios)
