@@ -49,11 +49,11 @@ def maximise(
     def objective_of(packed: np.ndarray) -> tuple[float, np.ndarray]:
         return objective.negative_elbo(joint, MeanField.unpack(packed), eps)
 
-    root = _root(precision)
+    whitening = np.linalg.inv(_root(precision))
 
     def precondition(gradient: np.ndarray) -> np.ndarray:
         """The inverse curvature for mu; for log sigma the curvature at the optimum of a Gaussian is 2."""
-        by_mu = np.linalg.solve(root.T, np.linalg.solve(root, gradient[:dimension]))
+        by_mu = whitening.T @ (whitening @ gradient[:dimension])
         return np.concatenate([by_mu, 0.5 * gradient[dimension:]])
 
     found = lbfgs(objective_of, guide.packed(), precondition, _TOLERANCE, _MOST_EVALUATIONS)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ppl.compile.joint import LogJoint
 from ppl.compile.sparsity import interactions
-from ppl.infer import curvature, doubts, importance
+from ppl.infer import curvature, doubts, importance, large
 from ppl.infer.climb import Summit
 from ppl.infer.curvature import Directions
 from ppl.infer.draws import antithetic, generator, student
@@ -30,17 +30,23 @@ _MOST_BATCHES_OF_PROPOSALS = 30
 _PROPOSALS_PER_DRAW = (5, 25)
 _UNEVEN = 0.3  # Pareto k above which more proposals are made
 _MOST_KEPT = 4_000_000  # elements of the proposals
-_MOST_COORDINATES = 1500  # with linear response; beyond, the guide alone is reported
+_MOST_SEEN = 1500  # coordinates with linear response; beyond, the guide alone is reported
+MOST_COORDINATES = 50_000
+MOST_ELEMENTS = 60_000_000  # of the draws of all coordinates; a few such arrays are alive at once, 2 GB in all
 
 # One purpose a stream of random numbers.
 _CLIMBING, _STARTS, _GUIDE, _FRESH, _PROPOSALS, RESAMPLING, SIMULATION, DISCRETE = range(8)
+
+
+class TooLarge(Exception):
+    """More coordinates, or more draws of them, than fit into memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Approximation:
     """What inference found: weighted proposals z (P, D), and how it went."""
 
-    optimum: Optimum
+    guide: MeanField
     z: np.ndarray
     weights: Weights
     evidence: Evidence
@@ -49,23 +55,26 @@ class Approximation:
 
 
 def approximate(joint: LogJoint, seed: int, draws: int = DRAWS) -> Approximation:
-    """The weighted posterior of a log joint. Raises `NoStart`."""
+    """The weighted posterior of a log joint. Raises `NoStart` and `TooLarge`."""
     if joint.dimension == 0:
         return _nothing_to_infer(joint, draws)
+    if joint.dimension > MOST_COORDINATES or joint.dimension * draws > MOST_ELEMENTS:
+        raise TooLarge
     with np.errstate(all="ignore"):  # what is infinite or no number shows in the verdict
+        if joint.dimension > _MOST_SEEN:
+            return _guide_alone(joint, seed, draws)
         return _approximate(joint, seed, draws)
 
 
 def _approximate(joint: LogJoint, seed: int, draws: int) -> Approximation:
-    few = joint.dimension <= _MOST_COORDINATES
-    directions = curvature.plan(interactions(joint) if few else np.eye(joint.dimension) > 0)
+    directions = curvature.plan(interactions(joint))
     counted = Counted(joint)
     found = search(counted, joint, seed, (_CLIMBING, _STARTS, _GUIDE), directions)
     optimum, draw_error = _settled_optimum(counted, seed, found.summit, directions)
     z, weights = _correct(counted, seed, optimum.guide.mu, _root(optimum), draws)
     evidence = _gather(counted, joint, optimum, draw_error, found.rivals, z, weights)
     evaluations = int(np.ceil(counted.gradients / _GUIDE_DRAWS))
-    return Approximation(optimum, z, weights, evidence, evaluations, optimum.elbo)
+    return Approximation(optimum.guide, z, weights, evidence, evaluations, optimum.elbo)
 
 
 def _gather(
@@ -170,10 +179,35 @@ def _propose(
     return z, importance.smooth(joint.value(z) - log_q)
 
 
+def _guide_alone(joint: LogJoint, seed: int, draws: int) -> Approximation:
+    """Plain draws from the mean field: among so many coordinates weights would leave a handful of them."""
+    counted = Counted(joint)
+    guide, elbo, left = large.mean_field(counted, joint, seed, (_STARTS, _GUIDE))
+    eps = antithetic(generator(seed, _PROPOSALS), draws + draws % 2, joint.dimension)[:draws]
+    log_q = -0.5 * (eps**2).sum(axis=1)
+    eps *= guide.sigma
+    eps += guide.mu
+    weights = Weights(np.full(draws, 1 / draws), importance.smooth(joint.value(eps) - log_q).pareto_k)
+    evidence = Evidence(
+        newton_step=left,
+        not_definite=0.0,
+        flat=0.0,
+        draw_error=0.0,
+        pareto_k=weights.pareto_k,
+        draws=draws,
+        effective=weights.effective,
+        rivals=0,
+        moved_mean=0.0,
+        moved_sd=0.0,
+        where={},
+        unseen=joint.dimension,
+    )
+    return Approximation(guide, eps, weights, evidence, int(np.ceil(counted.gradients / _GUIDE_DRAWS)), elbo)
+
+
 def _nothing_to_infer(joint: LogJoint, draws: int) -> Approximation:
     z = np.zeros((draws, 0))
     empty = MeanField(np.zeros(0), np.zeros(0))
     value = float(joint.value(z[:1])[0])
-    optimum = Optimum(empty, np.zeros((2, 0)), value, np.zeros((0, 0)), np.zeros((0, 0)), 0.0, (value,))
     evidence = Evidence(0.0, 0.0, 0.0, 0.0, -np.inf, draws, float(draws), 0, 0.0, 0.0, {})
-    return Approximation(optimum, z, Weights(np.full(draws, 1 / draws), -np.inf), evidence, 1, value)
+    return Approximation(empty, z, Weights(np.full(draws, 1 / draws), -np.inf), evidence, 1, value)

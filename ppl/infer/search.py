@@ -22,9 +22,11 @@ _SAME_ELBO = 5.0  # nats by which they agree
 _MOST_FROM_PRIOR = 48
 _FROM_PRIOR_TIMES_D = 480  # in D coordinates a D-th of this
 _CANDIDATES = 8  # prior draws for each that is climbed from
+_LAST_RESORT, _KEPT_OF_THEM = 500, 5  # prior draws where no other start is finite, and those climbed from
 _NEGLIGIBLE = 10.0  # nats of evidence below which another mode does not count
 _HOPEFUL = 30.0  # nats of ELBO below which an end that is no mode is not polished
-_MOST_POLISHED = 6
+_MOST_POLISHED = (6, 3)  # in few coordinates, in many
+_FEW = 12
 _APART = 1.0  # sds, by the guides of both
 _ARRIVED = 0.1  # sds, the Newton step left at the optimum of a guide
 
@@ -61,6 +63,8 @@ def search(joint: LogDensity, model: LogJoint, seed: int, streams: Sequence[int]
     elif len(summits) < 2 or not _agree(*summits):
         summits += _ways(joint, points[-1:], directions, eps)
     if not summits:
+        summits = _ways(joint, _anywhere(joint, model, rng), directions, eps)
+    if not summits:
         raise NoStart(points[0])
     best = max(summits, key=lambda summit: summit.elbo)
     images = mirror_images(model, best.guide.mu)
@@ -95,13 +99,22 @@ def _from_prior(joint: LogDensity, model: LogJoint, rng: np.random.Generator, di
     return points[chosen]
 
 
+def _anywhere(joint: LogDensity, model: LogJoint, rng: np.random.Generator) -> np.ndarray:
+    """The likeliest few of many draws from the priors, where the log joint is finite at any."""
+    points = prior_draws(model, rng, _LAST_RESORT)
+    values = joint.value(points)
+    best = np.argsort(-values, kind="stable")[:_KEPT_OF_THEM]
+    return points[best[np.isfinite(values[best])]]
+
+
 def _polished(joint: LogDensity, summits: list[Summit], directions: Directions, eps: np.ndarray) -> Found:
     """The ends that lie apart, each brought to the optimum of its guide: the best of these, and its rivals."""
     summits = sorted(summits, key=lambda summit: -summit.elbo)
+    most = 1 + _MOST_POLISHED[joint.dimension > _FEW]
     apart: list[Summit] = []
     for summit in summits:
         hopeful = summit.elbo > summits[0].elbo - _HOPEFUL
-        if hopeful and len(apart) <= _MOST_POLISHED and all(_are_apart(summit, other) for other in apart):
+        if hopeful and len(apart) < most and all(_are_apart(summit, other) for other in apart):
             apart.append(summit)
     if len(apart) <= 1:
         return Found(summits[0], ())

@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+
 from ppl.infer.importance import good_k
+
+MOST_TAIL = 1 / 100  # of 1 / the effective number of draws that an sd rests on
 
 
 class Verdict(StrEnum):
@@ -54,7 +58,9 @@ class Evidence:
     rivals: int  # other modes that ways up from other starts ended in, and that the proposals do not reach
     moved_mean: float  # by the weights; in few coordinates they are trusted, and this is 0
     moved_sd: float  # |log| of the ratio
-    where: Mapping[str, str]  # for some rules, the latents it is about
+    where: Mapping[str, str]  # for some rules, the names it is about
+    unseen: int = 0  # coordinates, where they are too many for a Hessian
+    tails: float = 0.0  # 1 / the effective number of draws that an sd rests on
 
 
 def rules(draws: int) -> dict[str, Rule]:
@@ -75,6 +81,11 @@ def rules(draws: int) -> dict[str, Rule]:
             "at the optimum the posterior is not curved downwards in every direction: {where}",
             "look for latents that only appear together, or write a hierarchy as offset times scale",
         ),
+        "unseen": Rule(
+            "size", 0, 0,
+            "with {value:,.0f} coordinates only a mean field was fitted: where latents correlate its sds are too small",
+            "make the model smaller: fewer groups or steps, or latents summed out by hand",
+        ),
         "rivals": Rule(
             "rival modes", 0, 0,
             "starts from other points ended in {value:.0f} other modes of similar weight, apart in {where}",
@@ -91,14 +102,19 @@ def rules(draws: int) -> dict[str, Rule]:
             "write a hierarchy as offset times scale, or give scales tighter priors",
         ),
         "moved_mean": Rule(
-            "moved means", 0.1, 0.3,
+            "moved means", 0.25, 0.5,
             "the weights move the mean of {where} by {value:.2g} sds, and among so many coordinates may miss as much",
             "write a hierarchy as offset times scale, or centred where its groups have much data",
         ),
         "moved_sd": Rule(
-            "moved sds", 0.1, 0.3,
+            "moved sds", 0.1, 0.25,
             "the weights change the sd of {where} by {value:.0%}, and among so many coordinates may miss as much",
             "write a hierarchy as offset times scale, or centred where its groups have much data",
+        ),
+        "tails": Rule(
+            "tails", MOST_TAIL, np.inf,
+            "mean and sd of {where} rest on a few far draws (1/ESS = {value:.2g}): they may not exist",
+            "read quantiles, or give it a prior with lighter tails",
         ),
         "inefficiency": Rule(
             "effective draws", 1 / 400, 1 / 100,
@@ -120,14 +136,16 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
     What follows from another finding is left out: without an optimum there is no distance to it.
     """
     numbers = {
-        "newton_step": 0.0 if evidence.not_definite else evidence.newton_step,
+        "newton_step": 0.0 if evidence.not_definite or evidence.unseen else evidence.newton_step,
         "flat": evidence.flat,
         "not_definite": 0.0 if evidence.flat else evidence.not_definite,
+        "unseen": evidence.unseen,
         "rivals": evidence.rivals,
         "draw_error": 0.0 if evidence.not_definite else evidence.draw_error,
-        "pareto_k": evidence.pareto_k,
+        "pareto_k": 0.0 if evidence.unseen else evidence.pareto_k,
         "moved_mean": evidence.moved_mean,
         "moved_sd": evidence.moved_sd,
+        "tails": evidence.tails,
         "inefficiency": 1 / max(evidence.effective, 1e-300),
     }
     findings = []

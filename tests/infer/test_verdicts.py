@@ -156,3 +156,32 @@ def test_nearly_collinear_is_not_flat() -> None:
     assert found.verdict == "good"
     for i, mean in enumerate(covariance @ x.T @ y):
         assert is_right(found, f"w[{i + 1}]", (mean, np.sqrt(covariance[i, i])))
+
+
+def test_tails_too_long_for_a_mean_are_named() -> None:
+    """A half-Cauchy has neither: its quantiles are right, its mean is not called good."""
+    found = fit("x ~ HalfCauchy(1)\ny ~ Normal(0*x, 1)", {"y": 0.5})
+    assert found.verdict == "usable"
+    assert found.reasons[0].startswith("mean and sd of `x` rest on a few far draws")
+    assert found.summary()["x"]["q95"] == pytest.approx(stats.halfcauchy.ppf(0.95), rel=0.05)
+
+
+def test_more_coordinates_than_can_be_judged() -> None:
+    """The guide alone: means are right here, and yet the fit is not called good."""
+    y = np.random.default_rng(1).normal(size=1600) * 1.4
+    found = fit("x[1600] ~ Normal(0, 1)\ny ~ Normal(x, 1)", {"y": y}, draws=1000)
+    assert found.verdict == "do not use"
+    assert found.reasons[0].startswith("with 1,600 coordinates only a mean field was fitted")
+    np.testing.assert_allclose(found.draws["x"].mean(axis=0), y / 2, atol=0.2)
+
+
+def test_a_start_is_looked_for_among_prior_draws() -> None:
+    """Finite only in a corner that neither the median nor a small cube around 0 reaches."""
+    found = fit("a ~ Normal(0, 10)\ny ~ Normal(0, sqrt(a - 15))", {"y": [1.0, 2.0]})
+    assert found.summary()["a"]["q5"] > 15
+
+
+def test_the_factor_whose_gradient_is_not_finite_is_blamed() -> None:
+    with pytest.raises(ppl.ModelError, match=r"test\.ppl:3:1: error: the log density of `y` is") as caught:
+        fit("a ~ Normal(0, 1)\nb ~ Normal(0, 1)\ny ~ Normal(sqrt(0*a), 1)", {"y": 0.3})
+    assert "its gradient is not" in str(caught.value)
