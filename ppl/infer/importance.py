@@ -94,6 +94,20 @@ def good_k(draws: int) -> float:
     return float(min(1 - 1 / np.log10(max(draws, 20)), 0.7))
 
 
+def draws_behind_sd(values: np.ndarray, weights: np.ndarray) -> float:
+    """The effective number of draws that the sd rests on, the least over all elements; infinite for whole numbers.
+
+    (sum w d^2)^2 / sum (w d^2)^2, with d = x - mean: a few far draws make it small, however many there are.
+    """
+    if np.array_equal(values, np.floor(values)):
+        return np.inf
+    flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
+    with np.errstate(all="ignore"):
+        deviation2 = (flat - weights @ flat) ** 2
+        worth = (weights @ deviation2) ** 2 / (weights**2 @ deviation2**2)
+    return float(worth[np.isfinite(worth)].min(initial=np.inf))
+
+
 def resample(weights: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
     """Positions of equally weighted draws, by systematic resampling of the draws in random order."""
     order = rng.permutation(len(weights))

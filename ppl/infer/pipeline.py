@@ -28,6 +28,7 @@ _T_DF = 7.0
 _MOST_BATCHES_OF_HESSIAN = 20  # of as many draws as are evaluated at once
 _MOST_BATCHES_OF_PROPOSALS = 30
 _PROPOSALS_PER_DRAW = (5, 25)
+_ENOUGH_BEHIND_SDS = 400
 _UNEVEN = 0.3  # Pareto k above which more proposals are made
 _MOST_KEPT = 4_000_000  # elements of the proposals
 _MOST_SEEN = 1500  # coordinates with linear response; beyond, the guide alone is reported
@@ -157,7 +158,8 @@ def _correct(
     affordable = min(_MOST_BATCHES_OF_PROPOSALS * joint.draws_at_once, _MOST_KEPT // max(1, joint.dimension))
     few, many = (int(np.clip(affordable, draws, times * draws)) for times in _PROPOSALS_PER_DRAW)
     z, weights = _propose(joint, seed, mean, root, few)
-    if weights.pareto_k > _UNEVEN and many > few:
+    uneven = weights.pareto_k > _UNEVEN or importance.draws_behind_sd(z, weights.weights) < _ENOUGH_BEHIND_SDS
+    if uneven and many > few:
         return _propose(joint, seed, mean, root, many)
     return z, weights
 

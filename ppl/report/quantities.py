@@ -22,7 +22,7 @@ from ppl.language.errors import UsageError
 from ppl.model.graph import Model
 from ppl.model.terms import inputs
 from ppl.report.record import Quantity
-from ppl.report.summarise import draws_behind_sd, summarise
+from ppl.report.summarise import summarise
 
 _MOST_WEIGHTED = 4_000_000  # numbers of a name over all proposals
 _MOST_UNASKED = 20_000_000  # numbers of a name over the draws that are kept without being asked for
@@ -68,7 +68,7 @@ def quantities(
 ) -> tuple[dict[str, Quantity], dict[str, float]]:  # fmt: skip
     """All quantities but those left `out`, from proposals z (P, D) and weights (P,) that sum to 1.
 
-    With them, for latents and derived names, the effective number of draws behind their sds.
+    With them, for latents, the effective number of draws behind their sds.
     """
     z, weights = z[weights > 0], weights[weights > 0]
     chosen = importance.resample(weights, draws, generator(seed, streams.resampling))
@@ -109,8 +109,8 @@ def quantities(
         if name in wide or name in narrow:
             data = (wide[name], weights, chosen) if name in wide else (narrow[name], even, everyone)
             summaries[name] = summarise(name, role, axes, *data)
-            if role != "simulated":
-                behind_sds[name] = draws_behind_sd(*data[:2])
+            if role == "latent":  # what follows from them may well have long tails
+                behind_sds[name] = importance.draws_behind_sd(*data[:2])
     return summaries, behind_sds
 
 

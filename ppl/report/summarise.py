@@ -55,20 +55,6 @@ def weighted_quantiles(values: np.ndarray, weights: np.ndarray, levels: np.ndarr
     return found
 
 
-def draws_behind_sd(values: np.ndarray, weights: np.ndarray) -> float:
-    """The effective number of draws that the sd rests on, the least over all elements; infinite for whole numbers.
-
-    (sum w d^2)^2 / sum (w d^2)^2, with d = x - mean: a few far draws make it small, however many there are.
-    """
-    if np.array_equal(values, np.floor(values)):
-        return np.inf
-    flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
-    with np.errstate(all="ignore"):
-        deviation2 = (flat - weights @ flat) ** 2
-        worth = (weights @ deviation2) ** 2 / (weights**2 @ deviation2**2)
-    return float(worth[np.isfinite(worth)].min(initial=np.inf))
-
-
 def with_tails(evidence: Evidence, behind_sds: Mapping[str, float]) -> Evidence:
     """What the summaries show of tails too long for a mean and an sd."""
     worst = [name for name, draws in behind_sds.items() if 1 / draws > MOST_TAIL]
