@@ -22,8 +22,8 @@ def draw_where_valid(
     plates = shape[: len(shape) - family.event_rank]
     valid = np.ones(plates, dtype=bool)
     for value, parameter in zip(given, distribution.form.parameters, strict=True):
-        finite = np.isfinite(value).all(axis=tuple(range(-parameter.event_rank, 0)))
-        valid &= finite & parameter.requirement.holds_quickly(value, parameter.event_rank)
+        number = ~np.isnan(value).any(axis=tuple(range(-parameter.event_rank, 0)))
+        valid &= number & parameter.requirement.holds_quickly(value, parameter.event_rank)
     if valid.all():
         return np.asarray(family.draw(rng, shape, *parameters), dtype=np.float64)
     if not valid.any():
