@@ -17,11 +17,10 @@ import numpy as np
 
 from ppl.compile.joint import LogJoint, compile_joint
 from ppl.compile.nowhere import why_not_finite
-from ppl.compile.simulate import derive, simulate
 from ppl.data import dataset
-from ppl.infer import importance, pipeline
-from ppl.infer.draws import generator
-from ppl.infer.pipeline import Approximation, NoStart
+from ppl.infer import pipeline
+from ppl.infer.pipeline import Approximation, TooLarge
+from ppl.infer.search import NoStart
 from ppl.infer.verdict import Verdict, judge
 from ppl.language.errors import ModelError, UsageError
 from ppl.language.files import from_string, read_source
@@ -33,13 +32,12 @@ from ppl.model.names import Names, find_names
 from ppl.model.program import compile_terms
 from ppl.model.settle import settle
 from ppl.report import fitfile, tables
+from ppl.report.quantities import Streams, left_out, quantities
 from ppl.report.record import Observed, Record
-from ppl.report.summarise import summarise
+from ppl.report.summarise import with_tails
 from ppl.rewrite.guards import without_needless_guards
 from ppl.rewrite.sum_out import sum_out
 from ppl.version import VERSION
-
-_MOST_KEPT = 4_000_000  # elements of the draws of a row-long derived name that are kept without being asked for
 
 
 def load(path: str | PathLike[str]) -> Model:
@@ -105,37 +103,31 @@ class Posterior:
     def fit(self, seed: int = 1, draws: int = pipeline.DRAWS, keep_all: bool = False) -> Fit:
         """The posterior, found by the automatic mean-field guide and corrected.
 
-        `draws` is how many equally weighted draws the fit holds; `keep_all` keeps those of long derived names too.
-        The same seed gives the same bits. Raises `ModelError` where the density is not finite at the start.
+        `draws` is how many equally weighted draws the fit holds; `keep_all` keeps those of very long simulated and
+        derived names too, which `left_out` names otherwise. The same seed gives the same bits. Raises `ModelError`
+        where the density is not finite at the start, `UsageError` for what makes no sense or does not fit into memory.
         """
-        if draws < 100 or draws > 1_000_000:
-            raise UsageError(f"draws must lie between 100 and 1,000,000, not {draws}")
+        seed = _whole("seed", seed, 0, 2**32 - 1)
+        draws = _whole("draws", draws, 100, 1_000_000)
+        out = left_out(self.model, draws, keep_all)
         start = time.perf_counter()
         try:
             found = pipeline.approximate(self.joint, seed, draws)
+        except TooLarge:
+            most = pipeline.MOST_ELEMENTS // self.joint.dimension
+            fewer = f"at most {most:,} draws of so many fit into memory" if most >= 100 else "that is too many"
+            if self.joint.dimension > pipeline.MOST_COORDINATES:
+                fewer = f"a fit takes up to {pipeline.MOST_COORDINATES:,}"
+            raise UsageError(f"the latents have {self.joint.dimension:,} unknown numbers: {fewer}") from None
         except NoStart as error:
             raise ModelError(self.model.source, [why_not_finite(self.model, self.joint, error.z)]) from None
-        return Fit(self._record(found, seed, draws, keep_all, start), self)
+        return Fit(self._record(found, seed, draws, out, start), self)
 
-    def _record(self, found: Approximation, seed: int, draws: int, keep_all: bool, start: float) -> Record:
+    def _record(self, found: Approximation, seed: int, draws: int, out: tuple[str, ...], start: float) -> Record:
         weights = found.weights.weights
-        chosen = importance.resample(weights, draws, generator(seed, pipeline.RESAMPLING))
-        values = self.joint.constrain(found.z)
-        roles = {latent.name: ("latent", latent.axes) for latent in self.model.latents}
-        values |= self.joint.draw_discrete(values, len(weights), generator(seed, pipeline.DISCRETE))
-        roles |= {latent.name: ("latent", latent.axes) for latent in self.model.discrete}
-        simulated = simulate(self.model, values, len(weights), generator(seed, pipeline.SIMULATION))
-        roles |= {latent.name: ("simulated", latent.axes) for latent in self.model.simulated}
-        everything = {**values, **simulated}
-        wanted = {
-            name: term
-            for name, term in self.model.derived.items()
-            if keep_all or int(np.prod(term.shape)) * len(weights) <= _MOST_KEPT
-        }
-        everything |= derive(wanted, everything)
-        roles |= {name: ("derived", self.model.derived[name].axes) for name in wanted}
-        quantities = {name: summarise(name, *roles[name], value, weights, chosen) for name, value in everything.items()}
-        verdict, findings = judge(found.evidence)
+        streams = Streams(pipeline.RESAMPLING, pipeline.SIMULATION, pipeline.DISCRETE)
+        shown, behind_sds = quantities(self.model, self.joint, found.z, weights, draws, seed, streams, out)
+        verdict, findings = judge(with_tails(found.evidence, behind_sds))
         reasons = tuple(
             f"{finding.sentence}; {finding.rule.remedy}" for finding in findings if finding.verdict != Verdict.GOOD
         )
@@ -146,8 +138,8 @@ class Posterior:
             seed=seed, verdict=verdict.value, reasons=reasons, pareto_k=found.weights.pareto_k, elbo=found.elbo,
             evaluations=found.evaluations, seconds=time.perf_counter() - start,
             newton_step=found.evidence.newton_step, draw_error=found.evidence.draw_error,
-            effective_draws=found.weights.effective, version=VERSION, quantities=quantities,
-            observed=self._observed(), log_weights=log_weights,
+            effective_draws=found.weights.effective, version=VERSION, quantities=shown,
+            observed=self._observed(), log_weights=log_weights, left_out=out,
         )  # fmt: skip
 
     def _observed(self) -> dict[str, Observed]:
@@ -169,8 +161,22 @@ class Posterior:
         return found
 
 
+def _whole(name: str, value: Any, least: int, most: int) -> int:
+    """A whole number within bounds, or `UsageError`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
+        shown = value if isinstance(value, int | float) else repr(value)
+        raise UsageError(f"{name} must be a whole number between {least:,} and {most:,}, not {shown}")
+    return int(value)
+
+
 def _one_draw(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
-    array = np.asarray(value, dtype=np.float64)
+    try:
+        given = np.asarray(value)
+    except ValueError:  # ragged
+        given = np.array(None)
+    if given.dtype.kind not in "biuf":
+        raise UsageError(f"log_density: the value of `{name}` must be numbers, not {value!r}"[:200]) from None
+    array = given.astype(np.float64)
     if array.shape != shape:
         if array.size != int(np.prod(shape)) or array.size != 1:
             raise UsageError(f"log_density: `{name}` has shape {shape}, and a value of shape {array.shape} was given")
@@ -218,6 +224,11 @@ class Fit:
     @property
     def reasons(self) -> tuple[str, ...]:
         return self.record.reasons
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Simulated and derived names too long to keep unasked: `fit(keep_all=True)` keeps them."""
+        return self.record.left_out
 
     @property
     def pareto_k(self) -> float:

@@ -95,8 +95,8 @@ def test_pattern_holds_every_interaction(program: Path) -> None:
 
     pattern = interactions(joint)
     everything = curvature.plan(np.ones_like(pattern))
-    full = curvature.hessian(gradient, z, scale, everything, joint.draws_at_once)
-    few = curvature.hessian(gradient, z, scale, curvature.plan(pattern), joint.draws_at_once)
+    full = curvature.hessians(gradient, z[None], scale, everything, joint.draws_at_once)
+    few = curvature.hessians(gradient, z[None], scale, curvature.plan(pattern), joint.draws_at_once)
     assert (pattern | (np.abs(full) < 1e-5 * np.abs(full).max())).all()
     np.testing.assert_allclose(few, full, rtol=1e-5, atol=1e-5 * np.abs(full).max())
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
+import autograd.numpy as autograd_np
 import numpy as np
+from autograd.core import make_vjp
 
 from ppl.compile.joint import LogJoint, Part
 from ppl.language.errors import Mistake
@@ -18,7 +21,7 @@ _MOST_SHOWN = 6  # latents in one message
 
 
 def why_not_finite(model: Model, joint: LogJoint, z: np.ndarray) -> Mistake:
-    """The first statement whose log density at z (D,) is infinite or no number."""
+    """The first statement whose log density at z (D,) is infinite or no number, or else its gradient."""
     values = joint.constrain(z[None])
     for part, elementwise in zip(joint.parts, joint.by_part(z[None]), strict=True):
         bad = _bad(part, elementwise[0])
@@ -28,7 +31,23 @@ def why_not_finite(model: Model, joint: LogJoint, z: np.ndarray) -> Mistake:
                 return broken
             place = tuple(int(i) for i in np.argwhere(bad)[0]) if bad.ndim else ()
             return mistakes.not_finite(part.span, part.name, _show(model, part, place, values))
+    for i, part in enumerate(joint.parts):
+        if not np.isfinite(_gradient_of_part(joint, i, z)).all():
+            place = tuple(0 for _ in part.log_prob.shape)
+            return mistakes.not_finite(
+                part.span, part.name, "its gradient is not: " + _show(model, part, place, values)
+            )
     return mistakes.not_finite(joint.parts[0].span, joint.parts[0].name, "its gradient is not finite")
+
+
+def _gradient_of_part(joint: LogJoint, i: int, z: np.ndarray) -> np.ndarray:
+    def total(at: Any) -> Any:
+        values, _ = joint.constrain_with_jacobian(at)
+        return autograd_np.sum(joint.program.run(values)[i]) + autograd_np.sum(0.0 * at)
+
+    with np.errstate(all="ignore"):
+        backward, _ = make_vjp(total, z[None])
+        return np.asarray(backward(1.0))
 
 
 def _bad(part: Part, elementwise: np.ndarray) -> np.ndarray:

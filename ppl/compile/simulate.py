@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from ppl.compile.valid import draw_where_valid
 from ppl.model.distribution import Distribution
 from ppl.model.distributions.constraint import draw_ordered, known_to_sum_to_zero
 from ppl.model.distributions.family import canonical
@@ -68,7 +69,7 @@ def draw(piece: Piece, values: Mapping[str, np.ndarray], draws: int, rng: np.ran
             return draw_ordered(rng, full, quantile, alike)
         if lower is not None or upper is not None:
             return draw_between(family, full, parameters, lower, upper, rng)
-        drawn = np.asarray(family.draw(rng, full, *parameters), dtype=np.float64)
+        drawn = draw_where_valid(distribution, rng, full, parameters_of(piece, values, draws), parameters)
         if family.support.kind == "category":
             return drawn + 1.0
         return drawn if distribution.constraint is None else known_to_sum_to_zero(drawn, parameters[1])

@@ -93,24 +93,24 @@ def second_differences(
 ) -> list[np.ndarray]:
     """For every direction the entries it shows of each draw's Hessian: a list of arrays (S, entries).
 
-    z (S, D); `scale` (D,) is about the size over which the gradient changes by itself. All moved points are evaluated
-    in as few batches as `draws_at_once` allows.
+    z (S, D); `scale`, (D,) or (S, D), is about the size over which the gradient changes by itself. All moved points are
+    evaluated in as few batches as `draws_at_once` allows.
     """
-    steps = STEP * scale
+    steps = np.broadcast_to(STEP * scale, z.shape)
     per_batch = max(1, draws_at_once // max(1, 2 * len(z)))
     shown: list[np.ndarray] = []
     for first in range(0, len(directions), per_batch):
         batch = range(first, min(first + per_batch, len(directions)))
-        moves = np.zeros((len(batch), z.shape[1]))
+        moves = np.zeros((len(batch), *z.shape))
         for k, c in enumerate(batch):
-            moves[k, directions.groups[c]] = steps[directions.groups[c]]
-        above = z[None] + moves[:, None]
-        below = z[None] - moves[:, None]
+            moves[k][:, directions.groups[c]] = steps[:, directions.groups[c]]
+        above = z[None] + moves
+        below = z[None] - moves
         points = np.concatenate([above, below]).reshape(-1, z.shape[1])
         found = gradient(points).reshape(2, len(batch), *z.shape)
         change = found[0] - found[1]
         for k, c in enumerate(batch):
-            shown.append(change[k][:, directions.rows[c]] / (2 * steps[directions.columns[c]]))
+            shown.append(change[k][:, directions.rows[c]] / (2 * steps[:, directions.columns[c]]))
     return shown
 
 
@@ -125,9 +125,10 @@ def assemble(directions: Directions, shown: list[np.ndarray]) -> np.ndarray:
     return np.where(both, 0.5 * (matrix + matrix.T), np.where(seen, matrix, matrix.T))
 
 
-def hessian(
+def hessians(
     gradient: Gradient, z: np.ndarray, scale: np.ndarray, directions: Directions, draws_at_once: int
 ) -> np.ndarray:
-    """The Hessian (D, D) of a log density at one point z (D,), from its gradient."""
-    shown = second_differences(gradient, z[None], scale, directions, draws_at_once)
-    return assemble(directions, [entries[0] for entries in shown])
+    """The Hessians (S, D, D) of a log density at points z (S, D), from its gradient; `scale` is (D,) or (S, D)."""
+    shown = second_differences(gradient, z, scale, directions, draws_at_once)
+    found = [assemble(directions, [entries[k] for entries in shown]) for k in range(len(z))]
+    return np.array(found).reshape(len(z), z.shape[1], z.shape[1])

@@ -20,6 +20,7 @@ class Weights:
 
 
 _BOUNDED = 5.0  # times the mean weight
+_NOTHING = -700.0  # log of a weight that does not count beside 1
 
 
 def smooth(log_ratios: np.ndarray) -> Weights:
@@ -37,7 +38,7 @@ def smooth(log_ratios: np.ndarray) -> Weights:
     k = np.inf
     if tail >= 5:
         order = np.argsort(logs, kind="stable")
-        cutoff = max(float(logs[order[-tail - 1]]), -700.0)
+        cutoff = max(float(logs[order[-tail - 1]]), _NOTHING)
         in_tail = order[-tail:][logs[order[-tail:]] > cutoff]
         if len(in_tail) >= 5:
             excess = np.exp(logs[in_tail]) - np.exp(cutoff)
@@ -49,7 +50,7 @@ def smooth(log_ratios: np.ndarray) -> Weights:
                 smoothed = np.log(_pareto_quantile(probabilities, k, sigma) + np.exp(cutoff))
                 logs[in_tail] = np.minimum(smoothed, 0.0)
         else:
-            k = -np.inf  # the tail is flat: all weights are equal
+            k = -np.inf if cutoff > _NOTHING else np.inf  # a flat tail, all weights equal; or hardly any weight at all
     weights = np.exp(logs)
     return Weights(weights / weights.sum(), float(k))
 
@@ -91,6 +92,20 @@ def _pareto_quantile(p: np.ndarray, k: float, sigma: float) -> np.ndarray:
 def good_k(draws: int) -> float:
     """The Pareto k up to which the smoothed weights can be relied on with so many draws."""
     return float(min(1 - 1 / np.log10(max(draws, 20)), 0.7))
+
+
+def draws_behind_sd(values: np.ndarray, weights: np.ndarray) -> float:
+    """The effective number of draws that the sd rests on, the least over all elements; infinite for whole numbers.
+
+    (sum w d^2)^2 / sum (w d^2)^2, with d = x - mean: a few far draws make it small, however many there are.
+    """
+    if np.array_equal(values, np.floor(values)):
+        return np.inf
+    flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
+    with np.errstate(all="ignore"):
+        deviation2 = (flat - weights @ flat) ** 2
+        worth = (weights @ deviation2) ** 2 / (weights**2 @ deviation2**2)
+    return float(worth[np.isfinite(worth)].min(initial=np.inf))
 
 
 def resample(weights: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:

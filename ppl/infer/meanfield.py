@@ -49,11 +49,11 @@ def maximise(
     def objective_of(packed: np.ndarray) -> tuple[float, np.ndarray]:
         return objective.negative_elbo(joint, MeanField.unpack(packed), eps)
 
-    root = np.linalg.cholesky(precision)
+    whitening = np.linalg.inv(_root(precision))
 
     def precondition(gradient: np.ndarray) -> np.ndarray:
         """The inverse curvature for mu; for log sigma the curvature at the optimum of a Gaussian is 2."""
-        by_mu = np.linalg.solve(root.T, np.linalg.solve(root, gradient[:dimension]))
+        by_mu = whitening.T @ (whitening @ gradient[:dimension])
         return np.concatenate([by_mu, 0.5 * gradient[dimension:]])
 
     found = lbfgs(objective_of, guide.packed(), precondition, _TOLERANCE, _MOST_EVALUATIONS)
@@ -79,6 +79,14 @@ def maximise(
         packed, value, gradient = moved
         trace.append(value)
     return Optimum(MeanField.unpack(packed), eps, -value, hessian, covariance, step_size, tuple(-v for v in trace))
+
+
+def _root(precision: np.ndarray) -> np.ndarray:
+    """The Cholesky factor, of the diagonal alone where rounding has spoilt the rest."""
+    try:
+        return np.linalg.cholesky(precision)
+    except np.linalg.LinAlgError:
+        return np.diag(np.sqrt(np.maximum(np.nan_to_num(np.diag(precision)), 1e-24)))
 
 
 def _subset(eps: np.ndarray, draws: int) -> np.ndarray:
@@ -122,8 +130,13 @@ def linear_response(hessian: np.ndarray) -> np.ndarray | None:
         np.linalg.cholesky(by_scale)
         reduced = by_mean - mixed @ np.linalg.solve(by_scale, mixed.T)
         unit = np.sqrt(np.abs(np.diag(reduced)))
-        scaled = 0.5 * (reduced + reduced.T) / unit / unit[:, None]
-        np.linalg.cholesky(scaled)
-        return np.linalg.inv(scaled) / unit / unit[:, None]
+        if not (unit > 0).all():
+            return None
+        with np.errstate(all="ignore"):
+            scaled = 0.5 * (reduced + reduced.T) / unit / unit[:, None]
+            np.linalg.cholesky(scaled)
+            covariance = np.linalg.inv(scaled) / unit / unit[:, None]
+            np.linalg.cholesky(covariance)
+        return covariance if np.isfinite(covariance).all() else None
     except np.linalg.LinAlgError:
         return None

@@ -2,56 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ppl.compile.joint import LogJoint
 from ppl.compile.sparsity import interactions
-from ppl.infer import curvature, importance
-from ppl.infer.climb import Summit, climb
+from ppl.infer import curvature, doubts, importance, large
+from ppl.infer.climb import Summit
 from ppl.infer.curvature import Directions
 from ppl.infer.draws import antithetic, generator, student
 from ppl.infer.importance import Weights
 from ppl.infer.meanfield import Optimum, maximise, newton_step
 from ppl.infer.objective import Counted, LogDensity, MeanField, negative_elbo
-from ppl.infer.start import starting_points
+from ppl.infer.search import search
 from ppl.infer.verdict import Evidence
 
 DRAWS = 4000
 _GUIDE_DRAWS = 64
 _MOST_GUIDE_DRAWS = 1024
 _DRAW_ERROR = 0.05  # posterior sds
-_DISPERSED = 1  # pairs of points
-_COSTLY = 100  # draws evaluated at once: below this, two ways up that agree are enough
-_SAME_ELBO = 5.0  # nats by which they agree
-_NEGLIGIBLE = 10.0  # nats of ELBO below which another mode does not count
 _HEAVY_TAILED_BELOW = 12  # coordinates: proposals from a t with 7 degrees of freedom
 _T_DF = 7.0
 _MOST_BATCHES_OF_HESSIAN = 20  # of as many draws as are evaluated at once
 _MOST_BATCHES_OF_PROPOSALS = 30
 _PROPOSALS_PER_DRAW = (5, 25)
+_ENOUGH_BEHIND_SDS = 400
 _UNEVEN = 0.3  # Pareto k above which more proposals are made
 _MOST_KEPT = 4_000_000  # elements of the proposals
-_MOST_COORDINATES = 1500  # with linear response; beyond, the guide alone is reported
+_MOST_SEEN = 1500  # coordinates with linear response; beyond, the guide alone is reported
+MOST_COORDINATES = 50_000
+MOST_ELEMENTS = 60_000_000  # of the draws of all coordinates; a few such arrays are alive at once, 2 GB in all
 
 # One purpose a stream of random numbers.
 _CLIMBING, _STARTS, _GUIDE, _FRESH, _PROPOSALS, RESAMPLING, SIMULATION, DISCRETE = range(8)
 
 
-class NoStart(Exception):
-    """The log joint is finite at none of the starting points; `z` is the first of them."""
-
-    def __init__(self, z: np.ndarray):
-        super().__init__()
-        self.z = z
+class TooLarge(Exception):
+    """More coordinates, or more draws of them, than fit into memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Approximation:
     """What inference found: weighted proposals z (P, D), and how it went."""
 
-    optimum: Optimum
+    guide: MeanField
     z: np.ndarray
     weights: Weights
     evidence: Evidence
@@ -60,54 +56,64 @@ class Approximation:
 
 
 def approximate(joint: LogJoint, seed: int, draws: int = DRAWS) -> Approximation:
-    """The weighted posterior of a log joint. Raises `NoStart`."""
+    """The weighted posterior of a log joint. Raises `NoStart` and `TooLarge`."""
     if joint.dimension == 0:
         return _nothing_to_infer(joint, draws)
-    few = joint.dimension <= _MOST_COORDINATES
-    directions = curvature.plan(interactions(joint) if few else np.eye(joint.dimension) > 0)
+    if joint.dimension > MOST_COORDINATES or joint.dimension * draws > MOST_ELEMENTS:
+        raise TooLarge
+    with np.errstate(all="ignore"):  # what is infinite or no number shows in the verdict
+        if joint.dimension > _MOST_SEEN:
+            return _guide_alone(joint, seed, draws)
+        return _approximate(joint, seed, draws)
+
+
+def _approximate(joint: LogJoint, seed: int, draws: int) -> Approximation:
+    directions = curvature.plan(interactions(joint))
     counted = Counted(joint)
-    summit, rivals = _best_start(counted, joint, seed, directions)
-    optimum, draw_error = _settled_optimum(counted, seed, summit, directions)
-    covariance = optimum.covariance
-    proposal = covariance if covariance is not None else np.diag(optimum.guide.sigma**2)
-    z, weights = _correct(counted, seed, optimum.guide.mu, proposal, draws)
-    evidence = Evidence(
+    found = search(counted, joint, seed, (_CLIMBING, _STARTS, _GUIDE), directions)
+    optimum, draw_error = _settled_optimum(counted, seed, found.summit, directions)
+    z, weights = _correct(counted, seed, optimum.guide.mu, _root(optimum), draws)
+    evidence = _gather(counted, joint, optimum, draw_error, found.rivals, z, weights)
+    evaluations = int(np.ceil(counted.gradients / _GUIDE_DRAWS))
+    return Approximation(optimum.guide, z, weights, evidence, evaluations, optimum.elbo)
+
+
+def _gather(
+    counted: Counted,
+    joint: LogJoint,
+    optimum: Optimum,
+    draw_error: float,
+    rivals: Sequence[Optimum],
+    z: np.ndarray,
+    weights: Weights,
+) -> Evidence:
+    """All that speaks for and against the weighted proposals."""
+    weakest = doubts.weakest_direction(counted, optimum)
+    where = {"not_definite": doubts.names(joint.blocks, weakest.share)}
+    where["flat"] = where["not_definite"]
+    hidden = [rival for rival in rivals if not doubts.is_covered(rival, optimum, z, weights.weights)]
+    if hidden:
+        where["rivals"] = doubts.names(joint.blocks, doubts.apart_in(hidden[0], optimum))
+    means = spreads = np.zeros(1)
+    if optimum.covariance is not None and joint.dimension > _HEAVY_TAILED_BELOW:
+        means, spreads = doubts.moved(optimum, z, weights.weights)
+        where |= {
+            "moved_mean": doubts.names(joint.blocks, means),
+            "moved_sd": doubts.names(joint.blocks, spreads),
+        }
+    return Evidence(
         newton_step=optimum.newton_step,
-        not_definite=float(covariance is None),
+        not_definite=float(optimum.covariance is None),
+        flat=float(weakest.flat),
         draw_error=draw_error,
         pareto_k=weights.pareto_k,
         draws=len(z),
         effective=weights.effective,
-        rivals=len(rivals),
+        rivals=len(hidden),
+        moved_mean=float(means.max()),
+        moved_sd=float(spreads.max()),
+        where=where,
     )
-    evaluations = int(np.ceil(counted.gradients / _GUIDE_DRAWS))
-    return Approximation(optimum, z, weights, evidence, evaluations, optimum.elbo)
-
-
-def _best_start(counted: Counted, joint: LogJoint, seed: int, directions: Directions) -> tuple[Summit, list[Summit]]:
-    """Ways up from several points: the one whose guide has the best ELBO, and rivals that ended in other modes."""
-    eps = antithetic(generator(seed, _CLIMBING), 32, joint.dimension)
-    points = starting_points(joint, generator(seed, _STARTS), _DISPERSED)
-    summits: list[Summit] = []
-    for point in points:
-        summit = climb(counted, point, directions, eps)
-        if summit is not None:
-            summits.append(summit)
-        costly = joint.draws_at_once < _COSTLY
-        if costly and len(summits) == 2 and abs(summits[0].elbo - summits[1].elbo) < _SAME_ELBO:
-            break
-    if not summits:
-        raise NoStart(points[0])
-    best = max(summits, key=lambda summit: summit.elbo)
-    return best, [summit for summit in summits if _is_rival(summit, best)]
-
-
-def _is_rival(summit: Summit, best: Summit) -> bool:
-    """Whether a way up ended in a mode of its own that is not negligible next to the best."""
-    if not (summit.arrived and best.arrived) or best.elbo - summit.elbo > _NEGLIGIBLE:
-        return False
-    apart = summit.guide.mu - best.guide.mu
-    return float(apart @ best.precision @ apart) > 1.0
 
 
 def _settled_optimum(joint: LogDensity, seed: int, summit: Summit, directions: Directions) -> tuple[Optimum, float]:
@@ -138,20 +144,28 @@ def _draw_error(joint: LogDensity, seed: int, optimum: Optimum) -> float:
     return float(np.abs(step[: joint.dimension] / sds).max(initial=0.0))
 
 
+def _root(optimum: Optimum) -> np.ndarray:
+    """The Cholesky factor of the covariance; the guide's own sds, within reason, where there is none."""
+    if optimum.covariance is not None:
+        return np.linalg.cholesky(optimum.covariance)
+    return np.diag(np.clip(optimum.guide.sigma, 1e-100, 1e100))
+
+
 def _correct(
-    joint: LogDensity, seed: int, mean: np.ndarray, covariance: np.ndarray, draws: int
+    joint: LogDensity, seed: int, mean: np.ndarray, root: np.ndarray, draws: int
 ) -> tuple[np.ndarray, Weights]:
     """Proposals from the corrected guide with their smoothed weights: more of them where the weights are uneven."""
     affordable = min(_MOST_BATCHES_OF_PROPOSALS * joint.draws_at_once, _MOST_KEPT // max(1, joint.dimension))
     few, many = (int(np.clip(affordable, draws, times * draws)) for times in _PROPOSALS_PER_DRAW)
-    z, weights = _propose(joint, seed, mean, covariance, few)
-    if weights.pareto_k > _UNEVEN and many > few:
-        return _propose(joint, seed, mean, covariance, many)
+    z, weights = _propose(joint, seed, mean, root, few)
+    uneven = weights.pareto_k > _UNEVEN or importance.draws_behind_sd(z, weights.weights) < _ENOUGH_BEHIND_SDS
+    if uneven and many > few:
+        return _propose(joint, seed, mean, root, many)
     return z, weights
 
 
 def _propose(
-    joint: LogDensity, seed: int, mean: np.ndarray, covariance: np.ndarray, count: int
+    joint: LogDensity, seed: int, mean: np.ndarray, root: np.ndarray, count: int
 ) -> tuple[np.ndarray, Weights]:
     """An even number of proposals from the Gaussian, or a t of its shape in few dimensions."""
     dimension = joint.dimension
@@ -162,14 +176,40 @@ def _propose(
     else:
         eps = antithetic(rng, count, dimension)
         log_q = -0.5 * (eps**2).sum(axis=1)
-    z = mean + eps @ np.linalg.cholesky(covariance).T
+    with np.errstate(all="ignore"):
+        z = mean + eps @ root.T
     return z, importance.smooth(joint.value(z) - log_q)
+
+
+def _guide_alone(joint: LogJoint, seed: int, draws: int) -> Approximation:
+    """Plain draws from the mean field: among so many coordinates weights would leave a handful of them."""
+    counted = Counted(joint)
+    guide, elbo, left = large.mean_field(counted, joint, seed, (_STARTS, _GUIDE))
+    eps = antithetic(generator(seed, _PROPOSALS), draws + draws % 2, joint.dimension)[:draws]
+    log_q = -0.5 * (eps**2).sum(axis=1)
+    eps *= guide.sigma
+    eps += guide.mu
+    weights = Weights(np.full(draws, 1 / draws), importance.smooth(joint.value(eps) - log_q).pareto_k)
+    evidence = Evidence(
+        newton_step=left,
+        not_definite=0.0,
+        flat=0.0,
+        draw_error=0.0,
+        pareto_k=weights.pareto_k,
+        draws=draws,
+        effective=weights.effective,
+        rivals=0,
+        moved_mean=0.0,
+        moved_sd=0.0,
+        where={},
+        unseen=joint.dimension,
+    )
+    return Approximation(guide, eps, weights, evidence, int(np.ceil(counted.gradients / _GUIDE_DRAWS)), elbo)
 
 
 def _nothing_to_infer(joint: LogJoint, draws: int) -> Approximation:
     z = np.zeros((draws, 0))
     empty = MeanField(np.zeros(0), np.zeros(0))
     value = float(joint.value(z[:1])[0])
-    optimum = Optimum(empty, np.zeros((2, 0)), value, np.zeros((0, 0)), np.zeros((0, 0)), 0.0, (value,))
-    evidence = Evidence(0.0, 0.0, 0.0, -np.inf, draws, float(draws), 0)
-    return Approximation(optimum, z, Weights(np.full(draws, 1 / draws), -np.inf), evidence, 1, value)
+    evidence = Evidence(0.0, 0.0, 0.0, 0.0, -np.inf, draws, float(draws), 0, 0.0, 0.0, {})
+    return Approximation(empty, z, Weights(np.full(draws, 1 / draws), -np.inf), evidence, 1, value)

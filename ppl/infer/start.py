@@ -1,4 +1,4 @@
-"""model -> points to begin from: the medians of the priors, and dispersed ones."""
+"""model -> points to begin from: the medians of the priors, dispersed ones, draws from the priors, mirror images."""
 
 from __future__ import annotations
 
@@ -6,21 +6,54 @@ import numpy as np
 
 from ppl.compile.blocks import Block
 from ppl.compile.joint import LogJoint
-from ppl.compile.simulate import canonical_of, quantile_between
+from ppl.compile.simulate import canonical_of, draw, quantile_between
+from ppl.model import transforms
 from ppl.model.distributions.constraint import spread_out
 from ppl.model.terms import inputs
 
 _FURTHEST = 5.0  # from 0, of a coordinate of a bounded latent: vague priors have medians far out
 _WIDTH = 2.0  # dispersed points lie within this of 0, as Stan's do
+_FURTHEST_DRAW = 15.0  # from 0, of a coordinate of a bounded latent drawn from its prior
+_MAGNITUDES = 4  # powers of ten over which a latent without a proper prior is spread
 
 
-def starting_points(joint: LogJoint, rng: np.random.Generator, dispersed: int) -> list[np.ndarray]:
-    """Unconstrained points (D,), the likeliest first, then `dispersed` opposite pairs."""
+def starting_points(joint: LogJoint, rng: np.random.Generator, dispersed: int) -> np.ndarray:
+    """Unconstrained points (N, D), the likeliest first, then `dispersed` opposite pairs."""
     points = [_prior_medians(joint)]
     for _ in range(dispersed):  # opposite points: a mode often has its mirror image
         point = rng.uniform(-_WIDTH, _WIDTH, joint.dimension)
         points += [point, -point]
-    return points
+    return np.array(points)
+
+
+def prior_draws(joint: LogJoint, rng: np.random.Generator, count: int) -> np.ndarray:
+    """Unconstrained points (N, D) drawn from the priors, and widely spread where a prior cannot be drawn from."""
+    z = rng.uniform(-_WIDTH, _WIDTH, (count, joint.dimension))
+    values: dict[str, np.ndarray] = {}
+    for block in joint.blocks:
+        coordinates = slice(block.start, block.stop)
+        drawn = _drawn(block, values, count, rng)
+        real = block.transform is transforms.IDENTITY
+        if real:
+            z[:, coordinates] *= 10.0 ** rng.integers(0, _MAGNITUDES, (count, 1))
+        if drawn is not None:
+            near = np.isfinite(drawn) if real else np.abs(drawn) <= _FURTHEST_DRAW
+            z[:, coordinates] = np.where(near, drawn, z[:, coordinates])
+        values = joint.constrain(z)
+    return z
+
+
+def mirror_images(joint: LogJoint, z: np.ndarray) -> np.ndarray:
+    """Points (2, D) that are as likely as z (D,) where signs can flip, or elements of vectors change places."""
+    flipped, reversed_ = z.copy(), z.copy()
+    for block in joint.blocks:
+        coordinates = slice(block.start, block.stop)
+        if block.transform is transforms.IDENTITY:
+            flipped[coordinates] *= -1
+        reversed_[coordinates] = (
+            z[coordinates].reshape(block.shape)[..., ::-1].reshape(-1) if block.shape else z[coordinates]
+        )
+    return np.array([flipped, reversed_])
 
 
 def _prior_medians(joint: LogJoint) -> np.ndarray:
@@ -30,8 +63,9 @@ def _prior_medians(joint: LogJoint) -> np.ndarray:
     for block in joint.blocks:
         own = _median(block, values)
         if own is not None:
-            with np.errstate(all="ignore"):
-                z[block.start : block.stop] = _coordinates(block, values, own)
+            found = _coordinates(block, values, own)[0]
+            near = np.isfinite(found) if block.transform is transforms.IDENTITY else np.abs(found) <= _FURTHEST
+            z[block.start : block.stop] = np.where(near, found, 0.0)
         values = joint.constrain(z[None])
     return z
 
@@ -56,9 +90,16 @@ def _median(block: Block, values: dict[str, np.ndarray]) -> np.ndarray | None:
     return np.broadcast_to(np.asarray(median, dtype=float), (1, *block.piece.shape))
 
 
+def _drawn(block: Block, values: dict[str, np.ndarray], count: int, rng: np.random.Generator) -> np.ndarray | None:
+    """Coordinates (N, of the block) of draws of a piece, given N draws of what it depends on."""
+    if not values.keys() >= set(inputs([*block.piece.distribution.all_terms])):
+        return None
+    if not block.piece.distribution.family.renormalised:  # it is no distribution
+        return None
+    return _coordinates(block, values, draw(block.piece, values, count, rng))
+
+
 def _coordinates(block: Block, values: dict[str, np.ndarray], theta: np.ndarray) -> np.ndarray:
-    lower, upper = block.bounds_at(values)
-    z = np.reshape(block.transform.unconstrain(theta, lower, upper), block.stop - block.start)
-    if block.transform.name == "real":
-        return np.where(np.isfinite(z), z, 0.0)
-    return np.where(np.abs(z) <= _FURTHEST, z, 0.0)
+    with np.errstate(all="ignore"):
+        lower, upper = block.bounds_at(values)
+        return np.reshape(block.transform.unconstrain(theta, lower, upper), (len(theta), block.stop - block.start))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+
 from ppl.infer.importance import good_k
+
+MOST_TAIL = 1 / 100  # of 1 / the effective number of draws that an sd rests on
 
 
 class Verdict(StrEnum):
@@ -21,7 +26,7 @@ class Rule:
     name: str
     good: float
     usable: float
-    sentence: str  # with {value} and {limit}
+    sentence: str  # with {value}, {limit} and {where}
     remedy: str
 
 
@@ -32,10 +37,11 @@ class Finding:
     rule: Rule
     value: float
     verdict: Verdict
+    where: str
 
     @property
     def sentence(self) -> str:
-        return self.rule.sentence.format(value=self.value, limit=self.rule.good)
+        return self.rule.sentence.format(value=self.value, limit=self.rule.good, where=self.where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +49,18 @@ class Evidence:
     """The numbers that the rules look at. Steps and errors are in posterior sds."""
 
     newton_step: float
-    not_definite: float  # 1 where the Hessian at the optimum was not positive definite, or too large to look at
+    not_definite: float  # 1 where the Hessian at the optimum was not positive definite
+    flat: float  # 1 where the density does not fall along some direction
     draw_error: float
     pareto_k: float
     draws: int  # proposals
     effective: float  # of the weighted draws
-    rivals: int  # other modes that ways up from other starts ended in
+    rivals: int  # other modes that ways up from other starts ended in, and that the proposals do not reach
+    moved_mean: float  # by the weights; in few coordinates they are trusted, and this is 0
+    moved_sd: float  # |log| of the ratio
+    where: Mapping[str, str]  # for some rules, the names it is about
+    unseen: int = 0  # coordinates, where they are too many for a Hessian
+    tails: float = 0.0  # 1 / the effective number of draws that an sd rests on
 
 
 def rules(draws: int) -> dict[str, Rule]:
@@ -59,25 +71,50 @@ def rules(draws: int) -> dict[str, Rule]:
             "the optimiser stopped {value:.2g} posterior sds short of the optimum",
             "look for latents that the data say nothing about, and give them tighter priors",
         ),
+        "flat": Rule(
+            "flatness", 0.0, 0.0,
+            "nothing bounds {where}: along some direction the density does not fall",
+            "give proper priors to all of these, or leave one of them out",
+        ),
         "not_definite": Rule(
             "definiteness", 0.0, 0.0,
-            "at the optimum the posterior is not curved downwards in every direction",
+            "at the optimum the posterior is not curved downwards in every direction: {where}",
             "look for latents that only appear together, or write a hierarchy as offset times scale",
+        ),
+        "unseen": Rule(
+            "size", 0, 0,
+            "with {value:,.0f} coordinates only a mean field was fitted: where latents correlate its sds are too small",
+            "make the model smaller: fewer groups or steps, or latents summed out by hand",
         ),
         "rivals": Rule(
             "rival modes", 0, 0,
-            "starts from other points ended in {value:.0f} other modes of similar weight",
+            "starts from other points ended in {value:.0f} other modes of similar weight, apart in {where}",
             "look for signs that can flip or components that can change places, and bound or order them",
         ),
         "draw_error": Rule(
             "draw error", 0.1, 0.25,
             "fresh draws move the optimum by {value:.2g} posterior sds",
-            "allow more draws: --guide-draws",
+            "write a hierarchy as offset times scale, or give scales tighter priors",
         ),
         "pareto_k": Rule(
             "Pareto k", good_k(draws), good_k(draws),
             "Pareto k is {value:.2f} (good below {limit:.2f}): the guide does not cover the posterior",
             "write a hierarchy as offset times scale, or give scales tighter priors",
+        ),
+        "moved_mean": Rule(
+            "moved means", 0.25, 0.5,
+            "the weights move the mean of {where} by {value:.2g} sds, and among so many coordinates may miss as much",
+            "write a hierarchy as offset times scale, or centred where its groups have much data",
+        ),
+        "moved_sd": Rule(
+            "moved sds", 0.1, 0.25,
+            "the weights change the sd of {where} by {value:.0%}, and among so many coordinates may miss as much",
+            "write a hierarchy as offset times scale, or centred where its groups have much data",
+        ),
+        "tails": Rule(
+            "tails", MOST_TAIL, np.inf,
+            "mean and sd of {where} rest on a few far draws (1/ESS = {value:.2g}): they may not exist",
+            "read quantiles, or give it a prior with lighter tails",
         ),
         "inefficiency": Rule(
             "effective draws", 1 / 400, 1 / 100,
@@ -94,18 +131,26 @@ def _rate(rule: Rule, value: float) -> Verdict:
 
 
 def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
-    """The verdict, which is the worst finding, and all findings in the order of the rules."""
+    """The verdict, which is the worst finding, and all findings in the order of the rules.
+
+    What follows from another finding is left out: without an optimum there is no distance to it.
+    """
     numbers = {
-        "newton_step": evidence.newton_step,
-        "not_definite": evidence.not_definite,
+        "newton_step": 0.0 if evidence.not_definite or evidence.unseen else evidence.newton_step,
+        "flat": evidence.flat,
+        "not_definite": 0.0 if evidence.flat else evidence.not_definite,
+        "unseen": evidence.unseen,
         "rivals": evidence.rivals,
-        "draw_error": evidence.draw_error,
-        "pareto_k": evidence.pareto_k,
+        "draw_error": 0.0 if evidence.not_definite else evidence.draw_error,
+        "pareto_k": 0.0 if evidence.unseen else evidence.pareto_k,
+        "moved_mean": evidence.moved_mean,
+        "moved_sd": evidence.moved_sd,
+        "tails": evidence.tails,
         "inefficiency": 1 / max(evidence.effective, 1e-300),
     }
     findings = []
     for key, rule in rules(evidence.draws).items():
         value = numbers[key]
-        findings.append(Finding(rule, value, _rate(rule, value)))
+        findings.append(Finding(rule, value, _rate(rule, value), evidence.where.get(key, "")))
     order = [Verdict.GOOD, Verdict.USABLE, Verdict.DO_NOT_USE]
     return max((finding.verdict for finding in findings), key=order.index), findings

@@ -20,7 +20,7 @@ from ppl.language.errors import FileError
 from ppl.report.atomic import replacing
 from ppl.report.record import STATISTICS, Observed, Quantity, Record
 
-FORMAT = 1
+FORMAT = 2
 _SCALARS = {
     "seed": int, "verdict": str, "pareto_k": float, "elbo": float, "evaluations": int, "seconds": float,
     "newton_step": float, "draw_error": float, "effective_draws": float, "version": str, "model": str,
@@ -33,16 +33,21 @@ def write(record: Record, path: str | os.PathLike[str]) -> None:
     """Write to the side and rename: a file that stands there is replaced whole or not at all. Raises `FileError`."""
     import h5netcdf
 
-    with replacing(path) as side, h5netcdf.File(str(side), "w") as file:
-        _fill(file, record)
+    try:
+        with replacing(path) as side, h5netcdf.File(str(side), "w") as file:
+            _fill(file, record)
+    except ValueError as error:  # a name that HDF5 does not take
+        raise FileError(f"{os.fspath(path)}: cannot be written: {error}") from None
 
 
 def _fill(file: Any, record: Record) -> None:
     file.attrs["ppl_format"] = FORMAT
     file.attrs["created_by"] = f"ppl {record.version}"
     for name, kind in _SCALARS.items():
-        file.attrs[name] = kind(getattr(record, name))
+        value = kind(getattr(record, name))
+        file.attrs[name] = _text(value) if kind is str else value
     file.attrs["reasons"] = json.dumps(record.reasons)
+    file.attrs["left_out"] = json.dumps(record.left_out)
     file.attrs["sources"] = json.dumps(record.sources)
     posterior = _Group(file.create_group("posterior"))
     summary = _Group(file.create_group("summary"))
@@ -56,6 +61,16 @@ def _fill(file: Any, record: Record) -> None:
         observed.variable(found.name, (), found.axes, found.values, "observed")
     stats = _Group(file.create_group("sample_stats"))
     stats.variable("proposal_log_weight", ("chain", "proposal"), (), record.log_weights[None], "statistic")
+
+
+def _text(value: Any) -> str:
+    """A string as it is, or `FileError` where no netCDF file can hold it."""
+    text = str(value)
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise FileError(
+            f"a fit with {text[:60]!r} cannot be written: files hold no NUL and no half of a surrogate pair"
+        )
+    return text
 
 
 class _Group:
@@ -92,7 +107,7 @@ class _Group:
             first = 0 if name in ("chain", "draw", "proposal") else 1
             self.group.create_variable(name, (name,), data=np.arange(first, axis.length + first))
         else:
-            labels = np.array(axis.labels, dtype=object)
+            labels = np.array([_text(label) for label in axis.labels], dtype=object)
             variable = self.group.create_variable(name, (name,), dtype=h5py.string_dtype(), data=labels)
             variable.attrs["labelled"] = 1
         self.group.variables[name].attrs["axis_name"] = axis.name
@@ -106,12 +121,14 @@ class _Group:
         dimensions = [self.axis(Axis(lead, n)) for lead, n in zip(leading, values.shape, strict=False)]
         for axis in axes:
             dimensions.append(self.axis(axis, taken=dimensions))
-        key = name.replace(_SLASH, _STAND_IN)
-        if key in self.group.variables:  # a name that is also the name of an axis
+        key = _text(name).replace(_SLASH, _STAND_IN)
+        key = key if key.strip(".") else key.replace(".", "_")  # HDF5 takes dots for a folder
+        while key in self.group.variables:  # a name that is also the name of an axis
             key = f"{key}_values"
         if values.dtype.kind == "U":
             text = h5py.string_dtype()
-            variable = self.group.create_variable(key, tuple(dimensions), dtype=text, data=values.astype(object))
+            strings = np.array([_text(value) for value in values.reshape(-1)], dtype=object).reshape(values.shape)
+            variable = self.group.create_variable(key, tuple(dimensions), dtype=text, data=strings)
         else:
             variable = self.group.create_variable(key, tuple(dimensions), data=np.ascontiguousarray(values))
         variable.attrs["ppl_name"] = name
@@ -150,11 +167,12 @@ def _take(file: Any, name: str) -> Record:
     scalars = {key: kind(file.attrs[key]) for key, kind in _SCALARS.items()}
     posterior, summary = file.groups["posterior"], file.groups["summary"]
     quantities = {}
-    for key, variable in posterior.variables.items():
+    summaries = {str(v.attrs["ppl_name"]): v for v in summary.variables.values() if "ppl_name" in v.attrs}
+    for variable in posterior.variables.values():
         if "ppl_name" not in variable.attrs:
             continue
         own = str(variable.attrs["ppl_name"])
-        statistics = np.asarray(summary.variables[key][...])
+        statistics = np.asarray(summaries[own][...])
         axes = tuple(_axis(posterior, dimension) for dimension in variable.dimensions[2:])
         values = dict(zip(STATISTICS, statistics, strict=True))
         quantities[own] = Quantity(own, str(variable.attrs["role"]), axes, np.asarray(variable[...])[0], **values)
@@ -169,6 +187,7 @@ def _take(file: Any, name: str) -> Record:
     return Record(
         reasons=tuple(json.loads(str(file.attrs["reasons"]))),
         sources=tuple(json.loads(str(file.attrs["sources"]))),
+        left_out=tuple(json.loads(str(file.attrs["left_out"]))),
         quantities=quantities, observed=observed, log_weights=weights, **scalars,
     )  # fmt: skip
 

@@ -80,6 +80,7 @@ class Record:
     quantities: Mapping[str, Quantity] = field(repr=False)
     observed: Mapping[str, Observed] = field(repr=False)
     log_weights: np.ndarray = field(repr=False)
+    left_out: tuple[str, ...] = ()  # names too long to keep unasked
 
     def shown(self, everything: bool = False) -> list[Quantity]:
         """The quantities a summary shows: latents first; row-long derived and simulated ones only when asked."""

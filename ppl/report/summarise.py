@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 
 from ppl.data.axes import Axis
+from ppl.infer.doubts import listed
+from ppl.infer.verdict import MOST_TAIL, Evidence
 from ppl.report.record import Quantity
 
 _LEVELS = np.array([0.05, 0.5, 0.95])
@@ -48,3 +53,12 @@ def weighted_quantiles(values: np.ndarray, weights: np.ndarray, levels: np.ndarr
         for i in range(values.shape[1]):
             found[:, i] = np.interp(levels, middles[:, i], ordered[:, i])
     return found
+
+
+def with_tails(evidence: Evidence, behind_sds: Mapping[str, float]) -> Evidence:
+    """What the summaries show of tails too long for a mean and an sd."""
+    worst = [name for name, draws in behind_sds.items() if 1 / draws > MOST_TAIL]
+    if not worst:
+        return evidence
+    tails = max(1 / behind_sds[name] for name in worst)
+    return replace(evidence, tails=tails, where={**evidence.where, "tails": listed(worst)})

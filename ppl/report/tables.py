@@ -35,6 +35,7 @@ def as_json(record: Record, everything: bool = False) -> str:
             "evaluations": record.evaluations,
             "draw_error": _plain(record.draw_error),
             "seed": record.seed,
+            "left_out": list(record.left_out),
             "variables": variables,
         },
         ensure_ascii=False,
@@ -77,6 +78,8 @@ def cells(record: Record, everything: bool) -> tuple[tuple[str, ...], list[tuple
     if any(row[1] == "" for row in rows):
         hidden.append("the rest of long names")
     note = [f"not shown: {', '.join(hidden)} (--all shows them)"] if hidden else []
+    if record.left_out:
+        note.append(f"not kept, because too long: {', '.join(record.left_out)} (`ppl fit --all` keeps them)")
     return _HEADINGS, rows, note
 
 

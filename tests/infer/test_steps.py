@@ -111,10 +111,9 @@ def test_any_pattern_is_shown_whole(seed: int) -> None:
     interacts = interacts | interacts.T | np.eye(dimension, dtype=bool)
     matrix = np.where(interacts, rng.normal(size=(dimension, dimension)), 0)
     matrix = matrix + matrix.T
-    found = curvature.hessian(
-        lambda z: z @ matrix, np.zeros(dimension), np.ones(dimension), curvature.plan(interacts), 1000
-    )
-    np.testing.assert_allclose(found, matrix, atol=1e-9)
+    points = rng.normal(size=(2, dimension))
+    found = curvature.hessians(lambda z: z @ matrix, points, np.ones(dimension), curvature.plan(interacts), 1000)
+    np.testing.assert_allclose(found, [matrix, matrix], atol=1e-9)
 
 
 def test_independent_groups_need_few_directions() -> None:
@@ -162,11 +161,32 @@ def test_lbfgs_steps_back_from_the_infinite() -> None:
 @pytest.mark.parametrize("condition", [1, 1e4, 1e9])
 def test_climb_does_not_mind_the_scale(condition: float) -> None:
     target = random_gaussian(12, condition, seed=4)
-    summit = climb(target, np.zeros(12), full(12), antithetic(generator(1), 32, 12))
+    [summit] = climb(target, np.zeros((1, 12)), full(12), antithetic(generator(1), 32, 12))
     assert summit is not None
     assert summit.arrived
     sds = np.sqrt(np.diag(target.covariance))
     np.testing.assert_allclose((summit.guide.mu - target.mean) / sds, 0, atol=1e-3)
+
+
+def test_many_ways_up_are_each_their_own() -> None:
+    """Climbing together changes nothing: two modes, each found from its side."""
+
+    class TwoModes:
+        dimension, draws_at_once = 1, 1000
+
+        def value(self, z: np.ndarray) -> np.ndarray:
+            return -0.25 * (z[:, 0] ** 2 - 9) ** 2
+
+        def value_and_gradient(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return self.value(z), -z * (z**2 - 9)
+
+    starts, eps = np.array([[1.0], [-0.5], [8.0], [-3.0]]), antithetic(generator(1), 32, 1)
+    together = climb(TwoModes(), starts, full(1), eps)
+    for start, summit in zip(starts, together, strict=True):
+        assert summit is not None and summit.arrived
+        assert summit.guide.mu[0] == pytest.approx(3 * np.sign(start[0]), abs=0.05)
+        [alone] = climb(TwoModes(), start[None], full(1), eps)
+        assert alone is not None and alone.elbo == pytest.approx(summit.elbo, abs=1e-9)
 
 
 def test_climb_turns_back_where_the_density_has_no_mode() -> None:
@@ -185,7 +205,7 @@ def test_climb_turns_back_where_the_density_has_no_mode() -> None:
                 by_t = -t / 9 + 0.5 * ((x**2) * np.exp(-t)).sum(1, keepdims=True) - 2.5
                 return value, np.concatenate([by_t, -x * np.exp(-t)], axis=1)
 
-    summit = climb(Funnel(), np.array([1.0, 3, -2, 1, 2, -1]), full(6), antithetic(generator(1), 32, 6))
+    [summit] = climb(Funnel(), np.array([[1.0, 3, -2, 1, 2, -1]]), full(6), antithetic(generator(1), 32, 6))
     assert summit is not None
     assert abs(summit.guide.mu[0]) < 25  # the mode lies at t = -22.5 with x = 0; nothing runs away
 
@@ -200,7 +220,7 @@ def test_climb_needs_a_finite_start() -> None:
         def value_and_gradient(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             return self.value(z), np.zeros_like(z)
 
-    assert climb(Nowhere(), np.zeros(1), full(1), antithetic(generator(1), 8, 1)) is None
+    assert climb(Nowhere(), np.zeros((1, 1)), full(1), antithetic(generator(1), 8, 1)) == [None]
 
 
 # -- mean field and linear response -----------------------------------------------------------------------------------
@@ -251,6 +271,9 @@ def test_weights_of_equal_and_of_impossible_draws() -> None:
     assert equal.pareto_k < 0
     nowhere = importance.smooth(np.full(500, -np.inf))
     assert nowhere.pareto_k == np.inf
+    few = np.full(500, -np.inf)
+    few[:3] = 0.0
+    assert importance.smooth(few).pareto_k == np.inf
     ratios = np.zeros(500)
     ratios[:100] = -np.inf
     some = importance.smooth(ratios)

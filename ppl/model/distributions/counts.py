@@ -23,6 +23,8 @@ from ppl.model.distributions.family import (
 from ppl.numeric.special import digamma, elementwise, floor, inv_logit, log, log1mexp, log1p, softplus
 from ppl.numeric.tails import log_beta_cdf, log_beta_sf, log_gamma_cdf, log_gamma_sf
 
+_LARGEST_RATE = 1e18  # and number of trials: larger ones cannot be drawn
+
 
 def _only_counts(x: Any, inside: Any, upper: Any = numpy.inf) -> Any:
     return numpy.where((x < 0) | (x > upper) | (x != numpy.floor(x)), -numpy.inf, inside)
@@ -191,7 +193,7 @@ def _by_mean(mean: Any, precision: Any) -> tuple[Any, Any]:
 
 
 def _draw_negative_binomial(rng: numpy.random.Generator, shape: tuple[int, ...], mean: Any, size: Any) -> Any:
-    return rng.poisson(rng.standard_gamma(size, shape) * (mean / size))
+    return rng.poisson(numpy.minimum(rng.standard_gamma(size, shape) * (mean / size), _LARGEST_RATE))
 
 
 BERNOULLI = Family(
@@ -213,7 +215,7 @@ BINOMIAL = Family(
         Form((Parameter("n", COUNT), Parameter("logit")), binomial_logit, lambda n, logit: (n, inv_logit(logit))),
     ),
     Support("integer", 0, "n"),
-    draw=lambda rng, shape, n, p: rng.binomial(numpy.asarray(n).astype(numpy.int64), p, shape),
+    draw=lambda rng, shape, n, p: rng.binomial(numpy.minimum(n, _LARGEST_RATE).astype(numpy.int64), p, shape),
     mean=lambda n, p: n * p,
     log_cdf=cdf_up_to_n(lambda x, n, p: log_beta_sf(x + 1, n - x, p)),
     log_sf=sf_up_to_n(lambda x, n, p: log_beta_cdf(x + 1, n - x, p)),
@@ -225,7 +227,7 @@ POISSON = Family(
         Form((Parameter("log"),), poisson_log, lambda log: (np.exp(log),)),
     ),
     Support("integer", 0),
-    draw=lambda rng, shape, rate: rng.poisson(rate, shape),
+    draw=lambda rng, shape, rate: rng.poisson(numpy.minimum(rate, _LARGEST_RATE), shape),
     mean=lambda rate: rate,
     log_cdf=cdf_of_counts(lambda x, rate: log_gamma_sf(x + 1, rate)),
     log_sf=sf_of_counts(lambda x, rate: log_gamma_cdf(x + 1, rate)),
