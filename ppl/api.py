@@ -32,7 +32,7 @@ from ppl.model.names import Names, find_names
 from ppl.model.program import compile_terms
 from ppl.model.settle import settle
 from ppl.report import fitfile, tables
-from ppl.report.quantities import Streams, left_out, quantities
+from ppl.report.quantities import Streams, left_out, probabilities, quantities
 from ppl.report.record import Observed, Record
 from ppl.report.summarise import with_tails
 from ppl.rewrite.guards import without_needless_guards
@@ -140,6 +140,7 @@ class Posterior:
             newton_step=found.evidence.newton_step, draw_error=found.evidence.draw_error,
             effective_draws=found.weights.effective, version=VERSION, quantities=shown,
             observed=self._observed(), log_weights=log_weights, left_out=out,
+            probabilities=probabilities(self.model, self.joint, found.z, weights),
         )  # fmt: skip
 
     def _observed(self) -> dict[str, Observed]:
@@ -243,6 +244,11 @@ class Fit:
     def draws(self) -> dict[str, np.ndarray]:
         """Equally weighted draws (S, *shape) of every name."""
         return {name: quantity.draws for name, quantity in self.record.quantities.items()}
+
+    @property
+    def probabilities(self) -> dict[str, np.ndarray]:
+        """Posterior probabilities (values, *shape) of the values of every discrete latent, in their order."""
+        return {name: found.probability for name, found in self.record.probabilities.items()}
 
     def summary(self, everything: bool = False) -> Summary:
         """Mean, sd, 5 %, 50 % and 95 % quantile and Monte Carlo error of every scalar."""

@@ -25,6 +25,9 @@ class Elimination:
     def plan(self) -> Plan:
         return self.summed.plan
 
+    def values_of(self, name: str) -> numpy.ndarray:
+        return next(latent.values for latent in self.summed.latents if latent.name == name)
+
     def log_total(self, tables: Sequence[Any]) -> Any:
         """(S,): the log of the sum of the product of all tables. Differentiable by autograd."""
         return _log_total(self.plan, *tables)

@@ -18,7 +18,7 @@ import numpy as np
 from ppl.data.axes import Axis
 from ppl.language.errors import FileError
 from ppl.report.atomic import replacing
-from ppl.report.record import STATISTICS, Observed, Quantity, Record
+from ppl.report.record import STATISTICS, Observed, Probabilities, Quantity, Record
 
 FORMAT = 2
 _SCALARS = {
@@ -56,6 +56,11 @@ def _fill(file: Any, record: Record) -> None:
         posterior.variable(quantity.name, ("chain", "draw"), quantity.axes, quantity.draws[None], quantity.role)
         stacked = np.stack([getattr(quantity, statistic) for statistic in STATISTICS])
         summary.variable(quantity.name, ("statistic",), quantity.axes, stacked, quantity.role)
+    if record.probabilities:
+        shares = _Group(file.create_group("probabilities"))
+        for known in record.probabilities.values():
+            axis = Axis("value", len(known.values), None, known.values)
+            shares.variable(known.name, (), (axis, *known.axes), known.probability, "probability")
     observed = _Group(file.create_group("observed_data"))
     for found in record.observed.values():
         observed.variable(found.name, (), found.axes, found.values, "observed")
@@ -183,12 +188,20 @@ def _take(file: Any, name: str) -> Record:
             own = str(variable.attrs["ppl_name"])
             axes = tuple(_axis(group, dimension) for dimension in variable.dimensions)
             observed[own] = Observed(own, axes, np.asarray(variable[...]))
+    probabilities = {}
+    shares = file.groups.get("probabilities")
+    for variable in shares.variables.values() if shares is not None else ():
+        if "ppl_name" in variable.attrs:
+            own = str(variable.attrs["ppl_name"])
+            first, *axes_of_one = (_axis(shares, dimension) for dimension in variable.dimensions)
+            values_of = first.labels or ()
+            probabilities[own] = Probabilities(own, tuple(axes_of_one), values_of, np.asarray(variable[...]))
     weights = np.asarray(file.groups["sample_stats"].variables["proposal_log_weight"][...])[0]
     return Record(
         reasons=tuple(json.loads(str(file.attrs["reasons"]))),
         sources=tuple(json.loads(str(file.attrs["sources"]))),
         left_out=tuple(json.loads(str(file.attrs["left_out"]))),
-        quantities=quantities, observed=observed, log_weights=weights, **scalars,
+        quantities=quantities, observed=observed, log_weights=weights, probabilities=probabilities, **scalars,
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from ppl.infer.draws import generator
 from ppl.language.errors import UsageError
 from ppl.model.graph import Model
 from ppl.model.terms import inputs
-from ppl.report.record import Quantity
+from ppl.report.record import Probabilities, Quantity
 from ppl.report.summarise import summarise
 
 _MOST_WEIGHTED = 4_000_000  # numbers of a name over all proposals
@@ -104,14 +104,30 @@ def quantities(
     for name in pieces[0]:
         narrow[name] = np.concatenate([piece[name] for piece in pieces])
     even, everyone = np.full(draws, 1.0 / draws), np.arange(draws)
+    continuous = {latent.name for latent in model.latents}
     summaries, behind_sds = {}, {}
     for name, (role, axes) in _roles(model).items():
         if name in wide or name in narrow:
             data = (wide[name], weights, chosen) if name in wide else (narrow[name], even, everyone)
             summaries[name] = summarise(name, role, axes, *data)
-            if role == "latent":  # what follows from them may well have long tails
+            if name in continuous:  # what follows from them may well have long tails
                 behind_sds[name] = importance.draws_behind_sd(*data[:2])
     return summaries, behind_sds
+
+
+def probabilities(model: Model, joint: LogJoint, z: np.ndarray, weights: np.ndarray) -> dict[str, Probabilities]:
+    """Of each value of every discrete latent: worked out exactly for each proposal, and weighted."""
+    z, weights = z[weights > 0], weights[weights > 0]
+    found = joint.probabilities(joint.constrain(z), weights) if joint.elimination is not None else {}
+    made = {}
+    for latent in model.discrete:
+        values = joint.elimination.values_of(latent.name)  # type: ignore[union-attr]
+        column = model.data.columns.get(latent.name)
+        names = tuple(str(int(value)) for value in values)
+        if column is not None and column.levels is not None and len(column.levels) == len(values):
+            names = column.levels
+        made[latent.name] = Probabilities(latent.name, latent.axes, names, found[latent.name])
+    return made
 
 
 def _roles(model: Model) -> dict[str, tuple[str, tuple[Axis, ...]]]:

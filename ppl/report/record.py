@@ -10,6 +10,17 @@ import numpy as np
 from ppl.data.axes import Axis
 
 
+def label_all(name: str, axes: tuple[Axis, ...]) -> list[str]:
+    """What each element of a name is called, in C order: `theta[Choate]`, `A[1,2]`."""
+    if not axes:
+        return [name]
+    shape = tuple(axis.length for axis in axes)
+    return [
+        f"{name}[{','.join(axis.label(i) for axis, i in zip(axes, index, strict=True))}]"
+        for index in np.ndindex(*shape)
+    ]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Quantity:
     """One name of the posterior.
@@ -30,14 +41,7 @@ class Quantity:
     mcse: np.ndarray
 
     def labels(self) -> list[str]:
-        """What each element is called, in C order: `theta[Choate]`, `A[1,2]`."""
-        if not self.axes:
-            return [self.name]
-        shape = tuple(axis.length for axis in self.axes)
-        return [
-            f"{self.name}[{','.join(axis.label(i) for axis, i in zip(self.axes, index, strict=True))}]"
-            for index in np.ndindex(*shape)
-        ]
+        return label_all(self.name, self.axes)
 
     @property
     def size(self) -> int:
@@ -48,6 +52,16 @@ class Quantity:
         """Whether it has a value for every row of the data, or very many: shown only when asked."""
         over_rows = any((axis.identity or "").startswith("rows:") and axis.length > 20 for axis in self.axes)
         return over_rows or self.size > 200
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Probabilities:
+    """The posterior probability of each value of a discrete latent: `values` as texts, `probability` (K, *shape)."""
+
+    name: str
+    axes: tuple[Axis, ...]
+    values: tuple[str, ...]
+    probability: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +95,7 @@ class Record:
     observed: Mapping[str, Observed] = field(repr=False)
     log_weights: np.ndarray = field(repr=False)
     left_out: tuple[str, ...] = ()  # names too long to keep unasked
+    probabilities: Mapping[str, Probabilities] = field(default_factory=dict, repr=False)
 
     def shown(self, everything: bool = False) -> list[Quantity]:
         """The quantities a summary shows: latents first; row-long derived and simulated ones only when asked."""

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ppl.report.record import STATISTICS, Quantity, Record
+from ppl.report.record import STATISTICS, Quantity, Record, label_all
 
 _MOST_OF_ONE = 60  # elements of one name that a table shows unless all are asked for
+_MOST_VALUES = 12  # of a discrete latent, whose probabilities a table shows
 _HEADINGS = ("", "mean", "sd", "5%", "50%", "95%", "mcse")
 
 
@@ -37,6 +38,13 @@ def as_json(record: Record, everything: bool = False) -> str:
             "seed": record.seed,
             "left_out": list(record.left_out),
             "variables": variables,
+            "probabilities": {
+                label: dict(zip(found.values, map(_plain, column), strict=True))
+                for found in record.probabilities.values()
+                for label, column in zip(
+                    label_all(found.name, found.axes), found.probability.reshape(len(found.values), -1).T, strict=True
+                )
+            },
         },
         ensure_ascii=False,
         indent=1,
@@ -64,8 +72,31 @@ def as_csv(record: Record, everything: bool = False) -> str:
 def as_text(record: Record, everything: bool = False) -> str:
     """The table for people, its digits chosen by the spread of each quantity."""
     headings, rows, note = cells(record, everything)
-    widths = [max(len(row[i]) for row in (headings, *rows)) for i in range(len(headings))]
-    return "\n".join([_line(headings, widths), *(_line(row, widths) for row in rows), *note])
+    lines = _aligned([headings, *rows])
+    for table in probabilities(record, everything):
+        lines += ["", *_aligned(table)]
+    return "\n".join([*lines, *note])
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [_line(row, widths) for row in rows]
+
+
+def probabilities(record: Record, everything: bool) -> list[list[tuple[str, ...]]]:
+    """For each discrete latent a table of the probabilities of its values, where these are few: headings, then rows."""
+    tables = []
+    for found in record.probabilities.values():
+        if len(found.values) > _MOST_VALUES:
+            continue
+        labels = label_all(found.name, found.axes)
+        flat = found.probability.reshape(len(found.values), len(labels))
+        most = len(labels) if everything or len(labels) <= _MOST_OF_ONE else _MOST_OF_ONE // 2
+        rows = [(label, *(f"{p:.3f}" for p in flat[:, i])) for i, label in enumerate(labels[:most])]
+        if most < len(labels):
+            rows.append((f"... {len(labels) - most} more", *([""] * len(found.values))))
+        tables.append([("probability of", *found.values), *rows])
+    return tables
 
 
 def cells(record: Record, everything: bool) -> tuple[tuple[str, ...], list[tuple[str, ...]], list[str]]:

@@ -24,6 +24,14 @@ def show(record: Record, everything: bool) -> None:
         table.add_row(*(Text(cell) for cell in row))
     console = Console(file=sys.stdout)
     console.print(table)
+    for found in tables.probabilities(record, everything):
+        shares = Table(box=None, header_style="bold", pad_edge=False)
+        for i, heading in enumerate(found[0]):
+            shares.add_column(heading, justify="left" if i == 0 else "right", no_wrap=True)
+        for row in found[1:]:
+            shares.add_row(*(Text(cell) for cell in row))
+        console.print()
+        console.print(shares)
     first, *others = tables.verdict_lines(record)
     for line in [*note, ""]:
         console.print(Text(line))

@@ -169,6 +169,7 @@ x ~ Normal(mu, 1)"""
     found = (fit.draws["z"] == 1).mean(axis=0)
     assert set(np.unique(fit.draws["z"])) == {1.0, 2.0}
     assert np.abs(found - first).max() < 5 * np.sqrt(0.25 / 4000)
+    assert np.abs(fit.probabilities["z"][0] - first).max() < 1e-12
     assert fit.draws["N1"].mean() == pytest.approx(first.sum(), abs=0.1)
     assert np.array_equal(fit.draws["N1"], (fit.draws["z"] == 1).sum(axis=1))
     assert np.abs(fit.draws["again"] - np.where(fit.draws["z"][:, 0] == 1, -1, 1)).max() < 1.0
