@@ -190,9 +190,11 @@ def _runner(program: Program) -> Callable[[Mapping[str, Any]], Any]:
 
     def run(values: Mapping[str, Any]) -> Any:
         found = whole(values)
+        if len(found) == 1:
+            return found[0].reshape(len(found[0]), 1, -1)
         draws = max(len(array) for array in found)
         flat = [np.broadcast_to(a, (draws, *a.shape[1:])).reshape(draws, 1, -1) for a in found]
-        return flat[0] if len(flat) == 1 else np.concatenate(flat, axis=-1)
+        return np.concatenate(flat, axis=-1)
 
     return run
 

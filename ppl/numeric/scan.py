@@ -130,16 +130,26 @@ def _gradients(plan: Plan, args: Sequence[Any], answer: Any, g: Any, argnums: Se
     slopes = _slopes(plan, backward, new.shape)
     adjoint = numpy.zeros((plan.before + plan.steps, draws, plan.columns))
     adjoint[plan.before :] = numpy.moveaxis(g, 1, 0)
+    every_read = [[_as_read(columns, plan.columns) for columns in reads] for reads in plan.reads]
     for step in range(plan.steps - 1, -1, -1):
         now = adjoint[plan.before + step]
-        for carry, by_group, reads in zip(plan.carries, slopes, plan.reads, strict=True):
+        for carry, by_group, reads in zip(plan.carries, slopes, every_read, strict=True):
             part: Any = 0.0
-            for slope, columns in zip(by_group, reads, strict=True):
-                part = part + slope[step] * numpy.where(columns >= 0, now[:, columns], 0.0)
+            for slope, (columns, there) in zip(by_group, reads, strict=True):
+                picked = now if columns is None else now[:, columns]
+                part = part + slope[step] * (picked if there is None else numpy.where(there, picked, 0.0))
             _add_earlier(carry, adjoint, plan.before + step, part)
     by_input = backward(numpy.moveaxis(adjoint[plan.before :], 0, 1))[len(plan.carries) :]
     found = [numpy.moveaxis(adjoint[: plan.before], 0, 1), *by_input]
     return [_like(found[argnum - 1], args[argnum]) for argnum in argnums]
+
+
+def _as_read(columns: numpy.ndarray, count: int) -> tuple[numpy.ndarray | None, numpy.ndarray | None]:
+    """Columns that are read, None for all in order; and where there is any, None for everywhere."""
+    there = columns >= 0
+    if not there.all():
+        return numpy.maximum(columns, 0), there
+    return (None if numpy.array_equal(columns, numpy.arange(count)) else columns), None
 
 
 def _like(gradient: Any, argument: Any) -> Any:
