@@ -18,6 +18,8 @@ import numpy as np
 from ppl.compile.joint import LogJoint, compile_joint
 from ppl.compile.nowhere import why_not_finite
 from ppl.data import dataset
+from ppl.data.axes import Axis
+from ppl.data.column import Column
 from ppl.infer import pipeline
 from ppl.infer.pipeline import Approximation, TooLarge
 from ppl.infer.search import NoStart
@@ -144,22 +146,29 @@ class Posterior:
         )  # fmt: skip
 
     def _observed(self) -> dict[str, Observed]:
-        """What was observed, as it was given: categories as levels or from 1."""
-        found = {}
+        """What was observed, as it was given: whole columns, with their levels; and the values of expressions."""
+        found: dict[str, Observed] = {}
         for factor in self.model.observed:
             value, distribution = factor.value, factor.distribution
             assert value is not None and distribution is not None
+            column = self.model.data.columns.get(factor.name.split("[")[0].strip("`"))
+            if column is not None:
+                found.setdefault(column.name, Observed(column.name, column.axes, _as_given(column)))
+                continue
+            plates = tuple(Axis(plate.name, plate.length) for plate in value.plates)
             values = np.asarray(value.value)
-            if value.levels is not None:
-                values = np.array(value.levels)[values]
-            elif distribution.family.support.kind == "category":
+            if distribution.family.support.kind == "category":
                 values = values + 1
-            if factor.missing is not None and values.dtype.kind != "U":
-                values = np.where(factor.missing, np.nan, values)
-            elif factor.missing is not None:
-                values = np.where(factor.missing, "", values)
-            found[factor.name] = Observed(factor.name, value.axes, values)
+            found[factor.name] = Observed(factor.name, (*plates, *value.axes), values)
         return found
+
+
+def _as_given(column: Column) -> np.ndarray:
+    """A column's values: texts for levels, and for missing cells NaN or an empty text."""
+    if column.levels is not None:
+        texts = np.array([*column.levels, ""])
+        return np.asarray(texts[column.values])  # a missing one is at -1
+    return column.values if column.missing is None else np.where(column.missing, np.nan, column.values)
 
 
 def _whole(name: str, value: Any, least: int, most: int) -> int:
