@@ -276,15 +276,14 @@ class Settler:
         if isinstance(target, s.Number) or (not value.known and not value.axes):
             value = reader.spread(value, self.shape_of_arguments(reader, found), target.span)
         dist.fit_to(reader, found, text, value.axes, target.span, observed=True)
+        numbers = None if gaps is None else impute.bound_to(reader, gaps.name, gaps.numbers).read(target)
+        missing = None if numbers is None else impute.is_missing(numbers)
         if value.known and not (gaps is not None and gaps.all_missing):
-            support.check_values(reader, found, value, text, target.span)
+            support.check_values(reader, found, value, missing, text, target.span)
         self.distributions.append(found)
         log_prob = density.log_prob(reader, found, value, line.statement.span)
         log_prob = loops.over_plates(reader, log_prob, reader.scope.plates, line.statement.span)
-        missing = None
-        if gaps is not None:
-            numbers = impute.bound_to(reader, gaps.name, gaps.numbers).read(target)
-            missing = impute.is_missing(numbers)
+        if gaps is not None and numbers is not None:
             log_prob, parts = impute.impute(reader, gaps, numbers, found, log_prob, target.span)
             self.pieces.setdefault(gaps.name, []).extend(parts.pieces)
             self.factors += parts.factors

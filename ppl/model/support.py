@@ -68,8 +68,13 @@ def _may_pass(bound: Term | None, limit: float, below: bool) -> bool:
     return bool((values < limit).any() if below else (values > limit).any())
 
 
-def check_values(reader: Reader, distribution: Distribution, value: Term, text: str, span: Span) -> None:
-    """Raises `Failed` for the first observed value that the distribution cannot give."""
+def check_values(
+    reader: Reader, distribution: Distribution, value: Term, missing: np.ndarray | None, text: str, span: Span
+) -> None:
+    """Raises `Failed` for the first observed value that the distribution cannot give.
+
+    What is `missing` (of the value's shape) only holds a place: bounds that are right for its cell may not suit it.
+    """
     values = np.asarray(value.value)
     family = distribution.family
     bad = ~np.isfinite(values) if values.dtype.kind == "f" else np.zeros(values.shape, dtype=bool)
@@ -98,6 +103,8 @@ def check_values(reader: Reader, distribution: Distribution, value: Term, text: 
             if bound is not None:
                 bad = bad | beyond(values, bound)
     bad = np.broadcast_to(bad, np.broadcast_shapes(bad.shape, values.shape))
+    if missing is not None:
+        bad = bad & ~missing
     if bad.any() and bad.shape == values.shape:
         place = tuple(int(i) for i in np.argwhere(bad)[0]) if values.ndim else ()
         where = (reader.env.where(text, place) or element(value, text, place)) if place else "its one value"

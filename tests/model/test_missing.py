@@ -157,3 +157,13 @@ def test_mistakes(text: str, message: str) -> None:
 def test_a_loop_of_no_rounds_says_nothing_of_missing_cells() -> None:
     text = "for i in 1..0 { y[i] ~ Normal(0, 1) }\ny ~ Normal(0.3, 1)"
     assert ppl.from_text(text).condition({"y": Y}).log_density({}) == pytest.approx(normal([1, 2, 0.5], 0.3).sum())
+
+
+def test_bounds_that_differ_by_cell_are_those_of_each_missing_cell() -> None:
+    t, low = np.array([1.0, NAN, 2.0, NAN]), np.array([0.0, 3.0, 0.5, 4.0])
+    loop = "k ~ Exponential(1)\nfor i in 1..4 { t[i] ~ Exponential(k) > low[i] }\nfactor -0.1*sum(t)"
+    for text in (loop, "k ~ Exponential(1)\nt ~ Exponential(k) > low\nfactor -0.1*sum(t)"):
+        posterior = ppl.from_text(text).condition({"t": t, "low": low})
+        whole = np.array([1.0, 3.5, 2.0, 6.0])
+        expected = -0.7 + (np.log(0.7) - 0.7 * (whole - low)).sum() - 0.1 * whole.sum()
+        assert posterior.log_density({"k": 0.7, "t": whole[[1, 3]]}) == pytest.approx(expected)
