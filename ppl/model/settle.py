@@ -102,6 +102,7 @@ class Settler:
     plates: dict[int, Axis] = field(default_factory=dict)  # of loops, by their binders
     declaring: set[str] = field(default_factory=set)
     gaps: dict[str, Gaps] = field(default_factory=dict)  # columns with missing cells
+    half_said: set[str] = field(default_factory=set)  # columns of which a statement failed
 
     def check_names(self) -> None:
         """Every name that nothing stands for is reported once, at its first place."""
@@ -126,8 +127,8 @@ class Settler:
         self.env.touched.clear()
         done = self.guarded(line.statement.span, lambda: self.say(line))
         self.columns_read.setdefault(line.statement.span, set()).update(self.env.touched)
-        if not done and line.defines is not None and not self.env.is_column(line.defines):
-            self.env.failed.add(line.defines)
+        if not done and line.defines is not None:
+            (self.half_said if self.env.is_column(line.defines) else self.env.failed).add(line.defines)
 
     def guarded(self, span: Span, read: Callable[[], None]) -> bool:
         """Run a step; what goes wrong is kept as a mistake. Whether all went well."""
@@ -279,7 +280,8 @@ class Settler:
         numbers = None if gaps is None else impute.bound_to(reader, gaps.name, gaps.numbers).read(target)
         missing = None if numbers is None else impute.is_missing(numbers)
         if value.known and not (gaps is not None and gaps.all_missing):
-            support.check_values(reader, found, value, missing, text, target.span)
+            counts = indexing.counts(reader, value) & (True if missing is None else ~missing)
+            support.check_values(reader, found, value, counts, text, target.span)
         self.distributions.append(found)
         log_prob = density.log_prob(reader, found, value, line.statement.span)
         log_prob = loops.over_plates(reader, log_prob, reader.scope.plates, line.statement.span)
@@ -312,6 +314,8 @@ class Settler:
 
     def check_gaps(self) -> None:
         for name, gaps in self.gaps.items():
+            if name in self.half_said:
+                continue
             span = self.names.random[name].name_span
             self.guarded(span, partial(impute.check_all_said, gaps, span))
 

@@ -167,3 +167,28 @@ def test_bounds_that_differ_by_cell_are_those_of_each_missing_cell() -> None:
         whole = np.array([1.0, 3.5, 2.0, 6.0])
         expected = -0.7 + (np.log(0.7) - 0.7 * (whole - low)).sum() - 0.1 * whole.sum()
         assert posterior.log_density({"k": 0.7, "t": whole[[1, 3]]}) == pytest.approx(expected)
+
+
+def test_rounds_that_a_ragged_loop_leaves_out_may_hold_anything() -> None:
+    text = "p ~ Beta(1, 1)\nfor i in 1..3, j in 1..n[i] { k[i,j] ~ Bernoulli(p) }"
+    k = np.array([[1, 0, -1], [-1, -1, -1], [1, 1, 0]])
+    posterior = ppl.from_text(text).condition({"k": k, "n": np.array([2, 0, 3])})
+    assert posterior.log_density({"p": 0.3}) == pytest.approx(3 * np.log(0.3) + 2 * np.log(0.7))
+    with pytest.raises(ModelError, match="`k\\[i,j\\]` is -1 at element 1, 3"):
+        ppl.from_text(text).condition({"k": k, "n": np.array([3, 0, 3])})
+
+
+def test_a_statement_that_fails_says_nothing_of_missing_cells() -> None:
+    with pytest.raises(ModelError) as error:
+        ppl.from_text("y ~ Normal(m, 1)").condition({"y": Y})
+    assert [mistake.kind for mistake in error.value.mistakes] == ["unknown-name"]
+
+
+def test_parameters_of_rounds_that_a_ragged_loop_leaves_out_may_be_anything() -> None:
+    text = "m ~ Normal(0, 1)\nfor i in 1..2, j in 1..n[i] { y[i,j] ~ Normal(m, s[i,j]) }"
+    y, s = np.array([[1.0, 2.0], [3.0, 9.0]]), np.array([[1.0, 2.0], [0.5, 0.0]])
+    posterior = ppl.from_text(text).condition({"y": y, "s": s, "n": np.array([2, 1])})
+    expected = normal(0.3) + normal([1, 2, 3], 0.3, [1, 2, 0.5]).sum()
+    assert posterior.log_density({"m": 0.3}) == pytest.approx(expected)
+    with pytest.raises(ModelError, match="must be positive, and is 0"):
+        ppl.from_text(text).condition({"y": y, "s": s, "n": np.array([2, 2])})
