@@ -56,21 +56,29 @@ def settle(names: Names, data: Dataset) -> Model:
     Raises `ModelError` with every independent mistake of names, axes and supports.
     """
     prepared = data_lines.prepare(names, data)
-    data, found = prepared.data, prepared.found
-    settler = Settler(names, data, Environment(names, data, failed=prepared.failed), found, notes=list(data.notes))
-    settler.env.declare = settler.declare
-    settler.env.impute = settler.whole
+    settler = _read(names, prepared.data, prepared)
+    filled_up = [gaps for gaps in settler.gaps.values() if impute.is_filled_up(gaps, names)]
+    if filled_up and not settler.found:
+        settler = _read(names, impute.without_filling(prepared.data, filled_up), prepared)
+    settler.check_supports()
+    settler.check_gaps()
+    if settler.found:
+        raise ModelError(names.program.source, settler.found)
+    return settler.model()
+
+
+def _read(names: Names, data: Dataset, prepared: data_lines.Prepared) -> Settler:
+    """All lines read, as far as they can be."""
+    env = Environment(names, data, failed=set(prepared.failed))
+    settler = Settler(names, data, env, list(prepared.found), notes=list(data.notes))
+    env.declare, env.impute = settler.declare, settler.whole
     settler.check_names()
     groups, circles = in_order(names, {name for name in data.columns if name not in names.derived})
     settler.found += circles
     with _room_to_recurse():
         for group in groups:
             settler.settle(group)
-    settler.check_supports()
-    settler.check_gaps()
-    if settler.found:
-        raise ModelError(names.program.source, settler.found)
-    return settler.model()
+    return settler
 
 
 @contextmanager

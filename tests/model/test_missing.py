@@ -192,3 +192,20 @@ def test_parameters_of_rounds_that_a_ragged_loop_leaves_out_may_be_anything() ->
     assert posterior.log_density({"m": 0.3}) == pytest.approx(expected)
     with pytest.raises(ModelError, match="must be positive, and is 0"):
         ppl.from_text(text).condition({"y": y, "s": s, "n": np.array([2, 2])})
+
+
+@pytest.mark.parametrize("family", ["Normal(p, 1)", "Bernoulli(p)"])
+def test_empty_cells_that_fill_up_short_rows_are_no_part_of_the_model(family: str) -> None:
+    """A matrix of rows of different lengths: what no statement speaks of, and none reads, need not be there."""
+    y = np.array([[1, NAN, NAN], [NAN, NAN, NAN], [1, 0, 1]])
+    text = f"p ~ Beta(1, 1)\nfor i in 1..3, j in 1..n[i] {{ y[i,j] ~ {family} }}"
+    posterior = ppl.from_text(text).condition({"y": y, "n": np.array([2, 0, 3])})
+    density = {"Normal(p, 1)": normal([1, 1, 0, 1], 0.3), "Bernoulli(p)": stats.bernoulli.logpmf([1, 1, 0, 1], 0.3)}
+    assert posterior.log_density({"p": 0.3}) == pytest.approx(density[family].sum())
+    assert posterior.model.simulated[0].axes[0].labels == ("1,2",)
+
+
+def test_an_empty_cell_that_is_read_needs_a_distribution() -> None:
+    text = "a ~ Normal(0, 1)\nfor t in 2..5 { y[t] ~ Normal(a*y[t-1], 1) }"
+    with pytest.raises(ModelError, match="`y\\[1\\]` is missing in the data, and no statement gives it a distribution"):
+        ppl.from_text(text).condition({"y": np.array([NAN, 1, 2, 0, 1])})
