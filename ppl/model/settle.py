@@ -275,7 +275,7 @@ class Settler:
         if isinstance(target, s.Index) and line.defines is not None and not line.loops:
             target = indexing.without_counts(seeing, target)
         text = reader.text(target)
-        value = seeing.read(target)
+        value = derive.read_whole(seeing, line, self.names, target)
         if not value.known and line.defines is not None:
             raise Failed(mistakes.observed_is_derived(target.span, text))
         found = read(reader, node)
