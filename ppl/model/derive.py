@@ -14,7 +14,7 @@ from ppl.model import brackets, loop_mistakes, loops, mistakes, scan_terms, term
 from ppl.model import recurrence as recurrences
 from ppl.model.brackets import Place
 from ppl.model.expressions import Reader
-from ppl.model.names import Line
+from ppl.model.names import Line, Names
 from ppl.model.scope import Failed, NotYet, Scope, Skipped
 from ppl.model.terms import Misaligned, Term
 
@@ -68,6 +68,16 @@ def derive_piece(settler: Settler, line: Line, statement: s.Assign) -> None:
     parts.append((place, term, statement.span))
     if len(parts) == len(settler.names.lines_of(name)) and name not in settler.env.resolve:
         define(settler, reader, name, assembled(reader, name, parts), statement.span)
+
+
+def read_whole(reader: Reader, line: Line, names: Names, target: s.Expr) -> Term:
+    """The left side of a `~`; where a derived name lacks that element, `=` and `~` were meant to share the name."""
+    try:
+        return reader.read(target)
+    except Failed:
+        if line.defines in names.derived and line.subscripts is not None:
+            raise Failed(loop_mistakes.pieces_of_two_sorts(line.name_span, line.defines)) from None
+        raise
 
 
 def derive_part(settler: Settler, line: Line) -> None:

@@ -11,7 +11,7 @@ from ppl.data.axes import Axis
 from ppl.language import syntax as s
 from ppl.language.errors import Mistake
 from ppl.language.source import Span
-from ppl.model import mends, mistakes, terms
+from ppl.model import indexing, mends, mistakes, terms
 from ppl.model.arguments import match_parameters
 from ppl.model.distributions.composite import Part
 from ppl.model.distributions.constraint import CONSTRAINTS
@@ -164,6 +164,7 @@ def check_parameter(reader: Reader, distribution: Distribution, term: Term, node
         wrong = ~np.broadcast_to(requirement.holds(values), values.shape)
         if not requirement.infinite:
             wrong = wrong | ~np.isfinite(values)
+        wrong = wrong & indexing.counts(reader, term)
         if wrong.any():
             place = tuple(int(i) for i in np.argwhere(wrong)[0]) if values.ndim else ()
             in_data = reader.env.where(text, place) if place else None

@@ -6,6 +6,7 @@ and that latent put together; where it is observed, a known array, in which the 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from ppl.data.axes import Axis
 from ppl.data.column import Column, Kind
+from ppl.data.dataset import Dataset
 from ppl.language.source import Span
 from ppl.model import density, indexing, loops, missing_mistakes, terms
 from ppl.model import functions as fn
@@ -22,6 +24,7 @@ from ppl.model.distribution import Distribution
 from ppl.model.distributions.family import Family
 from ppl.model.expressions import Reader
 from ppl.model.graph import Factor, Piece
+from ppl.model.names import Names
 from ppl.model.scope import Failed, Scope
 from ppl.model.terms import Op, Term
 from ppl.numeric import gather
@@ -186,6 +189,25 @@ class _Picker:
         positions = Term(None, (), (self.axis,), Kind.INTEGER, term.span, value=flat)
         axes = (self.axis, *whole.axes[len(columns) :])
         return indexing.together(self.reader, whole, list(range(len(columns))), positions, axes, 0, term.span)
+
+
+def is_filled_up(gaps: Gaps, names: Names) -> bool:
+    """Whether empty cells fill up the rows of a matrix: no statement speaks of them, and none reads the matrix."""
+    unused = len(gaps.column.axes) > 1 and not gaps.said.all()
+    return unused and not any(gaps.name in line.uses for line in names.lines)
+
+
+def without_filling(data: Dataset, filled_up: Iterable[Gaps]) -> Dataset:
+    """The data, where empty cells of which nothing is said hold some value: nothing will read it."""
+    columns = dict(data.columns)
+    for found in filled_up:
+        numbers = np.asarray(found.numbers.value)
+        missing = numbers >= 0
+        missing[missing] = found.said[numbers[missing] // found.event_size]
+        column = found.column
+        filled = np.where(missing, column.values, np.asarray(found.seen.value))
+        columns[found.name] = replace(column, values=filled, missing=missing if missing.any() else None)
+    return replace(data, columns=columns)
 
 
 def check_all_said(gaps: Gaps, span: Span) -> None:

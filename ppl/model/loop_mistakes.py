@@ -40,6 +40,13 @@ def pieces_of_other_shape(span: Span, name: str, found: tuple[Axis, ...], expect
     return Mistake("pieces-of-other-shape", message, span)
 
 
+def pieces_of_two_sorts(span: Span, name: str) -> Mistake:
+    mend = f"give the random elements a name of their own, `{name}_free[n] ~ ...`, and put them in place: "
+    mend += f"`{name} = concat(0, {name}_free)`; a discrete state that is known is `{name}[1] ~ Bernoulli(1)`"
+    message = f"some elements of `{name}` are derived with `=`, and these are random"
+    return Mistake("pieces-of-two-sorts", message, span, mend)
+
+
 def ragged_definition(span: Span, name: str) -> Mistake:
     mend = f"let the loops run over a whole rectangle, or number the elements of `{name}` in one row"
     return Mistake("ragged-definition", f"`{name}` is defined over loops of which one depends on the other", span, mend)

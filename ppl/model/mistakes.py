@@ -16,7 +16,9 @@ from ppl.language.source import Span
 def unknown_name(span: Span, name: str, candidates: Iterable[str]) -> Mistake:
     known = list(candidates)
     close = nearest(name, known)
-    if name in foreign.NAMES:
+    if name == "rows":
+        mend = "it is the length of a table's columns, and no table is given: say `data y[rows]`, or use a count"
+    elif name in foreign.NAMES:
         mend = f"write {foreign.NAMES[name]}"
     elif close:
         mend = f"did you mean `{close}`?"

@@ -56,21 +56,29 @@ def settle(names: Names, data: Dataset) -> Model:
     Raises `ModelError` with every independent mistake of names, axes and supports.
     """
     prepared = data_lines.prepare(names, data)
-    data, found = prepared.data, prepared.found
-    settler = Settler(names, data, Environment(names, data, failed=prepared.failed), found, notes=list(data.notes))
-    settler.env.declare = settler.declare
-    settler.env.impute = settler.whole
+    settler = _read(names, prepared.data, prepared)
+    filled_up = [gaps for gaps in settler.gaps.values() if impute.is_filled_up(gaps, names)]
+    if filled_up and not settler.found:
+        settler = _read(names, impute.without_filling(prepared.data, filled_up), prepared)
+    settler.check_supports()
+    settler.check_gaps()
+    if settler.found:
+        raise ModelError(names.program.source, settler.found)
+    return settler.model()
+
+
+def _read(names: Names, data: Dataset, prepared: data_lines.Prepared) -> Settler:
+    """All lines read, as far as they can be."""
+    env = Environment(names, data, failed=set(prepared.failed))
+    settler = Settler(names, data, env, list(prepared.found), notes=list(data.notes))
+    env.declare, env.impute = settler.declare, settler.whole
     settler.check_names()
     groups, circles = in_order(names, {name for name in data.columns if name not in names.derived})
     settler.found += circles
     with _room_to_recurse():
         for group in groups:
             settler.settle(group)
-    settler.check_supports()
-    settler.check_gaps()
-    if settler.found:
-        raise ModelError(names.program.source, settler.found)
-    return settler.model()
+    return settler
 
 
 @contextmanager
@@ -102,6 +110,7 @@ class Settler:
     plates: dict[int, Axis] = field(default_factory=dict)  # of loops, by their binders
     declaring: set[str] = field(default_factory=set)
     gaps: dict[str, Gaps] = field(default_factory=dict)  # columns with missing cells
+    half_said: set[str] = field(default_factory=set)  # columns of which a statement failed
 
     def check_names(self) -> None:
         """Every name that nothing stands for is reported once, at its first place."""
@@ -126,8 +135,8 @@ class Settler:
         self.env.touched.clear()
         done = self.guarded(line.statement.span, lambda: self.say(line))
         self.columns_read.setdefault(line.statement.span, set()).update(self.env.touched)
-        if not done and line.defines is not None and not self.env.is_column(line.defines):
-            self.env.failed.add(line.defines)
+        if not done and line.defines is not None:
+            (self.half_said if self.env.is_column(line.defines) else self.env.failed).add(line.defines)
 
     def guarded(self, span: Span, read: Callable[[], None]) -> bool:
         """Run a step; what goes wrong is kept as a mistake. Whether all went well."""
@@ -266,7 +275,7 @@ class Settler:
         if isinstance(target, s.Index) and line.defines is not None and not line.loops:
             target = indexing.without_counts(seeing, target)
         text = reader.text(target)
-        value = seeing.read(target)
+        value = derive.read_whole(seeing, line, self.names, target)
         if not value.known and line.defines is not None:
             raise Failed(mistakes.observed_is_derived(target.span, text))
         found = read(reader, node)
@@ -276,15 +285,15 @@ class Settler:
         if isinstance(target, s.Number) or (not value.known and not value.axes):
             value = reader.spread(value, self.shape_of_arguments(reader, found), target.span)
         dist.fit_to(reader, found, text, value.axes, target.span, observed=True)
+        numbers = None if gaps is None else impute.bound_to(reader, gaps.name, gaps.numbers).read(target)
+        missing = None if numbers is None else impute.is_missing(numbers)
         if value.known and not (gaps is not None and gaps.all_missing):
-            support.check_values(reader, found, value, text, target.span)
+            counts = indexing.counts(reader, value) & (True if missing is None else ~missing)
+            support.check_values(reader, found, value, counts, text, target.span)
         self.distributions.append(found)
         log_prob = density.log_prob(reader, found, value, line.statement.span)
         log_prob = loops.over_plates(reader, log_prob, reader.scope.plates, line.statement.span)
-        missing = None
-        if gaps is not None:
-            numbers = impute.bound_to(reader, gaps.name, gaps.numbers).read(target)
-            missing = impute.is_missing(numbers)
+        if gaps is not None and numbers is not None:
             log_prob, parts = impute.impute(reader, gaps, numbers, found, log_prob, target.span)
             self.pieces.setdefault(gaps.name, []).extend(parts.pieces)
             self.factors += parts.factors
@@ -313,6 +322,8 @@ class Settler:
 
     def check_gaps(self) -> None:
         for name, gaps in self.gaps.items():
+            if name in self.half_said:
+                continue
             span = self.names.random[name].name_span
             self.guarded(span, partial(impute.check_all_said, gaps, span))
 

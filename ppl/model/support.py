@@ -68,8 +68,14 @@ def _may_pass(bound: Term | None, limit: float, below: bool) -> bool:
     return bool((values < limit).any() if below else (values > limit).any())
 
 
-def check_values(reader: Reader, distribution: Distribution, value: Term, text: str, span: Span) -> None:
-    """Raises `Failed` for the first observed value that the distribution cannot give."""
+def check_values(
+    reader: Reader, distribution: Distribution, value: Term, counts: np.ndarray, text: str, span: Span
+) -> None:
+    """Raises `Failed` for the first observed value that the distribution cannot give.
+
+    What does not count (of the value's shape), in rounds that a ragged loop leaves out and in missing cells, may be
+    anything.
+    """
     values = np.asarray(value.value)
     family = distribution.family
     bad = ~np.isfinite(values) if values.dtype.kind == "f" else np.zeros(values.shape, dtype=bool)
@@ -98,6 +104,7 @@ def check_values(reader: Reader, distribution: Distribution, value: Term, text: 
             if bound is not None:
                 bad = bad | beyond(values, bound)
     bad = np.broadcast_to(bad, np.broadcast_shapes(bad.shape, values.shape))
+    bad = bad & counts
     if bad.any() and bad.shape == values.shape:
         place = tuple(int(i) for i in np.argwhere(bad)[0]) if values.ndim else ()
         where = (reader.env.where(text, place) or element(value, text, place)) if place else "its one value"
@@ -110,14 +117,17 @@ def check_values(reader: Reader, distribution: Distribution, value: Term, text: 
             shown, where = f"{float(values[place[:-1]].sum()):.6g} in all", re.sub(r"\[\d+\]$|, \d+(?=\]$)", "", where)
         raise Failed(mistakes.outside_support(span, text, distribution.name, words, shown, where, None))
     if distribution.kind in EVENTS:
-        _check_events(reader, distribution, value, text, span)
+        _check_events(reader, distribution, value, counts, text, span)
 
 
-def _check_events(reader: Reader, distribution: Distribution, value: Term, text: str, span: Span) -> None:
+def _check_events(
+    reader: Reader, distribution: Distribution, value: Term, counts: np.ndarray, text: str, span: Span
+) -> None:
     """Raises `Failed` for the first vector or matrix that is none of the kind."""
     event = EVENTS[distribution.kind]
     values = np.asarray(value.value, dtype=np.float64)
-    bad = ~event.holds(values)
+    holds = event.holds(values)
+    bad = ~holds & np.broadcast_to(counts, values.shape).reshape(*holds.shape, -1).any(axis=-1)
     if not bad.any():
         return
     place = tuple(int(i) for i in np.argwhere(bad)[0])

@@ -157,3 +157,55 @@ def test_mistakes(text: str, message: str) -> None:
 def test_a_loop_of_no_rounds_says_nothing_of_missing_cells() -> None:
     text = "for i in 1..0 { y[i] ~ Normal(0, 1) }\ny ~ Normal(0.3, 1)"
     assert ppl.from_text(text).condition({"y": Y}).log_density({}) == pytest.approx(normal([1, 2, 0.5], 0.3).sum())
+
+
+def test_bounds_that_differ_by_cell_are_those_of_each_missing_cell() -> None:
+    t, low = np.array([1.0, NAN, 2.0, NAN]), np.array([0.0, 3.0, 0.5, 4.0])
+    loop = "k ~ Exponential(1)\nfor i in 1..4 { t[i] ~ Exponential(k) > low[i] }\nfactor -0.1*sum(t)"
+    for text in (loop, "k ~ Exponential(1)\nt ~ Exponential(k) > low\nfactor -0.1*sum(t)"):
+        posterior = ppl.from_text(text).condition({"t": t, "low": low})
+        whole = np.array([1.0, 3.5, 2.0, 6.0])
+        expected = -0.7 + (np.log(0.7) - 0.7 * (whole - low)).sum() - 0.1 * whole.sum()
+        assert posterior.log_density({"k": 0.7, "t": whole[[1, 3]]}) == pytest.approx(expected)
+
+
+def test_rounds_that_a_ragged_loop_leaves_out_may_hold_anything() -> None:
+    text = "p ~ Beta(1, 1)\nfor i in 1..3, j in 1..n[i] { k[i,j] ~ Bernoulli(p) }"
+    k = np.array([[1, 0, -1], [-1, -1, -1], [1, 1, 0]])
+    posterior = ppl.from_text(text).condition({"k": k, "n": np.array([2, 0, 3])})
+    assert posterior.log_density({"p": 0.3}) == pytest.approx(3 * np.log(0.3) + 2 * np.log(0.7))
+    with pytest.raises(ModelError, match="`k\\[i,j\\]` is -1 at element 1, 3"):
+        ppl.from_text(text).condition({"k": k, "n": np.array([3, 0, 3])})
+
+
+def test_a_statement_that_fails_says_nothing_of_missing_cells() -> None:
+    with pytest.raises(ModelError) as error:
+        ppl.from_text("y ~ Normal(m, 1)").condition({"y": Y})
+    assert [mistake.kind for mistake in error.value.mistakes] == ["unknown-name"]
+
+
+def test_parameters_of_rounds_that_a_ragged_loop_leaves_out_may_be_anything() -> None:
+    text = "m ~ Normal(0, 1)\nfor i in 1..2, j in 1..n[i] { y[i,j] ~ Normal(m, s[i,j]) }"
+    y, s = np.array([[1.0, 2.0], [3.0, 9.0]]), np.array([[1.0, 2.0], [0.5, 0.0]])
+    posterior = ppl.from_text(text).condition({"y": y, "s": s, "n": np.array([2, 1])})
+    expected = normal(0.3) + normal([1, 2, 3], 0.3, [1, 2, 0.5]).sum()
+    assert posterior.log_density({"m": 0.3}) == pytest.approx(expected)
+    with pytest.raises(ModelError, match="must be positive, and is 0"):
+        ppl.from_text(text).condition({"y": y, "s": s, "n": np.array([2, 2])})
+
+
+@pytest.mark.parametrize("family", ["Normal(p, 1)", "Bernoulli(p)"])
+def test_empty_cells_that_fill_up_short_rows_are_no_part_of_the_model(family: str) -> None:
+    """A matrix of rows of different lengths: what no statement speaks of, and none reads, need not be there."""
+    y = np.array([[1, NAN, NAN], [NAN, NAN, NAN], [1, 0, 1]])
+    text = f"p ~ Beta(1, 1)\nfor i in 1..3, j in 1..n[i] {{ y[i,j] ~ {family} }}"
+    posterior = ppl.from_text(text).condition({"y": y, "n": np.array([2, 0, 3])})
+    density = {"Normal(p, 1)": normal([1, 1, 0, 1], 0.3), "Bernoulli(p)": stats.bernoulli.logpmf([1, 1, 0, 1], 0.3)}
+    assert posterior.log_density({"p": 0.3}) == pytest.approx(density[family].sum())
+    assert posterior.model.simulated[0].axes[0].labels == ("1,2",)
+
+
+def test_an_empty_cell_that_is_read_needs_a_distribution() -> None:
+    text = "a ~ Normal(0, 1)\nfor t in 2..5 { y[t] ~ Normal(a*y[t-1], 1) }"
+    with pytest.raises(ModelError, match="`y\\[1\\]` is missing in the data, and no statement gives it a distribution"):
+        ppl.from_text(text).condition({"y": np.array([NAN, 1, 2, 0, 1])})

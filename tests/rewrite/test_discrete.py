@@ -234,3 +234,14 @@ def test_indices_that_are_whole_because_their_parts_are(text: str, which: Callab
     ]
     expected = normal(m).sum() + np.logaddexp.reduce(found)
     assert _log_density(model, {"y": 0.7}, {"m": m}) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("index", ["2 if t > k else 1", "1 + (t > k)", "min(2, 1 + max(0, t - k))"])
+def test_an_index_that_follows_from_a_discrete_latent(index: str) -> None:
+    """A broken line: the segment of each element follows from where the break is."""
+    loop = f"for t in 1..T {{ s[t] = {index}; y[t] ~ Normal(mu[s[t]], 1) }}"
+    text = f"k ~ DiscreteUniform(1, T)\nmu[2] ~ Normal(0, 2)\n{loop}"
+    mu, t = np.array([-0.5, 1.5]), np.arange(1, T + 1)
+    terms = [normal(Y, mu[1 * (t > k)]).sum() - np.log(T) for k in t]
+    expected = normal(mu, 0, 2).sum() + np.logaddexp.reduce(terms)
+    assert _log_density(text, {"y": Y, "T": T}, {"mu": mu}) == pytest.approx(expected)
