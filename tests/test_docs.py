@@ -174,9 +174,26 @@ def test_a_family_is_written_as_it_is_and_has_an_example(name: str) -> None:
     assert any(re.search(rf"\b{name}\(", model) for model in models)
 
 
+def _anchors(text: str) -> set[str]:
+    """The headings of a page, as a link writes them."""
+    return {
+        re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    }
+
+
+def test_links_lead_somewhere() -> None:
+    pages = {DOCS / f"{name}.md": text for name, text in PAGES.items()}
+    pages[ROOT / "README.md"] = (ROOT / "README.md").read_text(encoding="utf-8")
+    for path, text in pages.items():
+        for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
+            name, _, anchor = target.partition("#")
+            page = (path.parent / name).resolve() if name else path
+            assert page.exists() and (not anchor or anchor in _anchors(pages[page])), f"{path.name}: {target}"
+
+
 # -- errors ------------------------------------------------------------------------------------------------------------
 
-_ENTRY = re.compile(r"^\*\*([a-z-]+)\*\* (.*)\n(.+)\n(.+)\n(?=\n|\Z)", re.MULTILINE)
+_ENTRY = re.compile(r"^\*\*([a-z0-9-]+)\*\* (.+)\n- (.+)\n- (.+)\n(?=\n|\Z)", re.MULTILINE)
 
 
 def _kinds() -> dict[str, str]:
@@ -203,7 +220,7 @@ def test_every_error_has_its_two_lines() -> None:
     assert len(kinds) == len(re.findall(r"^\*\*", PAGES["errors"], re.MULTILINE)), "an entry is a head and two lines"
     assert set(kinds) == _kinds().keys()
     for section in re.split(r"^## ", PAGES["errors"], flags=re.MULTILINE):
-        own = re.findall(r"^\*\*([a-z-]+)\*\*", section, re.MULTILINE)
+        own = re.findall(r"^\*\*([a-z0-9-]+)\*\*", section, re.MULTILINE)
         assert own == sorted(set(own))
 
 
