@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import autograd.numpy as np
-import networkx as nx
 import numpy
 
 from ppl.model import matrix_transforms, transforms
+from ppl.model.bounds import bound_terms, by_bounds
 from ppl.model.events import EVENTS
 from ppl.model.graph import Latent, Piece
 from ppl.model.program import Program, behind, compile_terms
-from ppl.model.terms import Term, inputs
 from ppl.model.transforms import Transform
 from ppl.numeric import gather
 from ppl.numeric.shape import join
@@ -99,7 +98,7 @@ def lay_out(latents: Sequence[Latent]) -> tuple[tuple[Block, ...], dict[str, Ass
     """Blocks of all latents, each after those that its bounds depend on, and how latents of several pieces are made."""
     blocks: list[Block] = []
     start = 0
-    for latent in _by_bounds(latents):
+    for latent in by_bounds(latents):
         for piece in latent.pieces:
             blocks.append(_block(latent, piece, start))
             start = blocks[-1].stop
@@ -111,27 +110,6 @@ def lay_out(latents: Sequence[Latent]) -> tuple[tuple[Block, ...], dict[str, Ass
             positions = gather.Positions(numpy.argsort(order).reshape(indexed), len(order))
             assemblies[latent.name] = Assembly(positions, latent.shape[len(indexed) :])
     return tuple(blocks), assemblies
-
-
-def bound_terms(piece: Piece) -> list[Term]:
-    bounds = (piece.distribution.support_lower, piece.distribution.support_upper)
-    return [bound for bound in bounds if bound is not None]
-
-
-def bound_graph(latents: Sequence[Latent]) -> nx.DiGraph:
-    """Latents, with an edge from each to those whose bounds depend on it."""
-    graph = nx.DiGraph()
-    graph.add_nodes_from(latent.name for latent in latents)
-    for latent in latents:
-        for piece in latent.pieces:
-            graph.add_edges_from((name, latent.name) for name in inputs(bound_terms(piece)))
-    return graph
-
-
-def _by_bounds(latents: Sequence[Latent]) -> list[Latent]:
-    place = {latent.name: i for i, latent in enumerate(latents)}
-    order = nx.lexicographical_topological_sort(bound_graph(latents), key=lambda name: place[name])
-    return [latents[place[name]] for name in order]
 
 
 def _block(latent: Latent, piece: Piece, start: int) -> Block:

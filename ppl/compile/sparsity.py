@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import sparse
 
-from ppl.compile.blocks import Block, bound_terms
+from ppl.compile.blocks import Block
 from ppl.compile.joint import LogJoint
 from ppl.model import terms
+from ppl.model.bounds import bound_terms
 from ppl.model.dependence import TooDense, as_pattern, dependences, ones, size_of
 
 

@@ -147,7 +147,7 @@ def equation_twice(span: Span, name: str, kind: str) -> Mistake:
 
 def unknown_function(span: Span, name: str, candidates: Iterable[str]) -> Mistake:
     close = nearest(name, candidates)
-    mend = f"did you mean `{close}`?" if close else "see the list of functions in docs/language.md"
+    mend = f"did you mean `{close}`?" if close else "see the list of functions in docs/functions.md"
     if name in foreign.FUNCTIONS:
         mend = f"write {foreign.FUNCTIONS[name]}"
     return Mistake("unknown-function", f"there is no function `{name}`", span, mend)
@@ -155,7 +155,7 @@ def unknown_function(span: Span, name: str, candidates: Iterable[str]) -> Mistak
 
 def unknown_family(span: Span, name: str, candidates: Iterable[str]) -> Mistake:
     close = nearest(name, candidates)
-    mend = f"did you mean `{close}`?" if close else "see the list of families in docs/language.md"
+    mend = f"did you mean `{close}`?" if close else "see the list of families in docs/families.md"
     return Mistake("unknown-family", f"there is no distribution `{name}`", span, mend)
 
 
@@ -203,8 +203,10 @@ def logp_without_tilde(span: Span) -> Mistake:
     return Mistake("logp-without-tilde", "this is no log density of anything", span, mend)
 
 
-def not_yet(span: Span, what: str) -> Mistake:
-    return Mistake("not-yet", f"{what} is not understood by this version", span)
+def range_as_value(span: Span, text: str) -> Mistake:
+    low, _, high = text.partition("..")
+    mend = f"it stands in an index, `x[{text}]`, or after `in`; the numbers themselves are `seq({low}, {high})`"
+    return Mistake("range-as-value", f"the range `{text}` is no value", span, mend)
 
 
 def _counted(count: int, word: str) -> str:

@@ -19,9 +19,11 @@ def chosen(reader: Reader, node: s.Node) -> list[str]:
     held = [name for name, column in reader.env.data.columns.items() if len(column.axes) == 1]
     match node:
         case s.String(pattern, span):
-            found = [name for name in held if fnmatch.fnmatchcase(name, pattern)]
+            rows = reader.env.data.rows
+            table = [name for name in held if rows is None or reader.env.data.columns[name].axes == (rows,)]
+            found = [name for name in table if fnmatch.fnmatchcase(name, pattern)]
             if not found:
-                raise Failed(mistakes.no_such_column(span, pattern, held))
+                raise Failed(mistakes.no_such_column(span, pattern, table))
             return found
         case s.Name(name, span):
             if name not in held:

@@ -51,7 +51,9 @@ class Reader:
                 return self.index(node)
             case s.Call():
                 return calls.call(self, node)
-        raise Failed(language_mistakes.not_yet(node.span, "this"))
+            case s.Range():
+                raise Failed(language_mistakes.range_as_value(node.span, self.text(node)))
+        raise AssertionError(f"{type(node).__name__} stands where only an expression can")
 
     def number(self, node: s.Node) -> Term:
         """The term of an expression that must be a number or an array of numbers."""

@@ -15,8 +15,3 @@ def nothing_said(span: Span, name: str, element: str) -> Mistake:
     message = f"`{name}[{element}]` is missing in the data, and no statement gives it a distribution"
     mend = f"let the statements on `{name}` cover it, or fill it in"
     return Mistake("nothing-said", message, span, mend, in_data=True)
-
-
-def missing_level(span: Span, name: str, where: str) -> Mistake:
-    mend = "fill it in, or drop the row"
-    return Mistake("missing-level", f"`{name}` declares an axis here, and misses a value: {where}", span, mend, True)

@@ -315,6 +315,11 @@ def no_whole_number(span: Span, lower: str, upper: str) -> Mistake:
     return Mistake("empty-bounds", f"no whole number lies from {lower} up to {upper}", span, mend)
 
 
+def bounds_in_a_circle(span: Span, name: str) -> Mistake:
+    mend = "increasing elements are `Ordered(...)`; else give them names of their own, `low ~ ...`, `high ~ ... > low`"
+    return Mistake("bounds-in-a-circle", f"the bounds of `{name}` depend on `{name}`", span, mend)
+
+
 def cannot_bound(span: Span, family: str) -> Mistake:
     mend = "bounds cut the families of single numbers; for categories, give the others the probability 0"
     return Mistake("cannot-bound", f"`{family}` cannot be bounded", span, mend)
@@ -350,7 +355,7 @@ def not_for_zero_sum(span: Span, family: str, bounded: bool) -> Mistake:
 
 
 def ordered_bounds_vary(span: Span, family: str) -> Mistake:
-    mend = "use one number for all of them, or elements with bounds of their own, `x[1] ~ ...`, `x[2] ~ ... > x[1]`"
+    mend = "use one number for all of them, or give each a name of its own, `low ~ ...`, `high ~ ... > low`"
     message = f"within `Ordered` all elements have the same bounds, and those of `{family}` vary"
     return Mistake("ordered-bounds-vary", message, span, mend)
 

@@ -262,6 +262,7 @@ class _Finder:
         if name in self.functions:
             define = self.functions[name]
             self.keywords(node, ())
+            self.runs_over_loops(node)
             if count != len(define.parameters):
                 wanted = len(define.parameters)
                 self.found.append(mistakes.wrong_arity(node.span, name, wanted, wanted, count))
@@ -297,7 +298,16 @@ class _Finder:
                     mistakes.no_keywords(argument.keyword.span, node.function.name, argument.keyword.name)
                 )
 
+    def runs_over_loops(self, node: s.Call | s.Dist) -> bool:
+        """Whether `... for i in a..b` is among the arguments of what does not take it."""
+        name = node.function.name if isinstance(node, s.Call) else node.family.name
+        spans = [argument.value.span for argument in node.arguments if isinstance(argument.value, s.Comprehension)]
+        self.found += [mistakes.no_loop(span, name) for span in spans]
+        return bool(spans)
+
     def dist(self, node: s.Dist) -> None:
+        if self.runs_over_loops(node):
+            return
         name = node.family.name
         family = FAMILIES.get(name)
         if name in CONSTRAINTS:

@@ -158,6 +158,8 @@ def opened(
     """The recurrence that lines in loops make, and for each line a reader inside its loops, time outermost."""
     first = lines[0]
     for line in lines:
+        if any(other.defines == line.defines for other in lines[: lines.index(line)]):
+            raise Failed(loop_mistakes.two_steps(line.name_span, str(line.defines)))
         if {id(b) for b in line.loops} != {id(b) for b in first.loops} and len(line.loops) == len(first.loops) == 1:
             raise Failed(loop_mistakes.other_loops(line.name_span, str(line.defines)))
     found = time_of(lines, names)
@@ -180,8 +182,6 @@ def opened(
         plate = own
         readers[id(line)] = reader
         name = str(line.defines)
-        if name in states:
-            raise Failed(loop_mistakes.two_steps(line.name_span, name))
         states[name] = _state(reader, line, name, where[name], parts.get(name, []))
     assert plate is not None
     return Recurrence(plate, states), readers

@@ -114,6 +114,8 @@ class Environment:
             return terms.constant(CONSTANTS[name], (), span)
         elif name in FUNCTIONS or name in self.names.functions or name == "logp":
             raise Failed(mistakes.function_as_name(span, name))
+        elif name in self.resolve:
+            raise Failed(loop_mistakes.whole_past(span, name))
         else:
             raise Failed(mistakes.unknown_name(span, name, self.candidates()))
         outside = [plate.name for plate in term.plates if plate not in scope.plates]

@@ -17,6 +17,7 @@ from ppl.language.build import MOST_NESTED
 from ppl.language.errors import Mistake, ModelError, nearest
 from ppl.language.source import Span
 from ppl.model import (
+    bounds,
     brackets,
     data_lines,
     data_mistakes,
@@ -364,12 +365,13 @@ class Settler:
                 if name not in needed and not piece.distribution.can_draw:
                     wrapper = piece.distribution.name if piece.distribution.constraint else None
                     self.found.append(mistakes.cannot_simulate(latent.span, name, family.name, wrapper))
+        inferred = tuple(x for name, x in latents.items() if name in needed and not x.family.discrete)
+        self.found += bounds.circles(inferred)
         if not any(factor.observed or factor.distribution is None for factor in self.factors):
             self.found = [mistakes.nothing_observed(None, list(self.names.random), list(self.data.columns))]
         if self.found:
             raise ModelError(self.names.program.source, self.found)
         self.point_out_near_misses(latents)
-        inferred = tuple(x for name, x in latents.items() if name in needed and not x.family.discrete)
         discrete = tuple(x for name, x in latents.items() if name in needed and x.family.discrete)
         simulated = tuple(latent for name, latent in latents.items() if name not in needed)
         given, derived = tuple(self.factors), dict(self.derived)

@@ -65,7 +65,7 @@ def test_predators_and_prey_are_found_again() -> None:
 
 def test_the_example_of_the_documentation() -> None:
     section = (ROOT / "docs" / "language.md").read_text(encoding="utf-8").split("## Differential equations")[1]
-    _, program, _, data, *_ = section.split("```")
+    program, data = (section.split(f"```{mark}\n")[1].split("```")[0] for mark in ("ppl", "json"))
     found = ppl.from_text(program, "docs.ppl").condition(json.loads(data)).fit(seed=1, draws=500)
     assert found.verdict == "good" and 0.2 < found.summary()["ke"]["mean"] < 0.5
 
