@@ -58,6 +58,40 @@ BETWEEN = Transform(
     lambda theta, lower, upper: scipy_special.logit((theta - lower) / (upper - lower)),
     lambda z, lower, upper: log(upper - lower) - softplus(z) - softplus(-z),
 )
+NONCENTRED = Transform(
+    "non-centred",
+    lambda z, location, scale: location + scale * z,
+    lambda theta, location, scale: (theta - location) / scale,
+    lambda z, location, scale: log(scale) + 0.0 * z,
+)
+NONCENTRED_LOG = Transform(
+    "non-centred logarithm",
+    lambda z, location, scale: exp(location + scale * z),
+    lambda theta, location, scale: (numpy.log(theta) - location) / scale,
+    lambda z, location, scale: log(scale) + location + scale * z,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LocationScale:
+    """How a family's values follow from standard ones: a transform that takes location and scale for its bounds.
+    `places` are where these stand among the canonical parameters.
+    """
+
+    transform: Transform
+    places: tuple[int, int]
+
+
+LOCATION_SCALE = {
+    "Normal": LocationScale(NONCENTRED, (0, 1)),
+    "StudentT": LocationScale(NONCENTRED, (1, 2)),
+    "Cauchy": LocationScale(NONCENTRED, (0, 1)),
+    "Laplace": LocationScale(NONCENTRED, (0, 1)),
+    "Logistic": LocationScale(NONCENTRED, (0, 1)),
+    "Gumbel": LocationScale(NONCENTRED, (0, 1)),
+    "SkewNormal": LocationScale(NONCENTRED, (0, 1)),
+    "LogNormal": LocationScale(NONCENTRED_LOG, (0, 1)),
+}
 
 
 @cache
