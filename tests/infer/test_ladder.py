@@ -44,7 +44,10 @@ def schools() -> dict[str, tuple[float, float]]:
     fitted = -0.5 * (np.log(total) + EFFECTS**2 / total).sum(axis=1) + 0.5 * centre**2 * precision
     log_density = stats.halfcauchy(scale=5).logpdf(tau) + log_tau + fitted - 0.5 * np.log(precision)
     none = np.zeros_like(tau)
-    found = {"mu": moments(log_tau, log_density, centre, 1 / precision), "tau": moments(log_tau, log_density, tau, none)}
+    found = {
+        "mu": moments(log_tau, log_density, centre, 1 / precision),
+        "tau": moments(log_tau, log_density, tau, none),
+    }
     for i in range(8):
         to_data = tau**2 / total[:, i]
         given = to_data * EFFECTS[i] + (1 - to_data) * centre
