@@ -1,5 +1,8 @@
 """model -> the best approximation that a list of rungs gives: each is tried only while the verdict is not good.
 
+A rung may also ask for a lower Pareto k than a good verdict does: between 0.5, where the weights cease to have a
+variance, and 0.7 a funnel that was cut off can look good, and other coordinates cost little.
+
 A rung is a name and a function `run(problem, best)`. It gets the problem and the best attempt so far, None on the first
 rung, and gives what it found in the coordinates of a joint of its choice, or None where it has nothing to try.
 `GUIDES` says which rungs each choice of the user tries, in order: another kind of inference is one more row of both.
@@ -24,6 +27,7 @@ from ppl.infer.verdict import Verdict, judge
 from ppl.model.graph import Model
 from ppl.rewrite.sum_out import SummedOut
 
+_FINITE_VARIANCE = 0.5
 _ORDER = (Verdict.GOOD, Verdict.USABLE, Verdict.DO_NOT_USE)
 
 
@@ -71,8 +75,14 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
+    """It is not tried where the fit is good and its Pareto k at most `content`."""
+
     name: str
     run: Callable[[Problem, Attempt | None], Found | None]
+    content: float = np.inf
+
+    def is_content(self, best: Attempt) -> bool:
+        return best.verdict == Verdict.GOOD and best.found.approximation.weights.pareto_k <= self.content
 
 
 class Nowhere(Exception):
@@ -88,6 +98,8 @@ def climb(problem: Problem, rungs: tuple[Rung, ...]) -> tuple[Attempt, tuple[Att
     tried: list[Attempt] = []
     best: Attempt | None = None
     for rung in rungs:
+        if best is not None and rung.is_content(best):
+            continue
         start = time.perf_counter()
         try:
             found = rung.run(problem, best)
@@ -99,8 +111,6 @@ def climb(problem: Problem, rungs: tuple[Rung, ...]) -> tuple[Attempt, tuple[Att
             verdict, _ = judge(found.approximation.evidence)
             tried.append(Attempt(rung.name, found, verdict, time.perf_counter() - start))
             best = min(tried, key=lambda attempt: attempt.rank)
-            if best.verdict == Verdict.GOOD:
-                break
     assert best is not None
     return best, tuple(tried)
 
@@ -130,7 +140,7 @@ def _approximated(problem: Problem, joint: LogJoint, about: tuple[str, ...], bes
 
 
 MEAN_FIELD = Rung("mean field", _mean_field)
-NONCENTRED = Rung("non-centred", _noncentred)
+NONCENTRED = Rung("non-centred", _noncentred, content=_FINITE_VARIANCE)
 GUIDES: dict[str, tuple[Rung, ...]] = {
     "auto": (MEAN_FIELD, NONCENTRED),
     "meanfield": (MEAN_FIELD,),
