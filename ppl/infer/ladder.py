@@ -62,10 +62,13 @@ class Attempt:
 
     @property
     def rank(self) -> tuple[float, ...]:
-        """Smaller is better: by verdict, then Pareto k, then the effective number of draws."""
-        weights = self.found.approximation.weights
-        k = weights.pareto_k if np.isfinite(weights.pareto_k) else np.sign(weights.pareto_k) * 1e9
-        return (_ORDER.index(self.verdict), max(float(k), 0.0), -weights.effective)
+        """Smaller is better: by verdict; then, of good ones, by Pareto k, where it is positive, and effective draws; of
+        others, where the weights tell little, by the ELBO: all bound the same evidence.
+        """
+        found = self.found.approximation
+        if self.verdict == Verdict.GOOD:
+            return (0.0, max(found.weights.pareto_k, 0.0), -found.weights.effective)
+        return (_ORDER.index(self.verdict), -found.elbo if np.isfinite(found.elbo) else np.inf, 0.0)
 
     @property
     def title(self) -> str:

@@ -105,7 +105,7 @@ def test_a_funnel_is_never_wrong_and_good(scale: float) -> None:
     mean, sd = worst(found, funnel(y))
     assert found.verdict != "good" or (mean < 0.3 and sd < 0.26)
     if scale >= 3:
-        assert found.verdict == "good" and len(found.record.tried) == 1
+        assert mean < 0.02 and sd < 0.03 and found.record.tried[0].taken
 
 
 def test_a_mode_of_the_first_rung_is_looked_for_on_the_next() -> None:
