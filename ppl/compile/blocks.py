@@ -198,8 +198,11 @@ def _noncentred(latent: Latent, piece: Piece, start: int) -> Block:
     distribution = piece.distribution
     transform = transforms.LOCATION_SCALE[distribution.family.name].transform
     parameters = distribution.parameters
-    leading = len(piece.axes) - len(piece.plates)
-    shapes = tuple(behind(term, piece.plates, leading) for term in parameters)
+    leading = len(piece.axes) - len(piece.plates) - distribution.family.event_rank
+    shapes = tuple(
+        behind(term, piece.plates, leading, parameter.event_rank)
+        for term, parameter in zip(parameters, distribution.form.parameters, strict=True)
+    )
     stop = start + int(numpy.prod(piece.shape))
     program = compile_terms(parameters)
     return Block(

@@ -16,6 +16,7 @@ from ppl.rewrite.sum_out import sum_out
 
 GOOD = Path(__file__).parent.parent / "good"
 Y = np.array([0.3, -1.2, 2.5])
+LOWER = np.array([[1.0, 0, 0], [0.4, 0.8, 0], [-0.3, 0.2, 1.5]])
 
 
 def noncentred(posterior: ppl.Posterior, names: Collection[str]) -> LogJoint:
@@ -39,6 +40,15 @@ BY_HAND: dict[str, tuple[str, str, str]] = {  # the prior, that of the standard 
     "Logistic": ("x[n] ~ Logistic(m, s)", "z[n] ~ Logistic(0, 1)", "m + s*z"),
     "Gumbel": ("x[n] ~ Gumbel(m, s)", "z[n] ~ Gumbel(0, 1)", "m + s*z"),
     "SkewNormal": ("x[n] ~ SkewNormal(m, s, 2)", "z[n] ~ SkewNormal(0, 1, 2)", "m + s*z"),
+    "MvNormal": ("x[n] ~ MvNormal(w, chol=s*L)", "z[n] ~ Normal(0, 1)", "w + s*(L @ z)"),
+    "one mean": ("x[n] ~ MvNormal(m, chol=L)", "z[n] ~ Normal(0, 1)", "m + L @ z"),
+    "covariance": ("x[n] ~ MvNormal(w, s^2*(L @ transpose(L)))", "z[n] ~ Normal(0, 1)", "w + s*(L @ z)"),
+    "MvStudentT": ("x[n] ~ MvStudentT(4, w, chol=s*L)", "z[n] ~ MvStudentT(4, 0*w, chol=eye(3))", "w + s*(L @ z)"),
+    "GP": (
+        "x[n] ~ GP(exp_quad(w, s, 1))",
+        "z[n] ~ Normal(0, 1)",
+        "cholesky(exp_quad(w, s, 1) + 1e-9*s^2*eye(3)) @ z",
+    ),
     "LogNormal": ("x[n] ~ LogNormal(m, s)", "z[n] ~ Normal(0, 1)", "exp(m + s*z)"),
 }
 
@@ -46,7 +56,7 @@ BY_HAND: dict[str, tuple[str, str, str]] = {  # the prior, that of the standard 
 @pytest.mark.parametrize("name", BY_HAND)
 def test_the_joint_is_that_of_offset_times_scale(name: str) -> None:
     prior, standard, made = BY_HAND[name]
-    data = {"y": Y, "w": np.array([1.0, -2.0, 0.5]), "v": np.array([0.5, 1.0, 2.0])}
+    data = {"y": Y, "w": np.array([1.0, -2.0, 0.5]), "v": np.array([0.5, 1.0, 2.0]), "L": LOWER}
     centred = conditioned(f"{HEAD}{prior}\ny ~ Normal(x, 1)", data)
     by_hand = conditioned(f"{HEAD}{standard}\nx = {made}\ny ~ Normal(x, 1)", data)
     assert candidates(centred.model.latents) == ("x",)
@@ -62,7 +72,7 @@ HIERARCHIES = [
     for program in sorted(GOOD.glob("*.ppl"))
     if program.stem
     in (
-        "blocker", "by_level", "dyes", "epilepsy", "football", "hierarchy", "kidney", "milk", "nested", "orange",
+        "blocker", "by_level", "cafes", "dyes", "epilepsy", "football", "hierarchy", "kidney", "milk", "mv_student", "mvnormal", "nested", "orange",
         "pilots", "radon", "rats", "seeds", "skewed", "stops", "votes",
     )
 ]  # fmt: skip
