@@ -72,7 +72,8 @@ HIERARCHIES = [
     for program in sorted(GOOD.glob("*.ppl"))
     if program.stem
     in (
-        "blocker", "by_level", "cafes", "dyes", "epilepsy", "football", "hierarchy", "kidney", "milk", "mv_student", "mvnormal", "nested", "orange",
+        "blocker", "by_level", "cafes", "dyes", "epilepsy", "football", "hierarchy", "kidney", "milk", "mv_student",
+        "mvnormal", "nested", "orange",
         "pilots", "radon", "rats", "seeds", "skewed", "stops", "votes",
     )
 ]  # fmt: skip
