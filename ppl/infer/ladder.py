@@ -28,6 +28,7 @@ from ppl.model.graph import Model
 from ppl.rewrite.sum_out import SummedOut
 
 _FINITE_VARIANCE = 0.5
+_FEW = 12  # coordinates; among more, the verdict also asks how far the weights moved means and sds
 _ORDER = (Verdict.GOOD, Verdict.USABLE, Verdict.DO_NOT_USE)
 
 
@@ -78,14 +79,15 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """It is not tried where the fit is good and its Pareto k at most `content`."""
+    """It is not tried where the fit is good and, in few coordinates, its Pareto k at most `content`."""
 
     name: str
     run: Callable[[Problem, Attempt | None], Found | None]
     content: float = np.inf
 
     def is_content(self, best: Attempt) -> bool:
-        return best.verdict == Verdict.GOOD and best.found.approximation.weights.pareto_k <= self.content
+        many = best.found.joint.dimension > _FEW
+        return best.verdict == Verdict.GOOD and (many or best.found.approximation.weights.pareto_k <= self.content)
 
 
 class Nowhere(Exception):
