@@ -15,14 +15,15 @@ from typing import Any
 
 import numpy as np
 
+from ppl.compile.blocks import candidates
 from ppl.compile.joint import LogJoint, compile_joint
 from ppl.compile.nowhere import why_not_finite
 from ppl.data import dataset
 from ppl.data.axes import Axis
 from ppl.data.column import Column
-from ppl.infer import pipeline
-from ppl.infer.pipeline import Approximation, TooLarge
-from ppl.infer.search import NoStart
+from ppl.infer import ladder, pipeline
+from ppl.infer.ladder import Attempt
+from ppl.infer.pipeline import TooLarge
 from ppl.infer.verdict import Verdict, judge
 from ppl.language.errors import ModelError, UsageError
 from ppl.language.files import from_string, read_source
@@ -35,10 +36,10 @@ from ppl.model.program import compile_terms
 from ppl.model.settle import settle
 from ppl.report import fitfile, tables
 from ppl.report.quantities import Streams, left_out, probabilities, quantities
-from ppl.report.record import Observed, Record
+from ppl.report.record import Observed, Record, Tried
 from ppl.report.summarise import with_tails
 from ppl.rewrite.guards import without_needless_guards
-from ppl.rewrite.sum_out import sum_out
+from ppl.rewrite.sum_out import SummedOut, sum_out
 from ppl.version import VERSION
 
 
@@ -72,7 +73,8 @@ class Model:
         Raises `DataError` and `FileError` for data that cannot be read, `ModelError` where model and data do not fit.
         """
         settled = without_needless_guards(settle(self.names, dataset.read(data, tables)))
-        return Posterior(settled, compile_joint(settled, sum_out(settled)))
+        summed = sum_out(settled)
+        return Posterior(settled, compile_joint(settled, summed), summed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +83,7 @@ class Posterior:
 
     model: graph.Model = field(repr=False)
     joint: LogJoint = field(repr=False)
+    summed: SummedOut | None = field(repr=False)
 
     def log_density(self, values: Mapping[str, Any]) -> float:
         """The log joint density at values of all latents on their own scale, in nats: no Jacobian, all constants.
@@ -102,8 +105,11 @@ class Posterior:
                 total += sum(float(np.sum(part)) for part in found)
         return total
 
-    def fit(self, seed: int = 1, draws: int = pipeline.DRAWS, keep_all: bool = False) -> Fit:
+    def fit(self, seed: int = 1, draws: int = pipeline.DRAWS, keep_all: bool = False, guide: str = "auto") -> Fit:
         """The posterior, found by the automatic mean-field guide and corrected.
+
+        With the `guide` "auto" further rungs are tried while the verdict is not good; "meanfield" stays on the first,
+        "noncentred" takes hierarchies as offset times scale from the start.
 
         `draws` is how many equally weighted draws the fit holds; `keep_all` keeps those of very long simulated and
         derived names too, which `left_out` names otherwise. The same seed gives the same bits. Raises `ModelError`
@@ -112,23 +118,36 @@ class Posterior:
         seed = _whole("seed", seed, 0, 2**32 - 1)
         draws = _whole("draws", draws, 100, 1_000_000)
         out = left_out(self.model, draws, keep_all)
+        rungs = self._rungs(guide)
         start = time.perf_counter()
         try:
-            found = pipeline.approximate(self.joint, seed, draws)
+            best, tried = ladder.climb(ladder.Problem(self.model, self.summed, self.joint, seed, draws), rungs)
         except TooLarge:
             most = pipeline.MOST_ELEMENTS // self.joint.dimension
             fewer = f"at most {most:,} draws of so many fit into memory" if most >= 100 else "that is too many"
             if self.joint.dimension > pipeline.MOST_COORDINATES:
                 fewer = f"a fit takes up to {pipeline.MOST_COORDINATES:,}"
             raise UsageError(f"the latents have {self.joint.dimension:,} unknown numbers: {fewer}") from None
-        except NoStart as error:
-            raise ModelError(self.model.source, [why_not_finite(self.model, self.joint, error.z)]) from None
-        return Fit(self._record(found, seed, draws, out, start), self)
+        except ladder.Nowhere as error:
+            raise ModelError(self.model.source, [why_not_finite(self.model, error.joint, error.z)]) from None
+        return Fit(self._record(best, tried, seed, draws, out, start), self)
 
-    def _record(self, found: Approximation, seed: int, draws: int, out: tuple[str, ...], start: float) -> Record:
+    def _rungs(self, guide: str) -> tuple[ladder.Rung, ...]:
+        if guide not in ladder.GUIDES:
+            raise UsageError(f"guide must be one of {', '.join(ladder.GUIDES)}, not {guide!r}")
+        if guide == "noncentred" and not candidates(self.model.latents):
+            raise UsageError(
+                "guide noncentred: no latent of this model has a location or scale that is itself inferred; use auto"
+            )
+        return ladder.GUIDES[guide]
+
+    def _record(
+        self, best: Attempt, tried: tuple[Attempt, ...], seed: int, draws: int, out: tuple[str, ...], start: float
+    ) -> Record:
+        found, joint = best.found.approximation, best.found.joint
         weights = found.weights.weights
         streams = Streams(pipeline.RESAMPLING, pipeline.SIMULATION, pipeline.DISCRETE)
-        shown, behind_sds = quantities(self.model, self.joint, found.z, weights, draws, seed, streams, out)
+        shown, behind_sds = quantities(self.model, joint, found.z, weights, draws, seed, streams, out)
         verdict, findings = judge(with_tails(found.evidence, behind_sds))
         reasons = tuple(
             f"{finding.sentence}; {finding.rule.remedy}" for finding in findings if finding.verdict != Verdict.GOOD
@@ -138,11 +157,13 @@ class Posterior:
         return Record(
             model=self.model.source.name, model_text=self.model.source.text, sources=self.model.data.sources,
             seed=seed, verdict=verdict.value, reasons=reasons, pareto_k=found.weights.pareto_k, elbo=found.elbo,
-            evaluations=found.evaluations, seconds=time.perf_counter() - start,
+            evaluations=sum(attempt.found.approximation.evaluations for attempt in tried),
+            seconds=time.perf_counter() - start,
             newton_step=found.evidence.newton_step, draw_error=found.evidence.draw_error,
             effective_draws=found.weights.effective, version=VERSION, quantities=shown,
             observed=self._observed(), log_weights=log_weights, left_out=out,
-            probabilities=probabilities(self.model, self.joint, found.z, weights),
+            probabilities=probabilities(self.model, joint, found.z, weights),
+            tried=tuple(_tried(attempt, attempt is best) for attempt in tried),
         )  # fmt: skip
 
     def _observed(self) -> dict[str, Observed]:
@@ -169,6 +190,14 @@ def _as_given(column: Column) -> np.ndarray:
         texts = np.array([*column.levels, ""])
         return np.asarray(texts[column.values])  # a missing one is at -1
     return column.values if column.missing is None else np.where(column.missing, np.nan, column.values)
+
+
+def _tried(attempt: Attempt, taken: bool) -> Tried:
+    found = attempt.found.approximation
+    return Tried(
+        attempt.title, attempt.verdict.value, found.weights.pareto_k, found.elbo, found.evaluations, attempt.seconds,
+        taken,
+    )  # fmt: skip
 
 
 def _whole(name: str, value: Any, least: int, most: int) -> int:

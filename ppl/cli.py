@@ -43,8 +43,18 @@ def commands() -> None:
 @click.option("-o", "--output", type=click.Path(), help="Write the fit to this netCDF file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--all", "everything", is_flag=True, help="Summarise long derived names too.")
+@click.option(
+    "--guide", default="auto", show_default=True, help="auto (further rungs until good), meanfield, noncentred."
+)
 def fit(
-    model: str, data: tuple[str, ...], seed: int, draws: int, output: str | None, as_json: bool, everything: bool
+    model: str,
+    data: tuple[str, ...],
+    seed: int,
+    draws: int,
+    output: str | None,
+    as_json: bool,
+    everything: bool,
+    guide: str,
 ) -> int:
     """Find the posterior of MODEL given DATA (CSV, TSV, Parquet, JSON or npz; several files are merged).
 
@@ -55,7 +65,7 @@ def fit(
         _check_output(output, (model, *plain, *tables.values()))
     posterior = _condition(model, data)
     with _status("fitting"):
-        found = posterior.fit(seed=seed, draws=draws, keep_all=everything)
+        found = posterior.fit(seed=seed, draws=draws, keep_all=everything, guide=guide)
     _show(found.record, as_json, everything)
     if output is not None:
         found.save(output)

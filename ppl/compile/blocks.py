@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,8 @@ import autograd.numpy as np
 import numpy
 
 from ppl.model import matrix_transforms, transforms
-from ppl.model.bounds import bound_terms, by_bounds
+from ppl.model.bounds import bound_terms
+from ppl.model.distributions.family import canonical
 from ppl.model.events import EVENTS
 from ppl.model.graph import Latent, Piece
 from ppl.model.program import Program, behind, compile_terms
@@ -23,8 +24,9 @@ from ppl.numeric.shape import join
 class Block:
     """The unconstrained coordinates `start:stop` that belong to one piece of a latent, and how they become its value.
 
-    `shape` is that of the coordinates, event axes transformed; `bounds` computes lower and upper, where there are any,
-    and `bound_shapes` lines them up behind the draws.
+    `shape` is that of the coordinates, event axes transformed; `bounds` computes from the `needs` what the transform
+    takes, and `bound_shapes` lines it up behind the draws: lower and upper, where there are any, or, where the
+    coordinates are `noncentred`, the parameters of the distribution, which give location and scale.
     """
 
     latent: Latent
@@ -36,19 +38,27 @@ class Block:
     bounds: Program | None
     bound_shapes: tuple[tuple[int, ...], ...]
     has: tuple[bool, bool]  # a lower, an upper bound
+    needs: tuple[Term, ...]
+    noncentred: bool = False
 
     @property
     def name(self) -> str:
         return self.latent.name
 
     def bounds_at(self, values: Mapping[str, Any]) -> tuple[Any, Any]:
-        """Lower and upper bound, each with a leading axis of draws or without; None where there is none."""
+        """What the transform takes: lower and upper bound, each with a leading axis of draws or without, None where
+        there is none; or location and scale.
+        """
         if self.bounds is None:
             return None, None
         lined_up = [
             np.reshape(found, (len(found), *shape) if slot in self.bounds.over_draws else shape)
             for found, slot, shape in zip(self.bounds.run(values), self.bounds.outputs, self.bound_shapes, strict=True)
         ]
+        if self.noncentred:
+            own = canonical(self.piece.distribution.form, tuple(lined_up))
+            location, scale = transforms.LOCATION_SCALE[self.piece.distribution.family.name].places
+            return own[location], own[scale]
         return (lined_up.pop(0) if self.has[0] else None), (lined_up.pop(0) if self.has[1] else None)
 
     def part_of(self, value: Any) -> Any:
@@ -61,6 +71,8 @@ class Block:
 
     def outside(self, theta: numpy.ndarray, lower: Any, upper: Any) -> numpy.ndarray:
         """Which draws (S,) of this piece lie outside their bounds."""
+        if self.noncentred:  # the density knows its own support
+            return numpy.zeros(len(theta), dtype=bool)
         wrong = numpy.zeros(theta.shape, dtype=bool)
         if lower is not None:
             wrong |= theta < lower
@@ -94,13 +106,19 @@ class Assembly:
         return gather.gather(join(-rank, *flat), self.order, -rank)
 
 
-def lay_out(latents: Sequence[Latent]) -> tuple[tuple[Block, ...], dict[str, Assembly]]:
-    """Blocks of all latents, each after those that its bounds depend on, and how latents of several pieces are made."""
+def lay_out(
+    latents: Sequence[Latent], noncentred: Collection[str] = ()
+) -> tuple[tuple[Block, ...], dict[str, Assembly]]:
+    """Blocks of all latents, each after those that it needs, and how latents of several pieces are made.
+
+    The pieces of the `noncentred`, names out of `candidates`, get coordinates relative to location and scale.
+    """
     blocks: list[Block] = []
     start = 0
-    for latent in by_bounds(latents):
+    for latent in _by_needs(latents, noncentred):
         for piece in latent.pieces:
-            blocks.append(_block(latent, piece, start))
+            relative = latent.name in noncentred and _has_random_parents(piece)
+            blocks.append(_noncentred(latent, piece, start) if relative else _block(latent, piece, start))
             start = blocks[-1].stop
     assemblies = {}
     for latent in latents:
@@ -112,18 +130,78 @@ def lay_out(latents: Sequence[Latent]) -> tuple[tuple[Block, ...], dict[str, Ass
     return tuple(blocks), assemblies
 
 
+def candidates(latents: Sequence[Latent]) -> tuple[str, ...]:
+    """The latents whose coordinates can be non-centred: of a family of location and scale, cut nowhere, one of them
+    random, and neither depending on the latent itself, on its own past or on anything discrete.
+    """
+    graph = _needs_graph(latents, [latent.name for latent in latents])
+    names = set(graph)
+    alone = {next(iter(group)) for group in nx.strongly_connected_components(graph) if len(group) == 1}
+    return tuple(
+        latent.name
+        for latent in latents
+        if latent.name in alone
+        and not graph.has_edge(latent.name, latent.name)
+        and any(_has_random_parents(piece) for piece in latent.pieces)
+        and all(names.issuperset(inputs(piece.distribution.parameters)) for piece in latent.pieces)
+    )
+
+
+def _has_random_parents(piece: Piece) -> bool:
+    """Whether a piece is of a family of location and scale, cut nowhere, and these depend on latents."""
+    distribution = piece.distribution
+    plain = distribution.lower is None and distribution.upper is None and distribution.constraint is None
+    known = transforms.LOCATION_SCALE.get(distribution.family.name)
+    return plain and known is not None and bool(inputs(distribution.parameters))
+
+
+def _needs_graph(latents: Sequence[Latent], noncentred: Collection[str]) -> nx.DiGraph:
+    """Latents, with an edge from each to those whose coordinates mean something only where it is known: through their
+    bounds or, of those named, through any parameter.
+    """
+    graph = nx.DiGraph()
+    graph.add_nodes_from(latent.name for latent in latents)
+    for latent in latents:
+        for piece in latent.pieces:
+            needs = [*bound_terms(piece), *(piece.distribution.parameters if latent.name in noncentred else ())]
+            graph.add_edges_from((name, latent.name) for name in inputs(needs) if name in graph)
+    return graph
+
+
+def _by_needs(latents: Sequence[Latent], noncentred: Collection[str]) -> list[Latent]:
+    place = {latent.name: i for i, latent in enumerate(latents)}
+    order = nx.lexicographical_topological_sort(_needs_graph(latents, noncentred), key=lambda name: place[name])
+    return [latents[place[name]] for name in order]
+
+
 def _block(latent: Latent, piece: Piece, start: int) -> Block:
     distribution = piece.distribution
     lower, upper = distribution.support_lower, distribution.support_upper
     transform = _transform_for(distribution.kind, lower is not None, upper is not None)
     split = len(piece.axes) - transform.event_rank
     shape = (*piece.shape[:split], *(transform.free(n) for n in piece.shape[split : split + 1]))
-    bounds = bound_terms(piece)
+    bounds = tuple(bound_terms(piece))
     program = compile_terms(bounds) if bounds else None
     bound_shapes = tuple(behind(bound, piece.plates, len(piece.axes) - len(piece.plates)) for bound in bounds)
     stop = start + int(numpy.prod(shape))
     has = (lower is not None, upper is not None)
-    return Block(latent, piece, transform, start, stop, shape, program, bound_shapes, has)
+    return Block(latent, piece, transform, start, stop, shape, program, bound_shapes, has, bounds)
+
+
+def _noncentred(latent: Latent, piece: Piece, start: int) -> Block:
+    distribution = piece.distribution
+    transform = transforms.LOCATION_SCALE[distribution.family.name].transform
+    parameters = distribution.parameters
+    leading = len(piece.axes) - len(piece.plates) - distribution.family.event_rank
+    shapes = tuple(
+        behind(term, piece.plates, leading, parameter.event_rank)
+        for term, parameter in zip(parameters, distribution.form.parameters, strict=True)
+    )
+    stop = start + int(numpy.prod(piece.shape))
+    program = compile_terms(parameters)
+    return Block(
+        latent, piece, transform, start, stop, piece.shape, program, shapes, (True, True), parameters, noncentred=True
+    )
 
 
 def _transform_for(kind: str, has_lower: bool, has_upper: bool) -> Transform:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -188,9 +188,12 @@ class LogJoint:
         return numpy.where(numpy.isnan(total), -numpy.inf, total), numpy.concatenate(gradients)
 
 
-def compile_joint(model: Model, summed: SummedOut | None = None) -> LogJoint:
-    """The log joint of a model's latents: their priors, everything observed, and the potentials."""
-    blocks, assemblies = lay_out(model.latents)
+def compile_joint(model: Model, summed: SummedOut | None = None, noncentred: Collection[str] = ()) -> LogJoint:
+    """The log joint of a model's latents: their priors, everything observed, and the potentials.
+
+    The density is the same whichever latents, out of `blocks.candidates`, have non-centred coordinates.
+    """
+    blocks, assemblies = lay_out(model.latents, noncentred)
     pieces = [(latent, piece) for latent in (*model.latents, *model.discrete) for piece in latent.pieces]
     parts = [_part(latent.name, piece, None, False, summed) for latent, piece in pieces]
     parts += [_part(factor.name, factor, factor.value, factor.observed, summed) for factor in model.factors]

@@ -72,18 +72,28 @@ def _put_in(coordinates: dict[str, sparse.csr_matrix], block: Block, own: sparse
 
 
 def _own_coordinates(dimension: int, block: Block, earlier: dict[str, sparse.csr_matrix]) -> sparse.csr_matrix:
-    """Elements of a piece by coordinates: its own, and through its bounds those of other latents."""
+    """Elements of a piece by coordinates: its own, and through what its transform takes those of other latents."""
     size = size_of(block.piece.shape)
     if block.transform.event_rank == 0:
         own = ones(np.arange(size), np.arange(block.start, block.stop), (size, dimension))
-    else:
-        events = size_of(block.shape[:-1])
-        inside = np.arange(block.start, block.stop).reshape(events, -1)
-        rows = np.repeat(np.arange(size), inside.shape[1])
-        columns = np.repeat(inside, size // max(events, 1), axis=0).reshape(-1)
-        own = ones(rows, columns, (size, dimension))
-    for other in terms.inputs(bound_terms(block.piece)):
+        found = dependences(block.needs, earlier)
+        for term, shape in zip(block.needs, block.bound_shapes, strict=True):
+            matrix = found[id(term)]
+            if matrix is not None:
+                own = own + matrix[_element_of(shape, block.piece.shape)]
+        return as_pattern(own)
+    events = size_of(block.shape[:-1])
+    inside = np.arange(block.start, block.stop).reshape(events, -1)
+    rows = np.repeat(np.arange(size), inside.shape[1])
+    columns = np.repeat(inside, size // max(events, 1), axis=0).reshape(-1)
+    own = ones(rows, columns, (size, dimension))
+    for other in terms.inputs(block.needs):
         touched = np.flatnonzero(np.asarray(earlier[other].sum(axis=0)).reshape(-1))
         rows = np.repeat(np.arange(size), len(touched))
         own = own + ones(rows, np.tile(touched, size), (size, dimension))
     return as_pattern(own)
+
+
+def _element_of(shape: tuple[int, ...], whole: tuple[int, ...]) -> np.ndarray:
+    """Which element of an array of some shape meets each of a whole one, both flattened."""
+    return np.broadcast_to(np.arange(size_of(shape)).reshape(shape), whole).reshape(-1)

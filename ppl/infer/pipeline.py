@@ -45,7 +45,10 @@ class TooLarge(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Approximation:
-    """What inference found: weighted proposals z (P, D), and how it went."""
+    """What inference found: weighted proposals z (P, D), and how it went.
+
+    `modes` (N, D) are the optimum, and other modes that the proposals do not reach.
+    """
 
     guide: MeanField
     z: np.ndarray
@@ -53,10 +56,14 @@ class Approximation:
     evidence: Evidence
     evaluations: int
     elbo: float
+    modes: np.ndarray
 
 
-def approximate(joint: LogJoint, seed: int, draws: int = DRAWS) -> Approximation:
-    """The weighted posterior of a log joint. Raises `NoStart` and `TooLarge`."""
+def approximate(joint: LogJoint, seed: int, draws: int = DRAWS, also: np.ndarray | None = None) -> Approximation:
+    """The weighted posterior of a log joint; `also` are further points (N, D) to look for modes from.
+
+    Raises `NoStart` and `TooLarge`.
+    """
     if joint.dimension == 0:
         return _nothing_to_infer(joint, draws)
     if joint.dimension > MOST_COORDINATES or joint.dimension * draws > MOST_ELEMENTS:
@@ -64,18 +71,20 @@ def approximate(joint: LogJoint, seed: int, draws: int = DRAWS) -> Approximation
     with np.errstate(all="ignore"):  # what is infinite or no number shows in the verdict
         if joint.dimension > _MOST_SEEN:
             return _guide_alone(joint, seed, draws)
-        return _approximate(joint, seed, draws)
+        return _approximate(joint, seed, draws, np.zeros((0, joint.dimension)) if also is None else also)
 
 
-def _approximate(joint: LogJoint, seed: int, draws: int) -> Approximation:
+def _approximate(joint: LogJoint, seed: int, draws: int, also: np.ndarray) -> Approximation:
     directions = curvature.plan(interactions(joint))
     counted = Counted(joint)
-    found = search(counted, joint, seed, (_CLIMBING, _STARTS, _GUIDE), directions)
+    found = search(counted, joint, seed, (_CLIMBING, _STARTS, _GUIDE), directions, also)
     optimum, draw_error = _settled_optimum(counted, seed, found.summit, directions)
     z, weights = _correct(counted, seed, optimum.guide.mu, _root(optimum), draws)
-    evidence = _gather(counted, joint, optimum, draw_error, found.rivals, z, weights)
+    hidden = [rival for rival in found.rivals if not doubts.is_covered(rival, optimum, z, weights.weights)]
+    evidence = _gather(counted, joint, optimum, draw_error, hidden, z, weights)
     evaluations = int(np.ceil(counted.gradients / _GUIDE_DRAWS))
-    return Approximation(optimum.guide, z, weights, evidence, evaluations, optimum.elbo)
+    modes = np.array([mode.guide.mu for mode in (optimum, *hidden)])
+    return Approximation(optimum.guide, z, weights, evidence, evaluations, optimum.elbo, modes)
 
 
 def _gather(
@@ -83,7 +92,7 @@ def _gather(
     joint: LogJoint,
     optimum: Optimum,
     draw_error: float,
-    rivals: Sequence[Optimum],
+    hidden: Sequence[Optimum],
     z: np.ndarray,
     weights: Weights,
 ) -> Evidence:
@@ -91,7 +100,6 @@ def _gather(
     weakest = doubts.weakest_direction(counted, optimum)
     where = {"not_definite": doubts.names(joint.blocks, weakest.share)}
     where["flat"] = where["not_definite"]
-    hidden = [rival for rival in rivals if not doubts.is_covered(rival, optimum, z, weights.weights)]
     if hidden:
         where["rivals"] = doubts.names(joint.blocks, doubts.apart_in(hidden[0], optimum))
     means = spreads = np.zeros(1)
@@ -204,7 +212,9 @@ def _guide_alone(joint: LogJoint, seed: int, draws: int) -> Approximation:
         where={},
         unseen=joint.dimension,
     )
-    return Approximation(guide, eps, weights, evidence, int(np.ceil(counted.gradients / _GUIDE_DRAWS)), elbo)
+    return Approximation(
+        guide, eps, weights, evidence, int(np.ceil(counted.gradients / _GUIDE_DRAWS)), elbo, guide.mu[None]
+    )
 
 
 def _nothing_to_infer(joint: LogJoint, draws: int) -> Approximation:
@@ -212,4 +222,4 @@ def _nothing_to_infer(joint: LogJoint, draws: int) -> Approximation:
     empty = MeanField(np.zeros(0), np.zeros(0))
     value = float(joint.value(z[:1])[0])
     evidence = Evidence(0.0, 0.0, 0.0, 0.0, -np.inf, draws, float(draws), 0, 0.0, 0.0, {})
-    return Approximation(empty, z, Weights(np.full(draws, 1 / draws), -np.inf), evidence, 1, value)
+    return Approximation(empty, z, Weights(np.full(draws, 1 / draws), -np.inf), evidence, 1, value, z[:1])

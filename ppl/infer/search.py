@@ -47,16 +47,18 @@ class NoStart(Exception):
         self.z = z
 
 
-def search(joint: LogDensity, model: LogJoint, seed: int, streams: Sequence[int], directions: Directions) -> Found:
+def search(
+    joint: LogDensity, model: LogJoint, seed: int, streams: Sequence[int], directions: Directions, also: np.ndarray
+) -> Found:
     """The best of many ways up, and its rivals. `streams` are those of climbing, of starts and of the guide.
 
-    Raises `NoStart`.
+    `also` are further points (N, D) to start from. Raises `NoStart`.
     """
     climbing, starts, guide = streams
     eps = antithetic(generator(seed, climbing), _DRAWS, joint.dimension)
     rng = generator(seed, starts)
     points = starting_points(model, rng, _DISPERSED)
-    summits = _ways(joint, points[:-1], directions, eps)
+    summits = _ways(joint, np.concatenate([points[:-1], also]), directions, eps)
     if joint.draws_at_once >= _COSTLY:
         summits += _ways(joint, points[-1:], directions, eps)
         summits += _ways(joint, _from_prior(joint, model, rng, directions), directions, eps)

@@ -14,6 +14,7 @@ from ppl.model.terms import inputs
 _FURTHEST = 5.0  # from 0, of a coordinate of a bounded latent: vague priors have medians far out
 _WIDTH = 2.0  # dispersed points lie within this of 0, as Stan's do
 _FURTHEST_DRAW = 15.0  # from 0, of a coordinate of a bounded latent drawn from its prior
+_REAL = (transforms.IDENTITY, transforms.NONCENTRED, transforms.NONCENTRED_VECTOR)
 _MAGNITUDES = 4  # powers of ten over which a latent without a proper prior is spread
 
 
@@ -48,7 +49,7 @@ def mirror_images(joint: LogJoint, z: np.ndarray) -> np.ndarray:
     flipped, reversed_ = z.copy(), z.copy()
     for block in joint.blocks:
         coordinates = slice(block.start, block.stop)
-        if block.transform is transforms.IDENTITY:
+        if block.transform in _REAL:
             flipped[coordinates] *= -1
         reversed_[coordinates] = (
             z[coordinates].reshape(block.shape)[..., ::-1].reshape(-1) if block.shape else z[coordinates]

@@ -16,6 +16,7 @@ import numpy
 from scipy import special as scipy_special
 
 from ppl.numeric import reduce
+from ppl.numeric.linear import apply_to_vectors, inverse_lower
 from ppl.numeric.shape import join
 from ppl.numeric.special import exp, inv_logit, log, softplus
 
@@ -58,6 +59,51 @@ BETWEEN = Transform(
     lambda theta, lower, upper: scipy_special.logit((theta - lower) / (upper - lower)),
     lambda z, lower, upper: log(upper - lower) - softplus(z) - softplus(-z),
 )
+NONCENTRED = Transform(
+    "non-centred",
+    lambda z, location, scale: location + scale * z,
+    lambda theta, location, scale: (theta - location) / scale,
+    lambda z, location, scale: log(scale) + 0.0 * z,
+)
+NONCENTRED_LOG = Transform(
+    "non-centred logarithm",
+    lambda z, location, scale: exp(location + scale * z),
+    lambda theta, location, scale: (numpy.log(theta) - location) / scale,
+    lambda z, location, scale: log(scale) + location + scale * z,
+)
+NONCENTRED_VECTOR = Transform(
+    "non-centred vector",
+    lambda z, mean, chol: mean + apply_to_vectors(chol, z),
+    lambda theta, mean, chol: apply_to_vectors(inverse_lower(chol), theta - mean),
+    lambda z, mean, chol: np.sum(log(np.diagonal(chol, axis1=-1, axis2=-2)), axis=-1) + 0.0 * np.sum(z, axis=-1),
+    event_rank=1,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LocationScale:
+    """How a family's values follow from standard ones: a transform that takes location and scale for its bounds, or the
+    mean and the Cholesky factor of the covariance.
+    `places` are where these stand among the canonical parameters.
+    """
+
+    transform: Transform
+    places: tuple[int, int]
+
+
+LOCATION_SCALE = {
+    "Normal": LocationScale(NONCENTRED, (0, 1)),
+    "StudentT": LocationScale(NONCENTRED, (1, 2)),
+    "Cauchy": LocationScale(NONCENTRED, (0, 1)),
+    "Laplace": LocationScale(NONCENTRED, (0, 1)),
+    "Logistic": LocationScale(NONCENTRED, (0, 1)),
+    "Gumbel": LocationScale(NONCENTRED, (0, 1)),
+    "SkewNormal": LocationScale(NONCENTRED, (0, 1)),
+    "LogNormal": LocationScale(NONCENTRED_LOG, (0, 1)),
+    "MvNormal": LocationScale(NONCENTRED_VECTOR, (0, 1)),
+    "MvStudentT": LocationScale(NONCENTRED_VECTOR, (1, 2)),
+    "GP": LocationScale(NONCENTRED_VECTOR, (0, 1)),
+}
 
 
 @cache

@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 from ppl.data.axes import Axis
 from ppl.language.errors import FileError
 from ppl.report.atomic import replacing
-from ppl.report.record import STATISTICS, Observed, Probabilities, Quantity, Record
+from ppl.report.record import STATISTICS, Observed, Probabilities, Quantity, Record, Tried
 
 FORMAT = 2
 _SCALARS = {
@@ -49,6 +50,7 @@ def _fill(file: Any, record: Record) -> None:
     file.attrs["reasons"] = json.dumps(record.reasons)
     file.attrs["left_out"] = json.dumps(record.left_out)
     file.attrs["sources"] = json.dumps(record.sources)
+    file.attrs["tried"] = json.dumps([asdict(tried) for tried in record.tried])
     posterior = _Group(file.create_group("posterior"))
     summary = _Group(file.create_group("summary"))
     summary.axis(Axis("statistic", len(STATISTICS), None, STATISTICS))
@@ -201,6 +203,7 @@ def _take(file: Any, name: str) -> Record:
         reasons=tuple(json.loads(str(file.attrs["reasons"]))),
         sources=tuple(json.loads(str(file.attrs["sources"]))),
         left_out=tuple(json.loads(str(file.attrs["left_out"]))),
+        tried=tuple(Tried(**tried) for tried in json.loads(str(file.attrs.get("tried", "[]")))),
         quantities=quantities, observed=observed, log_weights=weights, probabilities=probabilities, **scalars,
     )  # fmt: skip
 

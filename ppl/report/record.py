@@ -71,10 +71,23 @@ class Observed:
     values: np.ndarray
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A rung of the ladder that was tried: `rung` is what it is called, `taken` the one that the fit comes from."""
+
+    rung: str
+    verdict: str
+    pareto_k: float
+    elbo: float
+    evaluations: int
+    seconds: float
+    taken: bool
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
     """A fit in full. ELBO in nats; `draw_error` and `newton_step` in posterior sds; `evaluations` counts gradients of
-    the ELBO over 64 draws, or their equivalent.
+    the ELBO over 64 draws, or their equivalent, on all the rungs that were `tried`.
     """
 
     model: str
@@ -96,6 +109,7 @@ class Record:
     log_weights: np.ndarray = field(repr=False)
     left_out: tuple[str, ...] = ()  # names too long to keep unasked
     probabilities: Mapping[str, Probabilities] = field(default_factory=dict, repr=False)
+    tried: tuple[Tried, ...] = ()
 
     def shown(self, everything: bool = False) -> list[Quantity]:
         """The quantities a summary shows: latents first; row-long derived and simulated ones only when asked."""

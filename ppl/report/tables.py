@@ -7,6 +7,7 @@ import io
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,10 @@ def as_json(record: Record, everything: bool = False) -> str:
             "seconds": round(record.seconds, 4),
             "evaluations": record.evaluations,
             "draw_error": _plain(record.draw_error),
+            "rungs": [
+                {**asdict(tried), "pareto_k": _plain(tried.pareto_k), "elbo": _plain(tried.elbo)}
+                for tried in record.tried
+            ],
             "seed": record.seed,
             "left_out": list(record.left_out),
             "variables": variables,
@@ -162,4 +167,13 @@ def verdict_lines(record: Record) -> list[str]:
     lines += [f"  {reason}" for reason in record.reasons]
     facts = [f"Pareto k {record.pareto_k:.2f}", f"ELBO {record.elbo:.2f} nats", f"{record.evaluations} evaluations"]
     facts += [f"draw error {record.draw_error:.2g} sd", f"{record.seconds:.2f} s", f"seed {record.seed}"]
-    return [*lines, f"  {', '.join(facts)}"]
+    return [*lines, *_rungs(record), f"  {', '.join(facts)}"]
+
+
+def _rungs(record: Record) -> list[str]:
+    """Which rung the fit comes from and what the others were worth, where more than the first was tried."""
+    if len(record.tried) < 2:
+        return []
+    taken = next(tried.rung for tried in record.tried if tried.taken)
+    others = [f"{tried.rung}: {tried.verdict}, {tried.seconds:.2g} s" for tried in record.tried if not tried.taken]
+    return [f"  rung: {'; '.join([taken, *others])}"]

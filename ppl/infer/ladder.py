@@ -1,0 +1,153 @@
+"""model -> the best approximation that a list of rungs gives: each is tried only while the verdict is not good.
+
+A rung may also ask for a lower Pareto k than a good verdict does: between 0.5, where the weights cease to have a
+variance, and 0.7 a funnel that was cut off can look good, and other coordinates cost little.
+
+A rung is a name and a function `run(problem, best)`. It gets the problem and the best attempt so far, None on the first
+rung, and gives what it found in the coordinates of a joint of its choice, or None where it has nothing to try.
+`GUIDES` says which rungs each choice of the user tries, in order: another kind of inference is one more row of both.
+
+Rungs share the random streams of `pipeline.py`, so that the same seed gives the same bits whatever was tried before.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ppl.compile.blocks import candidates
+from ppl.compile.joint import LogJoint, compile_joint
+from ppl.infer.doubts import listed
+from ppl.infer.pipeline import Approximation, approximate
+from ppl.infer.search import NoStart
+from ppl.infer.verdict import Verdict, judge
+from ppl.model.graph import Model
+from ppl.rewrite.sum_out import SummedOut
+
+_FINITE_VARIANCE = 0.5
+_FEW = 12  # coordinates; among more, the verdict also asks how far the weights moved means and sds
+_ORDER = (Verdict.GOOD, Verdict.USABLE, Verdict.DO_NOT_USE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """A model, its log joint in centred coordinates, and what the user asked for."""
+
+    model: Model
+    summed: SummedOut | None
+    joint: LogJoint
+    seed: int
+    draws: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What a rung found, in the coordinates of `joint`; `about` are the latents it treats in another way."""
+
+    joint: LogJoint
+    approximation: Approximation
+    about: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attempt:
+    """A rung that was tried, judged, with the seconds it took."""
+
+    rung: str
+    found: Found
+    verdict: Verdict
+    seconds: float
+
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """Smaller is better: by verdict; then, of good ones, by Pareto k, where it is positive, and effective draws; of
+        others, where the weights tell little, by the ELBO: all bound the same evidence.
+        """
+        found = self.found.approximation
+        if self.verdict == Verdict.GOOD:
+            return (0.0, max(found.weights.pareto_k, 0.0), -found.weights.effective)
+        return (_ORDER.index(self.verdict), -found.elbo if np.isfinite(found.elbo) else np.inf, 0.0)
+
+    @property
+    def title(self) -> str:
+        """The rung, with the latents it is about: "non-centred (`a` and `b`)"."""
+        return f"{self.rung} ({listed(self.found.about)})" if self.found.about else self.rung
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """It is not tried where the fit is good and, in few coordinates, its Pareto k at most `content`."""
+
+    name: str
+    run: Callable[[Problem, Attempt | None], Found | None]
+    content: float = np.inf
+
+    def is_content(self, best: Attempt) -> bool:
+        many = best.found.joint.dimension > _FEW
+        return best.verdict == Verdict.GOOD and (many or best.found.approximation.weights.pareto_k <= self.content)
+
+
+class Nowhere(Exception):
+    """The log joint is finite at no starting point of the first rung; `z` is one, in the coordinates of `joint`."""
+
+    def __init__(self, joint: LogJoint, z: np.ndarray):
+        super().__init__()
+        self.joint, self.z = joint, z
+
+
+def climb(problem: Problem, rungs: tuple[Rung, ...]) -> tuple[Attempt, tuple[Attempt, ...]]:
+    """The best attempt, and all in order. Raises `Nowhere` and `pipeline.TooLarge`."""
+    tried: list[Attempt] = []
+    best: Attempt | None = None
+    for rung in rungs:
+        if best is not None and rung.is_content(best):
+            continue
+        start = time.perf_counter()
+        try:
+            found = rung.run(problem, best)
+        except Nowhere:
+            if best is None:
+                raise
+            continue  # an earlier rung stands
+        if found is not None:
+            verdict, _ = judge(found.approximation.evidence)
+            tried.append(Attempt(rung.name, found, verdict, time.perf_counter() - start))
+            best = min(tried, key=lambda attempt: attempt.rank)
+    assert best is not None
+    return best, tuple(tried)
+
+
+def _mean_field(problem: Problem, best: Attempt | None) -> Found | None:
+    return _approximated(problem, problem.joint, ())
+
+
+def _noncentred(problem: Problem, best: Attempt | None) -> Found | None:
+    """All latents that can be, at once. Among too many coordinates for linear response a better map shows nothing."""
+    names = candidates(problem.model.latents)
+    if not names or (best is not None and best.found.approximation.evidence.unseen):
+        return None
+    return _approximated(problem, compile_joint(problem.model, problem.summed, names), names, best)
+
+
+def _approximated(problem: Problem, joint: LogJoint, about: tuple[str, ...], best: Attempt | None = None) -> Found:
+    """The pipeline in other coordinates; it also starts where the best attempt ended, so as not to miss its modes."""
+    also = np.zeros((0, joint.dimension))
+    if best is not None:
+        also = joint.unconstrain(best.found.joint.constrain(best.found.approximation.modes))
+        also = also[np.isfinite(also).all(axis=1)]
+    try:
+        return Found(joint, approximate(joint, problem.seed, problem.draws, also), about)
+    except NoStart as error:
+        raise Nowhere(joint, error.z) from None
+
+
+MEAN_FIELD = Rung("mean field", _mean_field)
+NONCENTRED = Rung("non-centred", _noncentred, content=_FINITE_VARIANCE)
+GUIDES: dict[str, tuple[Rung, ...]] = {
+    "auto": (MEAN_FIELD, NONCENTRED),
+    "meanfield": (MEAN_FIELD,),
+    "noncentred": (NONCENTRED,),
+}
