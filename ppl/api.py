@@ -23,8 +23,8 @@ from ppl.data.column import Column
 from ppl.infer import pipeline
 from ppl.infer.pipeline import Approximation, TooLarge
 from ppl.infer.search import NoStart
-from ppl.infer.verdict import Verdict, judge
-from ppl.language.errors import ModelError, UsageError
+from ppl.infer.verdict import FROM_BEST, Finding, Verdict, is_worse, judge
+from ppl.language.errors import ModelError, UsageError, VerdictError
 from ppl.language.files import from_string, read_source
 from ppl.language.parser import parse
 from ppl.language.source import Source
@@ -35,7 +35,7 @@ from ppl.model.program import compile_terms
 from ppl.model.settle import settle
 from ppl.report import fitfile, tables
 from ppl.report.quantities import Streams, left_out, probabilities, quantities
-from ppl.report.record import Observed, Record
+from ppl.report.record import Checked, Observed, Record
 from ppl.report.summarise import with_tails
 from ppl.rewrite.guards import without_needless_guards
 from ppl.rewrite.sum_out import sum_out
@@ -143,6 +143,7 @@ class Posterior:
             effective_draws=found.weights.effective, version=VERSION, quantities=shown,
             observed=self._observed(), log_weights=log_weights, left_out=out,
             probabilities=probabilities(self.model, self.joint, found.z, weights),
+            rules=tuple(_checked(finding) for finding in findings),
         )  # fmt: skip
 
     def _observed(self) -> dict[str, Observed]:
@@ -169,6 +170,14 @@ def _as_given(column: Column) -> np.ndarray:
         texts = np.array([*column.levels, ""])
         return np.asarray(texts[column.values])  # a missing one is at -1
     return column.values if column.missing is None else np.where(column.missing, np.nan, column.values)
+
+
+def _checked(finding: Finding) -> Checked:
+    rule, verdict = finding.rule, finding.verdict
+    number = None if finding.value is None else float(finding.value)
+    sentence = "" if verdict == Verdict.GOOD else finding.sentence
+    blamed = "" if verdict == Verdict.GOOD else finding.where
+    return Checked(rule.name, number, rule.good, rule.usable, verdict.value, blamed, sentence, rule.remedy)
 
 
 def _whole(name: str, value: Any, least: int, most: int) -> int:
@@ -236,6 +245,11 @@ class Fit:
         return self.record.reasons
 
     @property
+    def rules(self) -> tuple[Checked, ...]:
+        """Every rule of the verdict with its number, whether it speaks against the fit or not."""
+        return self.record.rules
+
+    @property
     def left_out(self) -> tuple[str, ...]:
         """Simulated and derived names too long to keep unasked: `fit(keep_all=True)` keeps them."""
         return self.record.left_out
@@ -262,6 +276,15 @@ class Fit:
     def summary(self, everything: bool = False) -> Summary:
         """Mean, sd, 5 %, 50 % and 95 % quantile and Monte Carlo error of every scalar."""
         return Summary(self.record, everything)
+
+    def require(self, verdict: str) -> Fit:
+        """The fit itself. Raises `VerdictError` where its verdict is worse than "good" or "usable", as asked for."""
+        if verdict not in FROM_BEST[:-1]:
+            raise UsageError(f'require: "good" or "usable", not {verdict!r}')
+        if is_worse(self.verdict, verdict):
+            why = f": {self.reasons[0]}" if self.reasons else ""
+            raise VerdictError(f"the verdict is `{self.verdict}`, and `{verdict}` is required{why}")
+        return self
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fit as a netCDF file that `ppl summary` and ArviZ open. Raises `FileError`."""

@@ -1,7 +1,8 @@
 """argv -> the command line: the only module that prints and sets the exit code.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 `fmt --check` would change a
-file, 2 wrong usage, 3 fitted but the verdict is `do not use`, 4 model, 5 data, 6 files, 130 interrupted.
+file, 2 wrong usage, 3 fitted but the verdict is `do not use` or worse than what `--require` asks for, 4 model, 5 data,
+6 files, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -43,9 +44,11 @@ def commands() -> None:
 @click.option("-o", "--output", type=click.Path(), help="Write the fit to this netCDF file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--all", "everything", is_flag=True, help="Summarise long derived names too.")
+@click.option("--require", type=click.Choice(["good", "usable"]), help="Exit with 3 where the verdict is worse.")
 def fit(
-    model: str, data: tuple[str, ...], seed: int, draws: int, output: str | None, as_json: bool, everything: bool
-) -> int:
+    model: str, data: tuple[str, ...], seed: int, draws: int, output: str | None, as_json: bool, everything: bool,
+    require: str | None,
+) -> int:  # fmt: skip
     """Find the posterior of MODEL given DATA (CSV, TSV, Parquet, JSON or npz; several files are merged).
 
     COLUMN=FILE is a table with a row for each level of a column.
@@ -60,6 +63,8 @@ def fit(
     if output is not None:
         found.save(output)
         click.echo(f"written to {output}", err=True)
+    if require is not None:
+        found.require(require)
     return EXIT_DO_NOT_USE if found.verdict == "do not use" else 0
 
 
@@ -182,6 +187,19 @@ def summary(fit: str, as_json: bool, as_csv: bool, everything: bool) -> int:
         click.echo(tables.as_csv(record, everything), nl=False)
     else:
         _show(record, as_json, everything)
+    return 0
+
+
+@commands.command()
+@click.argument("fit", type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--all", "everything", is_flag=True, help="Look at long derived names too.")
+def diagnose(fit: str, as_json: bool, everything: bool) -> int:
+    """Show what the verdict of a FIT rests on: every rule with its number, and which scalars rest on few draws."""
+    from ppl.report import diagnosis, fitfile
+
+    show = diagnosis.as_json if as_json else diagnosis.as_text
+    click.echo(show(fitfile.read(fit), fit, everything))
     return 0
 
 
