@@ -17,6 +17,7 @@ import numpy as np
 
 from ppl.compile.joint import LogJoint, compile_joint
 from ppl.compile.nowhere import why_not_finite
+from ppl.compile.warnings import warnings_of
 from ppl.data import dataset
 from ppl.data.axes import Axis
 from ppl.data.column import Column
@@ -81,6 +82,11 @@ class Posterior:
 
     model: graph.Model = field(repr=False)
     joint: LogJoint = field(repr=False)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What can be seen to go wrong before anything is fitted: a sentence each. Worked out at each call."""
+        return warnings_of(self.model, self.joint)
 
     def log_density(self, values: Mapping[str, Any]) -> float:
         """The log joint density at values of all latents on their own scale, in nats: no Jacobian, all constants.

@@ -217,6 +217,8 @@ def _condition(model: str, data: tuple[str, ...]) -> Posterior:
     click.echo(f"observed: {', '.join(shown) or 'no name; `factor` alone tells of the data'}", err=True)
     for note in posterior.model.notes:
         click.echo(f"note: {note}", err=True)
+    for warning in posterior.warnings:
+        click.echo(f"warning: {warning}", err=True)
     return posterior
 
 

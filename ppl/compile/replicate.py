@@ -1,0 +1,90 @@
+"""model -> draws of its latents from their priors, and of its observed names given latents: data like those given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ppl.compile.simulate import draw, draw_latent
+from ppl.data.column import Column, Kind
+from ppl.model.brackets import Place
+from ppl.model.graph import Latent, Model, Piece
+from ppl.model.terms import inputs
+
+
+@dataclass(frozen=True, slots=True)
+class CannotReplicate(Exception):
+    """Why observed names cannot be drawn, in words."""
+
+    why: str
+
+
+def without_proper_prior(model: Model) -> list[str]:
+    """The latents that cannot be drawn from their own distributions; all of them, where a `factor` weighs them too."""
+    if any(not factor.observed for factor in model.factors):
+        return [latent.name for latent in model.latents]
+    return [latent.name for latent in model.latents if not all(p.distribution.can_draw for p in latent.pieces)]
+
+
+def draw_prior(model: Model, draws: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Draws (S, *shape) of all latents, discrete ones too, each after those its distribution depends on."""
+    found: dict[str, np.ndarray] = {}
+    waiting = [*model.latents, *model.discrete]
+    while waiting:
+        ready = next(latent for latent in waiting if _needed(latent) <= found.keys())
+        found[ready.name] = draw_latent(ready, found, draws, rng)
+        waiting.remove(ready)
+    return found
+
+
+def _needed(latent: Latent) -> set[str]:
+    terms = [term for piece in latent.pieces for term in piece.distribution.all_terms]
+    return set(inputs(terms)) - {latent.name}
+
+
+def check_replicable(model: Model) -> None:
+    """Raises `CannotReplicate` where observed names are more than draws from one statement each."""
+    seen: set[str] = set()
+    for factor in model.observed:
+        name, column = factor.name, model.data.columns.get(factor.name)
+        assert factor.value is not None
+        if column is None or factor.value.shape != column.values.shape or name in seen:
+            raise CannotReplicate(f"`{name}` is not observed as a whole, by one statement")
+        if factor.log_prob.plates != factor.value.plates:
+            raise CannotReplicate(f"`{name}` has a density for each round of a loop that it does not vary over")
+        if name in model.graph and any(other != name for other in model.graph.successors(name)):
+            others = ", ".join(f"`{other}`" for other in model.graph.successors(name))
+            raise CannotReplicate(f"{others} depends on the observed `{name}`")
+        if model.graph.has_edge(name, name):
+            raise CannotReplicate(f"`{name}` depends on its own values")
+        seen.add(name)
+    if not seen:
+        raise CannotReplicate("no name is observed")
+
+
+def replicate(
+    model: Model, values: Mapping[str, np.ndarray], draws: int, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Draws (S, *shape) of every observed name given S draws of all latents, as `draw` gives them: categories from 1.
+
+    Raises `CannotReplicate`.
+    """
+    check_replicable(model)
+    found = {}
+    for factor in model.observed:
+        assert factor.value is not None and factor.distribution is not None
+        place = Place((), factor.value.plates, ()) if factor.value.plates else None
+        piece = Piece(factor.distribution, factor.log_prob, place, factor.axes, factor.span)
+        found[factor.name] = draw(piece, values, draws, rng)
+    return found
+
+
+def as_column(column: Column, drawn: np.ndarray) -> Column:
+    """A column with drawn values (*shape) in place of those that are not missing."""
+    values = drawn - 1 if column.levels is not None else drawn
+    if column.missing is not None:
+        values = np.where(column.missing, column.values, values)
+    whole = column.kind is not Kind.REAL and bool(np.isfinite(values).all())
+    return replace(column, values=values.astype(column.values.dtype) if whole else values)
