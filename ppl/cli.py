@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 EXIT_WOULD_CHANGE = 1
 EXIT_DO_NOT_USE = 3
+EXIT_NOT_CALIBRATED = 3
 EXIT_INTERRUPTED = 130
 _FORMATS = {".mmd": "mermaid", ".mermaid": "mermaid", ".json": "json", ".svg": "svg"}  # of a graph, by a file's ending
 
@@ -72,11 +73,21 @@ def fit(
 @click.argument("model", type=click.Path())
 @click.argument("data", nargs=-1, type=click.Path())
 @click.option("--show", type=click.Choice(["names", "syntax", "graph", "joint"]), default="names", show_default=True)
-def check(model: str, data: tuple[str, ...], show: str) -> int:
+@click.option("--calibrate", is_flag=True, help="Fit simulated data, and see whether the fits are right on average.")
+@click.option("--rounds", type=click.IntRange(8, 10_000), default=64, show_default=True, help="Of --calibrate.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Of --calibrate.")
+@click.option("--json", "as_json", is_flag=True, help="Print what --calibrate found as JSON.")
+def check(
+    model: str, data: tuple[str, ...], show: str, calibrate: bool, rounds: int, seed: int, as_json: bool
+) -> int:  # fmt: skip
     """Check MODEL, with or without its DATA, and say what each name is."""
     import ppl
     from ppl.report import stages
 
+    if calibrate:
+        return _calibrate(model, data, rounds, seed, as_json)
+    if as_json:
+        raise UsageError("--json goes with --calibrate")
     loaded = ppl.load(model)
     if show == "syntax":
         click.echo(stages.syntax(loaded.program))
@@ -89,6 +100,26 @@ def check(model: str, data: tuple[str, ...], show: str) -> int:
         show_stage = {"names": stages.names, "graph": stages.graph}.get(show)
         click.echo(stages.joint(posterior.joint) if show_stage is None else show_stage(posterior.model))
     return 0
+
+
+def _calibrate(model: str, data: tuple[str, ...], rounds: int, seed: int, as_json: bool) -> int:
+    """Simulation-based calibration, with its progress on standard error."""
+    import ppl
+    from ppl.report import ranks
+
+    if not data:
+        raise UsageError(f"--calibrate needs the data, for what is not simulated: ppl check --calibrate {model} DATA")
+
+    def progress(done: int) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\rcalibrating: {done} of {rounds}", nl=done == rounds, err=True)
+        elif done % 8 == 0 or done == rounds:
+            click.echo(f"calibrating: {done} of {rounds}", err=True)
+
+    plain, tables = _split(data)
+    found = ppl.load(model).calibrate(*plain, rounds=rounds, seed=seed, progress=progress, **tables)
+    click.echo(ranks.as_json(found) if as_json else ranks.as_text(found))
+    return EXIT_NOT_CALIBRATED if found.flagged else 0
 
 
 @commands.command()

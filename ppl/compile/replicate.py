@@ -9,6 +9,7 @@ import numpy as np
 
 from ppl.compile.simulate import draw, draw_latent
 from ppl.data.column import Column, Kind
+from ppl.data.dataset import Dataset
 from ppl.model.brackets import Place
 from ppl.model.graph import Latent, Model, Piece
 from ppl.model.terms import inputs
@@ -44,12 +45,16 @@ def _needed(latent: Latent) -> set[str]:
     return set(inputs(terms)) - {latent.name}
 
 
-def check_replicable(model: Model) -> None:
-    """Raises `CannotReplicate` where observed names are more than draws from one statement each."""
+def check_replicable(model: Model, given: Dataset) -> None:
+    """`given` are the data as they were read. Raises `CannotReplicate` where observed names are more than draws from one
+    statement each.
+    """
     seen: set[str] = set()
     for factor in model.observed:
         name, column = factor.name, model.data.columns.get(factor.name)
         assert factor.value is not None
+        if column is not None and given.columns.get(name) is not column and not _same(given, column):
+            raise CannotReplicate(f"`{name}` is recoded by a `data` line")
         if column is None or factor.value.shape != column.values.shape or name in seen:
             raise CannotReplicate(f"`{name}` is not observed as a whole, by one statement")
         if factor.log_prob.plates != factor.value.plates:
@@ -65,13 +70,13 @@ def check_replicable(model: Model) -> None:
 
 
 def replicate(
-    model: Model, values: Mapping[str, np.ndarray], draws: int, rng: np.random.Generator
+    model: Model, given: Dataset, values: Mapping[str, np.ndarray], draws: int, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
     """Draws (S, *shape) of every observed name given S draws of all latents, as `draw` gives them: categories from 1.
 
     Raises `CannotReplicate`.
     """
-    check_replicable(model)
+    check_replicable(model, given)
     found = {}
     for factor in model.observed:
         assert factor.value is not None and factor.distribution is not None
@@ -79,6 +84,17 @@ def replicate(
         piece = Piece(factor.distribution, factor.log_prob, place, factor.axes, factor.span)
         found[factor.name] = draw(piece, values, draws, rng)
     return found
+
+
+def _same(given: Dataset, column: Column) -> bool:
+    """Whether a column is as it was read."""
+    other = given.columns.get(column.name)
+    missing = None if other is None else (other.missing is None) == (column.missing is None)
+    return (
+        other is not None
+        and bool(missing)
+        and np.array_equal(other.values, column.values, equal_nan=column.levels is None)
+    )
 
 
 def as_column(column: Column, drawn: np.ndarray) -> Column:
