@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,15 +11,16 @@ from ppl.compile.simulate import draw, draw_latent
 from ppl.data.column import Column, Kind
 from ppl.data.dataset import Dataset
 from ppl.model.brackets import Place
-from ppl.model.graph import Latent, Model, Piece
-from ppl.model.terms import inputs
+from ppl.model.graph import Factor, Latent, Model, Piece
+from ppl.model.terms import Term, inputs
 
 
-@dataclass(frozen=True, slots=True)
 class CannotReplicate(Exception):
     """Why observed names cannot be drawn, in words."""
 
-    why: str
+    def __init__(self, why: str):
+        super().__init__(why)
+        self.why = why
 
 
 def without_proper_prior(model: Model) -> list[str]:
@@ -45,17 +46,31 @@ def _needed(latent: Latent) -> set[str]:
     return set(inputs(terms)) - {latent.name}
 
 
+def column_of(factor: Factor) -> str:
+    """The column that is observed: `y` of `y[i]` in a loop."""
+    return factor.name.partition("[")[0]
+
+
+def _is_whole(value: Term, column: Column) -> bool:
+    """Whether what is observed is all of a column, in its order."""
+    known = np.asarray(value.value)
+    if known.shape != column.values.shape:
+        return False
+    return bool(((known == column.values) | (False if column.missing is None else column.missing)).all())
+
+
 def check_replicable(model: Model, given: Dataset) -> None:
-    """`given` are the data as they were read. Raises `CannotReplicate` where observed names are more than draws from one
-    statement each.
+    """`given` are the data as they were read. Raises `CannotReplicate` where observed names are more than draws from
+    one statement each.
     """
     seen: set[str] = set()
     for factor in model.observed:
-        name, column = factor.name, model.data.columns.get(factor.name)
-        assert factor.value is not None
+        name = column_of(factor)
+        column = model.data.columns.get(name)
         if column is not None and given.columns.get(name) is not column and not _same(given, column):
             raise CannotReplicate(f"`{name}` is recoded by a `data` line")
-        if column is None or factor.value.shape != column.values.shape or name in seen:
+        assert factor.value is not None
+        if column is None or not _is_whole(factor.value, column) or name in seen:
             raise CannotReplicate(f"`{name}` is not observed as a whole, by one statement")
         if factor.log_prob.plates != factor.value.plates:
             raise CannotReplicate(f"`{name}` has a density for each round of a loop that it does not vary over")
@@ -82,7 +97,7 @@ def replicate(
         assert factor.value is not None and factor.distribution is not None
         place = Place((), factor.value.plates, ()) if factor.value.plates else None
         piece = Piece(factor.distribution, factor.log_prob, place, factor.axes, factor.span)
-        found[factor.name] = draw(piece, values, draws, rng)
+        found[column_of(factor)] = draw(piece, values, draws, rng)
     return found
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import special
 
 _ROUNDS_A_BIN = 8
-_SURE = 0.01  # the chance that any of the scalars of a right posterior is flagged
+_SURE = 0.001  # the chance that any of the scalars of a right posterior is flagged
 _MOST_LISTED = 20
 
 

@@ -118,6 +118,6 @@ def test_the_command(ppl_command: Run) -> None:
 def test_without_a_prior_the_posterior_gives_the_truth(tmp_path: Path, ppl_command: Run) -> None:
     (tmp_path / "m.ppl").write_text("mu ~ Flat()\ny ~ Normal(mu, 1)\n")
     (tmp_path / "d.csv").write_text("y\n1\n2\n3\n")
-    done = ppl_command("check", "--calibrate", "m.ppl", "d.csv", "--rounds", "16")
+    done = ppl_command("check", "--calibrate", "m.ppl", "d.csv", "--rounds", "24")
     assert done.returncode == 0
     assert "as `mu` cannot be drawn from one" in done.stdout
