@@ -1,7 +1,7 @@
 """A probabilistic programming mini-language with automatic variational inference."""
 
 from ppl.api import Fit, Model, Posterior, Summary, from_text, load, read_fit
-from ppl.language.errors import DataError, FileError, ModelError, PplError, UsageError
+from ppl.language.errors import DataError, FileError, ModelError, PplError, UsageError, VerdictError
 from ppl.version import VERSION as __version__
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "PplError",
     "Summary",
     "UsageError",
+    "VerdictError",
     "__version__",
     "from_text",
     "load",

@@ -8,8 +8,8 @@ print(fit.summary())
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any
 
@@ -18,14 +18,18 @@ import numpy as np
 from ppl.compile.blocks import candidates
 from ppl.compile.joint import LogJoint, compile_joint
 from ppl.compile.nowhere import why_not_finite
+from ppl.compile.replicate import CannotReplicate, as_column, draw_prior, replicate, without_proper_prior
+from ppl.compile.warnings import warnings_of
 from ppl.data import dataset
 from ppl.data.axes import Axis
 from ppl.data.column import Column
+from ppl.data.dataset import Dataset
 from ppl.infer import ladder, pipeline
+from ppl.infer.draws import generator
 from ppl.infer.ladder import Attempt
 from ppl.infer.pipeline import TooLarge
-from ppl.infer.verdict import Verdict, judge
-from ppl.language.errors import ModelError, UsageError
+from ppl.infer.verdict import FROM_BEST, Finding, Verdict, is_worse, judge
+from ppl.language.errors import ModelError, PplError, UsageError, VerdictError
 from ppl.language.files import from_string, read_source
 from ppl.language.parser import parse
 from ppl.language.source import Source
@@ -34,13 +38,16 @@ from ppl.model import graph
 from ppl.model.names import Names, find_names
 from ppl.model.program import compile_terms
 from ppl.model.settle import settle
-from ppl.report import fitfile, tables
+from ppl.report import fitfile, ranks, tables
 from ppl.report.quantities import Streams, left_out, probabilities, quantities
-from ppl.report.record import Observed, Record, Tried
+from ppl.report.record import Checked, Observed, Record, Tried
 from ppl.report.summarise import with_tails
 from ppl.rewrite.guards import without_needless_guards
 from ppl.rewrite.sum_out import SummedOut, sum_out
 from ppl.version import VERSION
+
+_DRAWS_OF_REFIT = 400
+_PRIOR, _REPLICATES, _REFITS, _RANKS = range(100, 104)  # streams of random numbers, apart from those of a fit
 
 
 def load(path: str | PathLike[str]) -> Model:
@@ -72,9 +79,58 @@ class Model:
 
         Raises `DataError` and `FileError` for data that cannot be read, `ModelError` where model and data do not fit.
         """
-        settled = without_needless_guards(settle(self.names, dataset.read(data, tables)))
+        return self._given(dataset.read(data, tables))
+
+    def _given(self, data: Dataset) -> Posterior:
+        settled = without_needless_guards(settle(self.names, data))
         summed = sum_out(settled)
         return Posterior(settled, compile_joint(settled, summed), summed)
+
+    def calibrate(
+        self, *data: Any, rounds: int = 64, seed: int = 1, progress: Callable[[int], None] | None = None, **tables: Any
+    ) -> ranks.Calibration:
+        """Whether fits of this model are right on average: simulation-based calibration (Talts et al. 2018).
+
+        In each round true values of the latents are drawn from their priors, observed names are simulated given these
+        and all other data, and the model is fitted to them; the ranks of the true values among the draws must be
+        uniform. Latents without a proper prior are drawn from the posterior given the data instead, and then ranks are
+        only nearly uniform. `progress` is called with the number of each round that is done. The same seed gives the
+        same bits. Raises `UsageError` where observed names cannot be simulated, and what `condition` and `fit` raise.
+        """
+        rounds, seed = _whole("rounds", rounds, 8, 10_000), _whole("seed", seed, 0, 2**32 - 1)
+        given = dataset.read(data, tables)
+        posterior = self._given(given)
+        true, improper = posterior.true_values(rounds, seed)
+        try:
+            simulated = replicate(posterior.model, given, true, rounds, generator(seed, _REPLICATES))
+        except CannotReplicate as error:
+            raise UsageError(f"--calibrate: the data cannot be simulated, because {error.why}") from None
+        found: dict[str, list[float]] = {}
+        doubted = 0
+        for i in range(rounds):
+            columns = {name: as_column(given.columns[name], values[i]) for name, values in simulated.items()}
+            doubted += self._rank(replace(given, columns={**given.columns, **columns}), true, i, seed, found)
+            if progress is not None:
+                progress(i + 1)
+        if not found:
+            raise UsageError("--calibrate: none of the simulated data sets could be fitted")
+        return ranks.judged({label: np.array(r) for label, r in found.items()}, rounds, doubted, improper)
+
+    def _rank(
+        self, data: Dataset, true: Mapping[str, np.ndarray], i: int, seed: int, found: dict[str, list[float]]
+    ) -> bool:
+        """Fit one simulated data set, and note where the true values lie. Whether the fit called itself unusable."""
+        try:
+            fit = self._given(data).fit(seed=int(generator(seed, _REFITS, i).integers(2**32)), draws=_DRAWS_OF_REFIT)
+        except PplError:
+            return False
+        rng = generator(seed, _RANKS, i)
+        for name, quantity in fit.record.quantities.items():
+            if quantity.role == "latent" and name not in data.columns:
+                shares = ranks.rank(true[name][i], quantity.draws, rng).reshape(-1)
+                for label, share in zip(quantity.labels(), shares, strict=True):
+                    found.setdefault(label, []).append(float(share))
+        return fit.verdict == Verdict.DO_NOT_USE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +140,21 @@ class Posterior:
     model: graph.Model = field(repr=False)
     joint: LogJoint = field(repr=False)
     summed: SummedOut | None = field(repr=False)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What can be seen to go wrong before anything is fitted: a sentence each. Worked out at each call."""
+        return warnings_of(self.model, self.joint)
+
+    def true_values(self, draws: int, seed: int) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+        """Draws (S, *shape) of all latents from their priors and no names, or from the posterior and the names of
+        those without a proper prior.
+        """
+        improper = tuple(without_proper_prior(self.model))
+        if not improper:
+            return draw_prior(self.model, draws, generator(seed, _PRIOR)), ()
+        found = self.fit(seed=seed, draws=max(draws, 100)).draws
+        return {name: value[:draws] for name, value in found.items()}, improper
 
     def log_density(self, values: Mapping[str, Any]) -> float:
         """The log joint density at values of all latents on their own scale, in nats: no Jacobian, all constants.
@@ -164,6 +235,7 @@ class Posterior:
             observed=self._observed(), log_weights=log_weights, left_out=out,
             probabilities=probabilities(self.model, joint, found.z, weights),
             tried=tuple(_tried(attempt, attempt is best) for attempt in tried),
+            rules=tuple(_checked(finding) for finding in findings),
         )  # fmt: skip
 
     def _observed(self) -> dict[str, Observed]:
@@ -198,6 +270,14 @@ def _tried(attempt: Attempt, taken: bool) -> Tried:
         attempt.title, attempt.verdict.value, found.weights.pareto_k, found.elbo, found.evaluations, attempt.seconds,
         taken,
     )  # fmt: skip
+
+
+def _checked(finding: Finding) -> Checked:
+    rule, verdict = finding.rule, finding.verdict
+    number = None if finding.value is None else float(finding.value)
+    sentence = "" if verdict == Verdict.GOOD else finding.sentence
+    blamed = "" if verdict == Verdict.GOOD else finding.where
+    return Checked(rule.name, number, rule.good, rule.usable, verdict.value, blamed, sentence, rule.remedy)
 
 
 def _whole(name: str, value: Any, least: int, most: int) -> int:
@@ -265,6 +345,11 @@ class Fit:
         return self.record.reasons
 
     @property
+    def rules(self) -> tuple[Checked, ...]:
+        """Every rule of the verdict with its number, whether it speaks against the fit or not."""
+        return self.record.rules
+
+    @property
     def left_out(self) -> tuple[str, ...]:
         """Simulated and derived names too long to keep unasked: `fit(keep_all=True)` keeps them."""
         return self.record.left_out
@@ -291,6 +376,15 @@ class Fit:
     def summary(self, everything: bool = False) -> Summary:
         """Mean, sd, 5 %, 50 % and 95 % quantile and Monte Carlo error of every scalar."""
         return Summary(self.record, everything)
+
+    def require(self, verdict: str) -> Fit:
+        """The fit itself. Raises `VerdictError` where its verdict is worse than "good" or "usable", as asked for."""
+        if verdict not in FROM_BEST[:-1]:
+            raise UsageError(f'require: "good" or "usable", not {verdict!r}')
+        if is_worse(self.verdict, verdict):
+            why = f": {self.reasons[0]}" if self.reasons else ""
+            raise VerdictError(f"the verdict is `{self.verdict}`, and `{verdict}` is required{why}")
+        return self
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fit as a netCDF file that `ppl summary` and ArviZ open. Raises `FileError`."""

@@ -1,7 +1,8 @@
 """argv -> the command line: the only module that prints and sets the exit code.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 `fmt --check` would change a
-file, 2 wrong usage, 3 fitted but the verdict is `do not use`, 4 model, 5 data, 6 files, 130 interrupted.
+file, 2 wrong usage, 3 fitted but the verdict is `do not use` or worse than what `--require` asks for, 4 model, 5 data,
+6 files, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 EXIT_WOULD_CHANGE = 1
 EXIT_DO_NOT_USE = 3
+EXIT_NOT_CALIBRATED = 3
 EXIT_INTERRUPTED = 130
 _FORMATS = {".mmd": "mermaid", ".mermaid": "mermaid", ".json": "json", ".svg": "svg"}  # of a graph, by a file's ending
 
@@ -46,16 +48,11 @@ def commands() -> None:
 @click.option(
     "--guide", default="auto", show_default=True, help="auto (further rungs until good), meanfield, noncentred."
 )
+@click.option("--require", type=click.Choice(["good", "usable"]), help="Exit with 3 where the verdict is worse.")
 def fit(
-    model: str,
-    data: tuple[str, ...],
-    seed: int,
-    draws: int,
-    output: str | None,
-    as_json: bool,
-    everything: bool,
-    guide: str,
-) -> int:
+    model: str, data: tuple[str, ...], seed: int, draws: int, output: str | None, as_json: bool, everything: bool,
+    guide: str, require: str | None,
+) -> int:  # fmt: skip
     """Find the posterior of MODEL given DATA (CSV, TSV, Parquet, JSON or npz; several files are merged).
 
     COLUMN=FILE is a table with a row for each level of a column.
@@ -70,6 +67,8 @@ def fit(
     if output is not None:
         found.save(output)
         click.echo(f"written to {output}", err=True)
+    if require is not None:
+        found.require(require)
     return EXIT_DO_NOT_USE if found.verdict == "do not use" else 0
 
 
@@ -77,11 +76,21 @@ def fit(
 @click.argument("model", type=click.Path())
 @click.argument("data", nargs=-1, type=click.Path())
 @click.option("--show", type=click.Choice(["names", "syntax", "graph", "joint"]), default="names", show_default=True)
-def check(model: str, data: tuple[str, ...], show: str) -> int:
+@click.option("--calibrate", is_flag=True, help="Fit simulated data, and see whether the fits are right on average.")
+@click.option("--rounds", type=click.IntRange(8, 10_000), default=64, show_default=True, help="Of --calibrate.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Of --calibrate.")
+@click.option("--json", "as_json", is_flag=True, help="Print what --calibrate found as JSON.")
+def check(
+    model: str, data: tuple[str, ...], show: str, calibrate: bool, rounds: int, seed: int, as_json: bool
+) -> int:  # fmt: skip
     """Check MODEL, with or without its DATA, and say what each name is."""
     import ppl
     from ppl.report import stages
 
+    if calibrate:
+        return _calibrate(model, data, rounds, seed, as_json)
+    if as_json:
+        raise UsageError("--json goes with --calibrate")
     loaded = ppl.load(model)
     if show == "syntax":
         click.echo(stages.syntax(loaded.program))
@@ -94,6 +103,26 @@ def check(model: str, data: tuple[str, ...], show: str) -> int:
         show_stage = {"names": stages.names, "graph": stages.graph}.get(show)
         click.echo(stages.joint(posterior.joint) if show_stage is None else show_stage(posterior.model))
     return 0
+
+
+def _calibrate(model: str, data: tuple[str, ...], rounds: int, seed: int, as_json: bool) -> int:
+    """Simulation-based calibration, with its progress on standard error."""
+    import ppl
+    from ppl.report import ranks
+
+    if not data:
+        raise UsageError(f"--calibrate needs the data, for what is not simulated: ppl check --calibrate {model} DATA")
+
+    def progress(done: int) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\rcalibrating: {done} of {rounds}", nl=done == rounds, err=True)
+        elif done % 8 == 0 or done == rounds:
+            click.echo(f"calibrating: {done} of {rounds}", err=True)
+
+    plain, tables = _split(data)
+    found = ppl.load(model).calibrate(*plain, rounds=rounds, seed=seed, progress=progress, **tables)
+    click.echo(ranks.as_json(found) if as_json else ranks.as_text(found))
+    return EXIT_NOT_CALIBRATED if found.flagged else 0
 
 
 @commands.command()
@@ -195,6 +224,19 @@ def summary(fit: str, as_json: bool, as_csv: bool, everything: bool) -> int:
     return 0
 
 
+@commands.command()
+@click.argument("fit", type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--all", "everything", is_flag=True, help="Look at long derived names too.")
+def diagnose(fit: str, as_json: bool, everything: bool) -> int:
+    """Show what the verdict of a FIT rests on: every rule with its number, and which scalars rest on few draws."""
+    from ppl.report import diagnosis, fitfile
+
+    show = diagnosis.as_json if as_json else diagnosis.as_text
+    click.echo(show(fitfile.read(fit), fit, everything))
+    return 0
+
+
 def _condition(model: str, data: tuple[str, ...]) -> Posterior:
     """Load and condition, and say on standard error what was taken as observed."""
     import ppl
@@ -209,6 +251,8 @@ def _condition(model: str, data: tuple[str, ...]) -> Posterior:
     click.echo(f"observed: {', '.join(shown) or 'no name; `factor` alone tells of the data'}", err=True)
     for note in posterior.model.notes:
         click.echo(f"note: {note}", err=True)
+    for warning in posterior.warnings:
+        click.echo(f"warning: {warning}", err=True)
     return posterior
 
 

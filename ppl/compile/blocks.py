@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import autograd.numpy as np
+import networkx as nx
 import numpy
 
 from ppl.model import matrix_transforms, transforms
@@ -15,6 +16,7 @@ from ppl.model.distributions.family import canonical
 from ppl.model.events import EVENTS
 from ppl.model.graph import Latent, Piece
 from ppl.model.program import Program, behind, compile_terms
+from ppl.model.terms import Term, inputs
 from ppl.model.transforms import Transform
 from ppl.numeric import gather
 from ppl.numeric.shape import join

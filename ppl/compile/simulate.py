@@ -26,11 +26,11 @@ def simulate(
     known = dict(values)
     found: dict[str, np.ndarray] = {}
     for latent in model.simulated:
-        found[latent.name] = known[latent.name] = _draw_latent(latent, known, draws, rng)
+        found[latent.name] = known[latent.name] = draw_latent(latent, known, draws, rng)
     return found
 
 
-def _draw_latent(latent: Latent, values: Mapping[str, np.ndarray], draws: int, rng: np.random.Generator) -> np.ndarray:
+def draw_latent(latent: Latent, values: Mapping[str, np.ndarray], draws: int, rng: np.random.Generator) -> np.ndarray:
     """Draws (S, *shape) of one random name, given those it depends on; what depends on its own past, in order."""
     if latent.pieces[0].place is None:
         return draw(latent.pieces[0], values, draws, rng)

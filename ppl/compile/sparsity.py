@@ -10,7 +10,6 @@ from scipy import sparse
 from ppl.compile.blocks import Block
 from ppl.compile.joint import LogJoint
 from ppl.model import terms
-from ppl.model.bounds import bound_terms
 from ppl.model.dependence import TooDense, as_pattern, dependences, ones, size_of
 
 

@@ -95,17 +95,25 @@ def good_k(draws: int) -> float:
 
 
 def draws_behind_sd(values: np.ndarray, weights: np.ndarray) -> float:
-    """The effective number of draws that the sd rests on, the least over all elements; infinite for whole numbers.
+    """The effective number of draws that the sd rests on, the least over all elements; infinite for whole numbers."""
+    worth = each_behind_sd(values, weights)
+    return float(worth[np.isfinite(worth)].min(initial=np.inf))
 
-    (sum w d^2)^2 / sum (w d^2)^2, with d = x - mean: a few far draws make it small, however many there are.
+
+def each_behind_sd(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The effective number of draws that the sd of each element rests on: values (P, *shape) -> (*shape).
+
+    (sum w d^2)^2 / sum (w d^2)^2, with d = x - mean: a few far draws make it small, however many there are. Infinite
+    for whole numbers, no number for a constant.
     """
+    shape = values.shape[1:]
     if np.array_equal(values, np.floor(values)):
-        return np.inf
-    flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
+        return np.full(shape, np.inf)
+    flat = values.reshape(len(values), int(np.prod(shape)))
     with np.errstate(all="ignore"):
         deviation2 = (flat - weights @ flat) ** 2
         worth = (weights @ deviation2) ** 2 / (weights**2 @ deviation2**2)
-    return float(worth[np.isfinite(worth)].min(initial=np.inf))
+    return worth.reshape(shape)
 
 
 def resample(weights: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:

@@ -19,6 +19,14 @@ class Verdict(StrEnum):
     DO_NOT_USE = "do not use"
 
 
+FROM_BEST = (Verdict.GOOD, Verdict.USABLE, Verdict.DO_NOT_USE)
+
+
+def is_worse(verdict: str, required: str) -> bool:
+    """Of two verdicts in words."""
+    return FROM_BEST.index(Verdict(verdict)) > FROM_BEST.index(Verdict(required))
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """`good` and `usable` are the largest values of the number that deserve the word."""
@@ -32,10 +40,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule applied to a fit."""
+    """A rule applied to a fit; `value` is None where this fit gives it nothing to look at."""
 
     rule: Rule
-    value: float
+    value: float | None
     verdict: Verdict
     where: str
 
@@ -117,15 +125,15 @@ def rules(draws: int) -> dict[str, Rule]:
             "read quantiles, or give it a prior with lighter tails",
         ),
         "inefficiency": Rule(
-            "effective draws", 1 / 400, 1 / 100,
+            "1 / effective draws", 1 / 400, 1 / 100,
             "the weighted draws are worth few independent ones (1/ESS = {value:.2g})",
             "write a hierarchy as offset times scale, or ask for more draws",
         ),
     }  # fmt: skip
 
 
-def _rate(rule: Rule, value: float) -> Verdict:
-    if value <= rule.good:
+def _rate(rule: Rule, value: float | None) -> Verdict:
+    if value is None or value <= rule.good:
         return Verdict.GOOD
     return Verdict.USABLE if value <= rule.usable else Verdict.DO_NOT_USE
 
@@ -133,18 +141,20 @@ def _rate(rule: Rule, value: float) -> Verdict:
 def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
     """The verdict, which is the worst finding, and all findings in the order of the rules.
 
-    What follows from another finding is left out: without an optimum there is no distance to it.
+    What follows from another finding has no number: without an optimum there is no distance to it. Nor has what a mean
+    field alone, where there are too many coordinates for a Hessian, does not show.
     """
-    numbers = {
-        "newton_step": 0.0 if evidence.not_definite or evidence.unseen else evidence.newton_step,
-        "flat": evidence.flat,
-        "not_definite": 0.0 if evidence.flat else evidence.not_definite,
+    alone = bool(evidence.unseen)
+    numbers: dict[str, float | None] = {
+        "newton_step": None if evidence.not_definite or alone else evidence.newton_step,
+        "flat": None if alone else evidence.flat,
+        "not_definite": None if evidence.flat or alone else evidence.not_definite,
         "unseen": evidence.unseen,
-        "rivals": evidence.rivals,
-        "draw_error": 0.0 if evidence.not_definite else evidence.draw_error,
-        "pareto_k": 0.0 if evidence.unseen else evidence.pareto_k,
-        "moved_mean": evidence.moved_mean,
-        "moved_sd": evidence.moved_sd,
+        "rivals": None if alone else evidence.rivals,
+        "draw_error": None if evidence.not_definite or alone else evidence.draw_error,
+        "pareto_k": None if alone else evidence.pareto_k,
+        "moved_mean": None if alone else evidence.moved_mean,
+        "moved_sd": None if alone else evidence.moved_sd,
         "tails": evidence.tails,
         "inefficiency": 1 / max(evidence.effective, 1e-300),
     }
@@ -152,5 +162,4 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
     for key, rule in rules(evidence.draws).items():
         value = numbers[key]
         findings.append(Finding(rule, value, _rate(rule, value), evidence.where.get(key, "")))
-    order = [Verdict.GOOD, Verdict.USABLE, Verdict.DO_NOT_USE]
-    return max((finding.verdict for finding in findings), key=order.index), findings
+    return max((finding.verdict for finding in findings), key=FROM_BEST.index), findings

@@ -41,6 +41,12 @@ class UsageError(PplError):
     exit_code = 2
 
 
+class VerdictError(PplError):
+    """A fit whose verdict is worse than was asked for."""
+
+    exit_code = 3
+
+
 class DataError(PplError):
     """Data that cannot be read, or does not fit the model."""
 

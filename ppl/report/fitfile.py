@@ -1,7 +1,7 @@
 """record <-> netCDF file, in the layout that ArviZ opens: groups posterior, observed_data and sample_stats.
 
-The group `summary` holds what the table shows, statistics along its first axis; what else the fit says of itself
-stands in the attributes of the file.
+The group `summary` holds what the table shows, statistics along its first axis, and `effective_draws` what the sds rest
+on; what else the fit says of itself stands in the attributes of the file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from ppl.data.axes import Axis
 from ppl.language.errors import FileError
 from ppl.report.atomic import replacing
-from ppl.report.record import STATISTICS, Observed, Probabilities, Quantity, Record, Tried
+from ppl.report.record import STATISTICS, Checked, Observed, Probabilities, Quantity, Record, Tried
 
 FORMAT = 2
 _SCALARS = {
@@ -51,13 +51,16 @@ def _fill(file: Any, record: Record) -> None:
     file.attrs["left_out"] = json.dumps(record.left_out)
     file.attrs["sources"] = json.dumps(record.sources)
     file.attrs["tried"] = json.dumps([asdict(tried) for tried in record.tried])
+    file.attrs["rules"] = json.dumps([asdict(rule) for rule in record.rules])
     posterior = _Group(file.create_group("posterior"))
     summary = _Group(file.create_group("summary"))
     summary.axis(Axis("statistic", len(STATISTICS), None, STATISTICS))
+    behind = _Group(file.create_group("effective_draws"))
     for quantity in record.quantities.values():
         posterior.variable(quantity.name, ("chain", "draw"), quantity.axes, quantity.draws[None], quantity.role)
         stacked = np.stack([getattr(quantity, statistic) for statistic in STATISTICS])
         summary.variable(quantity.name, ("statistic",), quantity.axes, stacked, quantity.role)
+        behind.variable(quantity.name, (), quantity.axes, quantity.behind_sd, quantity.role)
     if record.probabilities:
         shares = _Group(file.create_group("probabilities"))
         for known in record.probabilities.values():
@@ -174,7 +177,7 @@ def _take(file: Any, name: str) -> Record:
     scalars = {key: kind(file.attrs[key]) for key, kind in _SCALARS.items()}
     posterior, summary = file.groups["posterior"], file.groups["summary"]
     quantities = {}
-    summaries = {str(v.attrs["ppl_name"]): v for v in summary.variables.values() if "ppl_name" in v.attrs}
+    summaries, behind = _by_name(summary), _by_name(file.groups.get("effective_draws"))
     for variable in posterior.variables.values():
         if "ppl_name" not in variable.attrs:
             continue
@@ -182,6 +185,7 @@ def _take(file: Any, name: str) -> Record:
         statistics = np.asarray(summaries[own][...])
         axes = tuple(_axis(posterior, dimension) for dimension in variable.dimensions[2:])
         values = dict(zip(STATISTICS, statistics, strict=True))
+        values["behind_sd"] = np.asarray(behind[own][...]) if own in behind else np.full_like(values["sd"], np.nan)
         quantities[own] = Quantity(own, str(variable.attrs["role"]), axes, np.asarray(variable[...])[0], **values)
     observed = {}
     group = file.groups["observed_data"]
@@ -204,8 +208,15 @@ def _take(file: Any, name: str) -> Record:
         sources=tuple(json.loads(str(file.attrs["sources"]))),
         left_out=tuple(json.loads(str(file.attrs["left_out"]))),
         tried=tuple(Tried(**tried) for tried in json.loads(str(file.attrs.get("tried", "[]")))),
+        rules=tuple(Checked(**rule) for rule in json.loads(str(file.attrs.get("rules", "[]")))),
         quantities=quantities, observed=observed, log_weights=weights, probabilities=probabilities, **scalars,
     )  # fmt: skip
+
+
+def _by_name(group: Any) -> dict[str, Any]:
+    """The variables of a group, which an older file may lack, by the names they belong to."""
+    found = [] if group is None else group.variables.values()
+    return {str(variable.attrs["ppl_name"]): variable for variable in found if "ppl_name" in variable.attrs}
 
 
 def _axis(group: Any, dimension: str) -> Axis:

@@ -111,7 +111,8 @@ def quantities(
             data = (wide[name], weights, chosen) if name in wide else (narrow[name], even, everyone)
             summaries[name] = summarise(name, role, axes, *data)
             if name in continuous:  # what follows from them may well have long tails
-                behind_sds[name] = importance.draws_behind_sd(*data[:2])
+                worth = summaries[name].behind_sd
+                behind_sds[name] = float(worth[np.isfinite(worth)].min(initial=np.inf))
     return summaries, behind_sds
 
 

@@ -26,7 +26,8 @@ class Quantity:
     """One name of the posterior.
 
     `draws` (S, *shape) are equally weighted. `mean`, `sd`, `mcse` (the Monte Carlo standard error of the mean) come
-    from all weighted proposals, the quantiles from `draws`; each has the name's shape.
+    from all weighted proposals, the quantiles from `draws`; each has the name's shape. So has `behind_sd`,
+    the effective number of draws that the sd rests on.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Quantity:
     q50: np.ndarray
     q95: np.ndarray
     mcse: np.ndarray
+    behind_sd: np.ndarray
 
     def labels(self) -> list[str]:
         return label_all(self.name, self.axes)
@@ -84,6 +86,23 @@ class Tried:
     taken: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A rule of the verdict, the number that this fit gave it (None: nothing to look at), and what it says of it.
+
+    The number is good up to `good`, usable up to `usable`; `names` are those it blames, as a message lists them.
+    """
+
+    name: str
+    number: float | None
+    good: float
+    usable: float
+    verdict: str
+    names: str
+    sentence: str
+    remedy: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
     """A fit in full. ELBO in nats; `draw_error` and `newton_step` in posterior sds; `evaluations` counts gradients of
@@ -110,6 +129,7 @@ class Record:
     left_out: tuple[str, ...] = ()  # names too long to keep unasked
     probabilities: Mapping[str, Probabilities] = field(default_factory=dict, repr=False)
     tried: tuple[Tried, ...] = ()
+    rules: tuple[Checked, ...] = ()  # none in files of before rules were kept
 
     def shown(self, everything: bool = False) -> list[Quantity]:
         """The quantities a summary shows: latents first; row-long derived and simulated ones only when asked."""

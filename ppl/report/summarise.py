@@ -9,6 +9,7 @@ import numpy as np
 
 from ppl.data.axes import Axis
 from ppl.infer.doubts import listed
+from ppl.infer.importance import each_behind_sd
 from ppl.infer.verdict import MOST_TAIL, Evidence
 from ppl.report.record import Quantity
 
@@ -38,7 +39,7 @@ def summarise(
     q5, q50, q95 = (quantile.reshape(shape) for quantile in quantiles)
     return Quantity(
         name, role, axes, draws.reshape(len(chosen), *shape), mean.reshape(shape), sd.reshape(shape), q5, q50, q95,
-        mcse.reshape(shape),
+        mcse.reshape(shape), each_behind_sd(values, weights),
     )  # fmt: skip
 
 
