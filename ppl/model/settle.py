@@ -33,7 +33,6 @@ from ppl.model import (
     mistakes,
     support,
     terms,
-    wrapper_mistakes,
 )
 from ppl.model import distribution as dist
 from ppl.model import ode as odes
@@ -355,16 +354,7 @@ class Settler:
     def model(self) -> Model:
         latents = self.latents()
         needed = self.needed(latents)
-        for name, latent in latents.items():
-            for piece in latent.pieces:
-                family = piece.distribution.family
-                if name in needed and family.support.kind == "mixed":
-                    self.found.append(wrapper_mistakes.cannot_infer_mixed(latent.span, name, family.name))
-                if name in needed and family.support.kind == "circle" and piece.distribution.support_lower is None:
-                    self.found.append(mistakes.latent_repeats(latent.span, name, family.name))
-                if name not in needed and not piece.distribution.can_draw:
-                    wrapper = piece.distribution.name if piece.distribution.constraint else None
-                    self.found.append(mistakes.cannot_simulate(latent.span, name, family.name, wrapper))
+        self.found += support.check_roles(latents.values(), needed)
         inferred = tuple(x for name, x in latents.items() if name in needed and not x.family.discrete)
         self.found += bounds.circles(inferred)
         if not any(factor.observed or factor.distribution is None for factor in self.factors):

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Iterable
 
 import numpy as np
 
 from ppl.language import syntax as s
 from ppl.language.errors import Mistake
 from ppl.language.source import Span
-from ppl.model import data_mistakes, mistakes
+from ppl.model import data_mistakes, mistakes, wrapper_mistakes
 from ppl.model.distribution import Distribution, element
 from ppl.model.distributions.family import SYMMETRIC, TRIANGULAR, Family
 from ppl.model.events import EVENTS
 from ppl.model.expressions import Reader
+from ppl.model.graph import Latent
 from ppl.model.scope import Failed, show_value
 from ppl.model.terms import Term
 
@@ -66,6 +68,23 @@ def _may_pass(bound: Term | None, limit: float, below: bool) -> bool:
         return False
     values = np.asarray(bound.value)
     return bool((values < limit).any() if below else (values > limit).any())
+
+
+def check_roles(latents: Iterable[Latent], needed: Container[str]) -> list[Mistake]:
+    """Latents of families that cannot be inferred though they are `needed`, or cannot be drawn though they are not."""
+    found = []
+    for latent in latents:
+        for piece in latent.pieces:
+            distribution, name = piece.distribution, latent.name
+            family = distribution.family
+            if name in needed and family.support.kind == "mixed":
+                found.append(wrapper_mistakes.cannot_infer_mixed(latent.span, name, family.name))
+            if name in needed and family.support.kind == "circle" and distribution.support_lower is None:
+                found.append(mistakes.latent_repeats(latent.span, name, family.name))
+            if name not in needed and not distribution.can_draw:
+                wrapper = distribution.name if distribution.constraint else None
+                found.append(mistakes.cannot_simulate(latent.span, name, family.name, wrapper))
+    return found
 
 
 def check_values(
