@@ -1,4 +1,4 @@
-"""latents -> whose bounds depend on whose, and an order in which they can all be found."""
+"""latents -> whose bounds depend on whose, and those that depend on their own."""
 
 from __future__ import annotations
 
@@ -15,13 +15,6 @@ from ppl.model.terms import Term, inputs
 def bound_terms(piece: Piece) -> list[Term]:
     bounds = (piece.distribution.support_lower, piece.distribution.support_upper)
     return [bound for bound in bounds if bound is not None]
-
-
-def by_bounds(latents: Sequence[Latent]) -> list[Latent]:
-    """Each latent after those that its bounds depend on."""
-    place = {latent.name: i for i, latent in enumerate(latents)}
-    order = nx.lexicographical_topological_sort(_graph(latents), key=lambda name: place[name])
-    return [latents[place[name]] for name in order]
 
 
 def circles(latents: Sequence[Latent]) -> list[Mistake]:
