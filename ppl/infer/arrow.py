@@ -60,13 +60,20 @@ def correct(
     joint: LogJoint, pattern: sparse.csr_matrix, hubs: np.ndarray, optimum: SparseOptimum, rng: np.random.Generator,
     draws: int,
 ) -> Corrected | None:  # fmt: skip
-    """None where the border is long, groups are of more than a few coordinates, or the density does not split so."""
-    if optimum.factor is None or not 0 < len(hubs) <= _MOST_BORDER:
+    """For a log joint that `splits`; None where the optimum has no positive definite curvature."""
+    try:
+        return _correct(joint, pattern, hubs, optimum, rng, draws)
+    except np.linalg.LinAlgError:
         return None
+
+
+def _correct(
+    joint: LogJoint, pattern: sparse.csr_matrix, hubs: np.ndarray, optimum: SparseOptimum, rng: np.random.Generator,
+    draws: int,
+) -> Corrected:  # fmt: skip
+    assert optimum.factor is not None
     groups = _split(pattern, hubs, optimum)
-    sums = None if groups is None else _sums(joint, groups)
-    if groups is None or sums is None:
-        return None
+    sums = _sums(joint, groups)
     mu = optimum.guide.mu
     root = np.linalg.cholesky(_symmetric(optimum.factor.columns(hubs)[hubs]))
     points = max(_LEAST_POINTS, _POINTS_PER_FEATURE * _features(np.zeros((1, len(hubs)))).shape[1])
@@ -95,14 +102,20 @@ def correct(
     return Corrected(z, weights, surface, misfit)
 
 
-def _split(pattern: sparse.csr_matrix, hubs: np.ndarray, optimum: SparseOptimum) -> list[Groups] | None:
+def splits(joint: LogJoint, pattern: sparse.csr_matrix, hubs: np.ndarray) -> bool:
+    """Whether groups of a few coordinates are left without a short border, and every factor belongs to one or to it."""
+    rest = np.setdiff1d(np.arange(pattern.shape[0]), hubs)
+    _, label = csgraph.connected_components(pattern[rest][:, rest], directed=False)
+    small = len(rest) > 0 and np.bincount(label).max() <= max(_NODES) and 0 < len(hubs) <= _MOST_BORDER
+    return small and joint.elimination is None and not any(block.transform.event_rank for block in joint.blocks)
+
+
+def _split(pattern: sparse.csr_matrix, hubs: np.ndarray, optimum: SparseOptimum) -> list[Groups]:
     """The groups that are left when the border is taken away, by size."""
     dimension = pattern.shape[0]
     rest = np.setdiff1d(np.arange(dimension), hubs)
     count, label = csgraph.connected_components(pattern[rest][:, rest], directed=False)
     size = np.bincount(label, minlength=count)
-    if not count or size.max() > max(_NODES):
-        return None
     order = np.argsort(label, kind="stable")
     starts = np.concatenate([[0], np.cumsum(size)[:-1]])
     by_mean = optimum.hessian[:dimension, :dimension].tocsr()
@@ -166,7 +179,7 @@ class _Sums:
         return np.asarray(total)
 
 
-def _sums(joint: LogJoint, groups: list[Groups]) -> _Sums | None:
+def _sums(joint: LogJoint, groups: list[Groups]) -> _Sums:
     label = np.zeros(joint.dimension, dtype=np.int64)
     for own in groups:
         label[own.members] = own.numbers[:, None]
@@ -175,8 +188,6 @@ def _sums(joint: LogJoint, groups: list[Groups]) -> _Sums | None:
     def into(owner: np.ndarray) -> sparse.csr_matrix:
         return sparse.csr_matrix((np.ones(len(owner)), (owner, np.arange(len(owner)))), shape=(count, len(owner)))
 
-    if joint.elimination is not None or any(block.transform.event_rank for block in joint.blocks):
-        return None
     return _Sums(
         [into(owner) for owner in owners(joint, label)],
         [into(label[block.start : block.stop]) for block in joint.blocks],

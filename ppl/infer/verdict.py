@@ -60,6 +60,9 @@ class Evidence:
     moved_sd: float  # |log| of the ratio
     where: Mapping[str, str]  # for some rules, the names it is about
     unseen: int = 0  # coordinates, where they are too many for a Hessian
+    unchecked: int = 0  # coordinates, where linear response was not checked by weights or integrals
+    surface: float = 0.0  # nats by which the border's density is not the polynomial fitted to it
+    misfit: float = 0.0  # how far integrals moved means (in sds) and log sds of groups, given the border
     tails: float = 0.0  # 1 / the effective number of draws that an sd rests on
 
 
@@ -85,6 +88,21 @@ def rules(draws: int) -> dict[str, Rule]:
             "size", 0, 0,
             "with {value:,.0f} coordinates only a mean field was fitted: where latents correlate its sds are too small",
             "make the model smaller: fewer groups or steps, or latents summed out by hand",
+        ),
+        "unchecked": Rule(
+            "no weights", 0, np.inf,
+            "with {value:,.0f} coordinates the Gaussian of the linear response was not checked by weights",
+            "see that simulated data look like the data; a hierarchy with few shared latents can be checked",
+        ),
+        "surface": Rule(
+            "smoothness", 0.1, 0.3,
+            "the density of the shared latents is {value:.2g} nats off the polynomial that was fitted to it",
+            "give scales tighter priors",
+        ),
+        "misfit": Rule(
+            "groups", 0.3, 0.6,
+            "given the shared latents, the posterior of {where} is not close to a Gaussian (off by {value:.2g} sds)",
+            "write a hierarchy as offset times scale, or centred where its groups have much data",
         ),
         "rivals": Rule(
             "rival modes", 0, 0,
@@ -140,6 +158,9 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
         "flat": evidence.flat,
         "not_definite": 0.0 if evidence.flat else evidence.not_definite,
         "unseen": evidence.unseen,
+        "unchecked": evidence.unchecked,
+        "surface": evidence.surface,
+        "misfit": evidence.misfit,
         "rivals": evidence.rivals,
         "draw_error": 0.0 if evidence.not_definite else evidence.draw_error,
         "pareto_k": 0.0 if evidence.unseen else evidence.pareto_k,
