@@ -79,7 +79,9 @@ class ByHand:
             for i in range(3):
                 gradient[i] = (self.at(theta + steps[i])[0] - self.at(theta - steps[i])[0]) / sds[i]
                 for j in range(i + 1):
-                    corners = [self.at(theta + s * steps[i] + t * steps[j])[0] * s * t for s in (1, -1) for t in (1, -1)]
+                    corners = [
+                        self.at(theta + s * steps[i] + t * steps[j])[0] * s * t for s in (1, -1) for t in (1, -1)
+                    ]
                     hessian[i, j] = hessian[j, i] = sum(corners) / (sds[i] * sds[j])
             theta = theta - np.linalg.solve(hessian, gradient)
         root = np.linalg.cholesky(np.linalg.inv(-hessian))
@@ -111,16 +113,16 @@ def main() -> None:
     wall, cpu = time.perf_counter() - start, time.process_time() - used
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"{wall:.1f} seconds ({cpu:.1f} of CPU), {peak:.2f} GiB at the most, verdict: {fit.verdict}")
-    for finding in fit.findings:
-        print(f"  {finding.verdict}: {finding.rule.name} {finding.value:.3g}")
-    at = [float(fit[name].mean) for name in ("a_mean", "a_sd", "b")]
-    sds = np.array([float(fit[name].sd) for name in ("a_mean", "a_sd", "b")])
+    print(*fit.reasons, sep="\n")
+    found = fit.record.quantities
+    at = [float(found[name].mean) for name in ("a_mean", "a_sd", "b")]
+    sds = np.array([float(found[name].sd) for name in ("a_mean", "a_sd", "b")])
     at[1], sds[1] = np.log(at[1]), sds[1] / at[1]
     truth = ByHand(data).moments(np.array(at), sds)
     print(f"{'':8}{'mean off by, sds':>18}{'sd, ratio':>12}   (the worst element)")
     for name, (mean, sd) in truth.items():
-        off = np.abs((fit[name].mean - mean) / sd).max()
-        ratios = np.atleast_1d(fit[name].sd / sd)
+        off = np.abs((found[name].mean - mean) / sd).max()
+        ratios = np.atleast_1d(found[name].sd / sd)
         ratio = ratios[np.argmax(np.abs(np.log(ratios)))]
         print(f"{name:8}{off:18.3f}{ratio:12.3f}")
 

@@ -18,7 +18,7 @@ from scipy.sparse import csgraph
 from ppl.compile.joint import LogJoint
 from ppl.compile.sparsity import owners
 from ppl.infer import importance
-from ppl.infer.draws import antithetic, generator
+from ppl.infer.draws import antithetic
 from ppl.infer.importance import Weights
 from ppl.infer.sparse import SparseOptimum
 from ppl.model import transforms
@@ -93,7 +93,7 @@ def _correct(
         spread = np.linalg.cholesky(second)
         n, m = own.members.shape
         x = (_linear(proposed) @ shift).reshape(-1, n, m)
-        x += np.einsum("nij,snj->sni", spread, rng.standard_normal(x.shape))
+        x += np.einsum("nij,snj->sni", spread, antithetic(rng, len(x), n * m).reshape(x.shape))
         placed = np.einsum("nij,snj->sni", own.root, x) + np.einsum("nik,sk->sni", own.slope, z[:, hubs])
         z[:, own.members.reshape(-1)] = placed.reshape(len(z), -1)
         sds = np.sqrt(np.diagonal(second, axis1=1, axis2=2))
@@ -128,9 +128,7 @@ def _split(pattern: sparse.csr_matrix, hubs: np.ndarray, optimum: SparseOptimum)
         rows, columns = np.repeat(members, m, axis=1).reshape(-1), np.tile(members, (1, m)).reshape(-1)
         precision = _symmetric(np.asarray(by_mean[rows, columns]).reshape(n, m, m))
         covariance = _symmetric(np.linalg.inv(precision))
-        found.append(
-            Groups(members, which + 1, -covariance @ to_border[members], np.linalg.cholesky(covariance))
-        )
+        found.append(Groups(members, which + 1, -covariance @ to_border[members], np.linalg.cholesky(covariance)))
     return found
 
 

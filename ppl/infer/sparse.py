@@ -1,4 +1,4 @@
-"""guide and fixed draws -> the Hessian of the negative ELBO as a sparse matrix, its factor, Newton's steps to its optimum.
+"""guide and fixed draws -> the sparse Hessian of the negative ELBO, its factor, and Newton's steps to its optimum.
 
 Of thousands of coordinates each interacts with a few, and a few with all: the factor is as sparse as the Hessian.
 """
