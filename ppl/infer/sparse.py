@@ -140,18 +140,19 @@ def maximise(
         most_steps -= 1
         moved = None
         if left >= CONVERGED and most_steps >= 0:
-            moved = _step(joint, guide, eps, matrix, value, gradient)
+            moved = _step(joint, guide, eps, matrix, factor, value, gradient)
         if moved is None:
             return SparseOptimum(guide, -value, matrix, factor, left)
         guide, value, gradient = moved
 
 
 def _step(
-    joint: LogDensity, guide: MeanField, eps: np.ndarray, matrix: sparse.csc_matrix, value: float, gradient: np.ndarray
-) -> tuple[MeanField, float, np.ndarray] | None:
+    joint: LogDensity, guide: MeanField, eps: np.ndarray, matrix: sparse.csc_matrix, undamped: Factor | None,
+    value: float, gradient: np.ndarray,
+) -> tuple[MeanField, float, np.ndarray] | None:  # fmt: skip
     """The first damped or shortened step that lowers the value, with value and gradient there."""
     for damping in _DAMPING:
-        factor = Factor.of(matrix, damping)
+        factor = Factor.of(matrix, damping) if damping else undamped
         if factor is None:
             continue
         step = -factor.solve(gradient)
