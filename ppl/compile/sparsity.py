@@ -16,19 +16,17 @@ from ppl.model.dependence import TooDense, as_pattern, dependences, ones, size_o
 def interactions(joint: LogJoint) -> np.ndarray:
     """A symmetric pattern (D, D), true on the diagonal: where the Hessian of the log joint can be nonzero."""
     try:
-        return _pattern(joint)
+        return np.asarray(sparse_interactions(joint).todense()) != 0
     except TooDense:
         return np.ones((joint.dimension, joint.dimension), dtype=bool)
 
 
-def _pattern(joint: LogJoint) -> np.ndarray:
+def sparse_interactions(joint: LogJoint) -> sparse.csr_matrix:
+    """The same pattern, of ones, in memory of the order of its entries. Raises `TooDense`."""
     pattern = sparse.identity(joint.dimension, dtype=np.int32, format="csr")
-    coordinates: dict[str, sparse.csr_matrix] = {}
-    for block in joint.blocks:
-        own = _own_coordinates(joint.dimension, block, coordinates)
+    own_ones, depends = _dependences(joint)
+    for own in own_ones:
         pattern = pattern + own.T @ own
-        _put_in(coordinates, block, own)
-    depends = dependences([part.log_prob for part in joint.parts], coordinates)
     for part in joint.parts:
         matrix = depends[id(part.log_prob)]
         if matrix is not None and part.summand is None:
@@ -36,7 +34,31 @@ def _pattern(joint: LogJoint) -> np.ndarray:
     summed = _by_component(joint, depends)
     if summed is not None:
         pattern = pattern + summed.T @ summed
-    return np.asarray(pattern.todense()) != 0
+    return as_pattern(pattern)
+
+
+def owners(joint: LogJoint, label: np.ndarray) -> list[np.ndarray]:
+    """For every part the largest label (D,) of the coordinates that each of its elements depends on, 0 for none."""
+    _, depends = _dependences(joint)
+    found = []
+    for part in joint.parts:
+        matrix = depends[id(part.log_prob)]
+        own = np.zeros(size_of(part.log_prob.shape), dtype=np.int64)
+        if matrix is not None:
+            entries = matrix.tocoo()
+            np.maximum.at(own, entries.row, label[entries.col])
+        found.append(own)
+    return found
+
+
+def _dependences(joint: LogJoint) -> tuple[list[sparse.csr_matrix], dict[int, sparse.csr_matrix | None]]:
+    """What elements of blocks and of the terms of parts, by id, are made of."""
+    coordinates: dict[str, sparse.csr_matrix] = {}
+    own_ones = []
+    for block in joint.blocks:
+        own_ones.append(_own_coordinates(joint.dimension, block, coordinates))
+        _put_in(coordinates, block, own_ones[-1])
+    return own_ones, dependences([part.log_prob for part in joint.parts], coordinates)
 
 
 def _by_component(joint: LogJoint, depends: Mapping[int, sparse.csr_matrix | None]) -> sparse.csr_matrix | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 STEP = 3e-3  # of a coordinate's scale; the error is of the order of its square
 _MOST_THRESHOLDS = 12
@@ -86,6 +87,65 @@ def _entries(interacts: np.ndarray, hubs: np.ndarray, groups: list[np.ndarray]) 
         rows.append(row)
         columns.append(group[which])
     return Directions(len(interacts), tuple(all_groups), tuple(rows), tuple(columns))
+
+
+def plan_sparse(pattern: sparse.csr_matrix, most: int) -> tuple[Directions, np.ndarray] | None:
+    """As `plan`, from a sparse pattern, and the coordinates that are moved one at a time, its hubs.
+
+    None where it would take more than `most` directions.
+    """
+    dimension = pattern.shape[0]
+    degrees = np.diff(pattern.indptr)
+    best: tuple[np.ndarray, np.ndarray] | None = None
+    for limit in _thresholds(degrees, most):
+        hubs = np.flatnonzero(degrees > limit)
+        if len(hubs) >= most:
+            continue
+        color = _color_sparse(pattern, degrees > limit, most - len(hubs))
+        if color is not None and (best is None or len(hubs) + color.max() < len(best[0]) + best[1].max()):
+            best = hubs, color
+    if best is None:
+        return None
+    hubs, color = best
+    is_hub = color < 0
+    entries = pattern.tocoo()
+    rows, columns = entries.row.astype(np.int64), entries.col.astype(np.int64)
+    shown = np.where(is_hub[columns], np.cumsum(is_hub)[columns] - 1, len(hubs) + color[columns])
+    kept = is_hub[columns] | ~is_hub[rows]
+    rows, columns, shown = rows[kept], columns[kept], shown[kept]
+    order = np.argsort(shown, kind="stable")
+    cuts = np.cumsum(np.bincount(shown, minlength=len(hubs) + int(color.max()) + 1))[:-1]
+    groups = [hubs[i : i + 1] for i in range(len(hubs))]
+    groups += [np.flatnonzero(color == c) for c in range(int(color.max()) + 1)]
+    by_direction = tuple(np.split(rows[order], cuts)), tuple(np.split(columns[order], cuts))
+    return Directions(dimension, tuple(groups), *by_direction), hubs
+
+
+def _thresholds(degrees: np.ndarray, most: int) -> np.ndarray:
+    """Degrees that leave at most `most` coordinates above them: where the sorted degrees fall the most."""
+    ordered = np.sort(degrees)[::-1].astype(float)[: most + 1]
+    falls = np.flatnonzero(ordered[1:] < ordered[:-1]) + 1
+    steepest = falls[np.argsort(ordered[falls] / ordered[falls - 1], kind="stable")][:_MOST_THRESHOLDS]
+    return np.unique(ordered[np.concatenate([[0], steepest])])
+
+
+def _color_sparse(pattern: sparse.csr_matrix, is_hub: np.ndarray, most: int) -> np.ndarray | None:
+    """Colors (D,), -1 for hubs, that differ where two of the rest share a row; None where `most` are too few."""
+    rest = np.flatnonzero(~is_hub)
+    inner = pattern[rest][:, rest].tocsr()
+    if len(rest) and np.diff(inner.indptr).max() > most:
+        return None
+    near = (inner @ inner).tocsr()
+    color = np.full(len(rest), -1)
+    for i in range(len(rest)):
+        taken = set(color[near.indices[near.indptr[i] : near.indptr[i + 1]]].tolist())
+        free = next(c for c in range(len(taken) + 1) if c not in taken)
+        if free >= most:
+            return None
+        color[i] = free
+    found = np.full(len(is_hub), -1)
+    found[rest] = color
+    return found
 
 
 def second_differences(

@@ -23,7 +23,7 @@ from ppl.compile.joint import LogJoint, compile_joint
 from ppl.infer.doubts import listed
 from ppl.infer.pipeline import Approximation, approximate
 from ppl.infer.search import NoStart
-from ppl.infer.verdict import Verdict, judge
+from ppl.infer.verdict import Evidence, Verdict, judge
 from ppl.model.graph import Model
 from ppl.rewrite.sum_out import SummedOut
 
@@ -124,10 +124,15 @@ def _mean_field(problem: Problem, best: Attempt | None) -> Found | None:
     return _approximated(problem, problem.joint, ())
 
 
+def _is_large(evidence: Evidence) -> bool:
+    """Whether there were too many coordinates for a dense Hessian."""
+    return bool(evidence.unseen or evidence.unsearched)
+
+
 def _noncentred(problem: Problem, best: Attempt | None) -> Found | None:
     """All latents that can be, at once. Among too many coordinates for linear response a better map shows nothing."""
     names = candidates(problem.model.latents)
-    if not names or (best is not None and best.found.approximation.evidence.unseen):
+    if not names or (best is not None and _is_large(best.found.approximation.evidence)):
         return None
     return _approximated(problem, compile_joint(problem.model, problem.summed, names), names, best)
 

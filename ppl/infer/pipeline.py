@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ppl.compile.joint import LogJoint
-from ppl.compile.sparsity import interactions
-from ppl.infer import curvature, doubts, importance, large
+from ppl.compile.sparsity import interactions, sparse_interactions
+from ppl.infer import arrow, curvature, doubts, importance, large
 from ppl.infer.climb import Summit
 from ppl.infer.curvature import Directions
 from ppl.infer.draws import antithetic, generator, student
@@ -17,7 +17,9 @@ from ppl.infer.importance import Weights
 from ppl.infer.meanfield import Optimum, maximise, newton_step
 from ppl.infer.objective import Counted, LogDensity, MeanField, negative_elbo
 from ppl.infer.search import search
+from ppl.infer.sparse import SparseOptimum
 from ppl.infer.verdict import Evidence
+from ppl.model.dependence import TooDense
 
 DRAWS = 4000
 _GUIDE_DRAWS = 64
@@ -31,7 +33,10 @@ _PROPOSALS_PER_DRAW = (5, 25)
 _ENOUGH_BEHIND_SDS = 400
 _UNEVEN = 0.3  # Pareto k above which more proposals are made
 _MOST_KEPT = 4_000_000  # elements of the proposals
-_MOST_SEEN = 1500  # coordinates with linear response; beyond, the guide alone is reported
+_MOST_SEEN = 1500  # coordinates with a dense Hessian; beyond, it is a sparse one, or the guide alone is reported
+_MOST_DIRECTIONS = 60  # that show a sparse Hessian
+_DRAWS_BEFORE_INTEGRALS = 8  # of the guide, where quadrature corrects what it finds
+_DRAWN_AT_ONCE = 4_000_000  # numbers
 MOST_COORDINATES = 50_000
 MOST_ELEMENTS = 60_000_000  # of the draws of all coordinates; a few such arrays are alive at once, 2 GB in all
 
@@ -70,7 +75,7 @@ def approximate(joint: LogJoint, seed: int, draws: int = DRAWS, also: np.ndarray
         raise TooLarge
     with np.errstate(all="ignore"):  # what is infinite or no number shows in the verdict
         if joint.dimension > _MOST_SEEN:
-            return _guide_alone(joint, seed, draws)
+            return _sparse(joint, seed, draws) or _guide_alone(joint, seed, draws)
         return _approximate(joint, seed, draws, np.zeros((0, joint.dimension)) if also is None else also)
 
 
@@ -187,6 +192,71 @@ def _propose(
     with np.errstate(all="ignore"):
         z = mean + eps @ root.T
     return z, importance.smooth(joint.value(z) - log_q)
+
+
+def _sparse(joint: LogJoint, seed: int, draws: int) -> Approximation | None:
+    """By a sparse Hessian, and groups integrated out where the model is a hierarchy; None where too many interact."""
+    try:
+        pattern = sparse_interactions(joint)
+    except TooDense:
+        return None
+    planned = curvature.plan_sparse(pattern, _MOST_DIRECTIONS)
+    if planned is None:
+        return None
+    directions, hubs = planned
+    counted = Counted(joint)
+    splits = arrow.splits(joint, pattern, hubs)
+    guide_draws = _DRAWS_BEFORE_INTEGRALS if splits else _GUIDE_DRAWS
+    optimum = large.newton(counted, joint, seed, (_STARTS, _GUIDE), directions, guide_draws)
+    if optimum.factor is None:
+        return None
+    corrected = arrow.correct(joint, pattern, hubs, optimum, generator(seed, _PROPOSALS), draws) if splits else None
+    if corrected is None:
+        z = _linear_response_draws(optimum, seed, draws)
+        weights = Weights(np.full(draws, 1 / draws), -np.inf)
+    else:
+        z, weights = corrected.z, corrected.weights
+    evidence = Evidence(
+        newton_step=optimum.newton_step,
+        not_definite=0.0,
+        flat=0.0,
+        draw_error=0.0 if corrected else _sparse_draw_error(counted, seed, optimum),
+        pareto_k=weights.pareto_k,
+        draws=len(z),
+        effective=weights.effective,
+        rivals=0,
+        moved_mean=0.0,
+        moved_sd=0.0,
+        where={"misfit": doubts.names(joint.blocks, corrected.misfit)} if corrected else {},
+        unchecked=0 if corrected else joint.dimension,
+        unsearched=joint.dimension,
+        surface=corrected.surface if corrected else 0.0,
+        misfit=float(corrected.misfit.max()) if corrected else 0.0,
+    )
+    evaluations = int(np.ceil(counted.gradients / _GUIDE_DRAWS))
+    return Approximation(optimum.guide, z, weights, evidence, evaluations, optimum.elbo, optimum.guide.mu[None])
+
+
+def _linear_response_draws(optimum: SparseOptimum, seed: int, draws: int) -> np.ndarray:
+    """Plain draws (S, D) of the Gaussian with the covariance of the linear response."""
+    assert optimum.factor is not None
+    dimension = len(optimum.guide.mu)
+    rng = generator(seed, _PROPOSALS)
+    z = np.empty((draws, dimension))
+    step = max(1, _DRAWN_AT_ONCE // (2 * dimension))
+    for i in range(0, draws, step):
+        eps = rng.standard_normal((len(z[i : i + step]), 2 * dimension))
+        z[i : i + step] = optimum.guide.mu + optimum.factor.draw(eps)[:, :dimension]
+    return z
+
+
+def _sparse_draw_error(joint: LogDensity, seed: int, optimum: SparseOptimum) -> float:
+    """As `_draw_error`, in sds of the guide: never larger than the posterior's."""
+    assert optimum.factor is not None
+    eps = antithetic(generator(seed, _FRESH, _GUIDE_DRAWS), _GUIDE_DRAWS, joint.dimension)
+    _, gradient = negative_elbo(joint, optimum.guide, eps)
+    step = optimum.factor.solve(gradient)[: joint.dimension]
+    return float(np.abs(step / optimum.guide.sigma).max())
 
 
 def _guide_alone(joint: LogJoint, seed: int, draws: int) -> Approximation:

@@ -68,6 +68,10 @@ class Evidence:
     moved_sd: float  # |log| of the ratio
     where: Mapping[str, str]  # for some rules, the names it is about
     unseen: int = 0  # coordinates, where they are too many for a Hessian
+    unchecked: int = 0  # coordinates, where linear response was not checked by weights or integrals
+    unsearched: int = 0  # coordinates, where they are too many to look for other modes
+    surface: float = 0.0  # nats by which the border's density is not the polynomial fitted to it
+    misfit: float = 0.0  # how far integrals moved means (in sds) and log sds of groups, given the border
     tails: float = 0.0  # 1 / the effective number of draws that an sd rests on
 
 
@@ -93,6 +97,26 @@ def rules(draws: int) -> dict[str, Rule]:
             "size", 0, 0,
             "with {value:,.0f} coordinates only a mean field was fitted: where latents correlate its sds are too small",
             "make the model smaller: fewer groups or steps, or latents summed out by hand",
+        ),
+        "unchecked": Rule(
+            "no weights", 0, np.inf,
+            "with {value:,.0f} coordinates the Gaussian of the linear response was not checked by weights",
+            "see that simulated data look like the data; a hierarchy with few shared latents can be checked",
+        ),
+        "unsearched": Rule(
+            "one way up", 0, np.inf,
+            "with {value:,.0f} coordinates other modes were not looked for",
+            "see that the answer stays with half of the data; a model without symmetries seldom has several modes",
+        ),
+        "surface": Rule(
+            "smoothness", 0.1, 0.3,
+            "the density of the shared latents is {value:.2g} nats off the polynomial that was fitted to it",
+            "give scales tighter priors",
+        ),
+        "misfit": Rule(
+            "groups", 0.3, 0.6,
+            "given the shared latents, the posterior of {where} is not close to a Gaussian (off by {value:.2g} sds)",
+            "write a hierarchy as offset times scale, or centred where its groups have much data",
         ),
         "rivals": Rule(
             "rival modes", 0, 0,
@@ -150,7 +174,11 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
         "flat": None if alone else evidence.flat,
         "not_definite": None if evidence.flat or alone else evidence.not_definite,
         "unseen": evidence.unseen,
-        "rivals": None if alone else evidence.rivals,
+        "unchecked": evidence.unchecked,
+        "unsearched": None if alone else evidence.unsearched,
+        "surface": evidence.surface,
+        "misfit": evidence.misfit,
+        "rivals": None if alone or evidence.unsearched else evidence.rivals,
         "draw_error": None if evidence.not_definite or alone else evidence.draw_error,
         "pareto_k": None if alone else evidence.pareto_k,
         "moved_mean": None if alone else evidence.moved_mean,
