@@ -86,7 +86,8 @@ def z(request: pytest.FixtureRequest) -> np.ndarray:
 
 
 def test_all_are_here() -> None:
-    assert set(BOUNDS) == set(ALL)
+    relative = {name for name in ALL if name.startswith("non-centred")}  # tests/compile/test_noncentred.py has these
+    assert set(BOUNDS) == set(ALL) - relative
 
 
 @pytest.mark.parametrize("name", BOUNDS)
