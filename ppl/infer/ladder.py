@@ -20,6 +20,7 @@ import numpy as np
 
 from ppl.compile.blocks import candidates
 from ppl.compile.joint import LogJoint, compile_joint
+from ppl.infer import chains_rung
 from ppl.infer.doubts import listed
 from ppl.infer.pipeline import Approximation, approximate
 from ppl.infer.search import NoStart
@@ -50,6 +51,7 @@ class Found:
     joint: LogJoint
     approximation: Approximation
     about: tuple[str, ...] = ()
+    sampled: bool = False  # by chains: no weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,12 +66,13 @@ class Attempt:
     @property
     def rank(self) -> tuple[float, ...]:
         """Smaller is better: by verdict; then, of good ones, by Pareto k, where it is positive, and effective draws; of
-        others, where the weights tell little, by the ELBO: all bound the same evidence.
+        others chains, then, as weights tell little, by the ELBO: all bound the same evidence.
         """
         found = self.found.approximation
         if self.verdict == Verdict.GOOD:
             return (0.0, max(found.weights.pareto_k, 0.0), -found.weights.effective)
-        return (_ORDER.index(self.verdict), -found.elbo if np.isfinite(found.elbo) else np.inf, 0.0)
+        bound = -found.elbo if np.isfinite(found.elbo) else np.inf
+        return (_ORDER.index(self.verdict), -float(self.found.sampled), bound)
 
     @property
     def title(self) -> str:
@@ -149,10 +152,21 @@ def _approximated(problem: Problem, joint: LogJoint, about: tuple[str, ...], bes
         raise Nowhere(joint, error.z) from None
 
 
+def _chains(problem: Problem, best: Attempt | None) -> Found | None:
+    """In the coordinates of the best attempt, from where it ended; alone, after the rungs that cost little."""
+    if best is None:
+        best, _ = climb(problem, (MEAN_FIELD, NONCENTRED))
+    found = best.found
+    sampled = chains_rung.approximate(found.joint, found.approximation, problem.seed, problem.draws)
+    return None if sampled is None else Found(found.joint, sampled, found.about, sampled=True)
+
+
 MEAN_FIELD = Rung("mean field", _mean_field)
 NONCENTRED = Rung("non-centred", _noncentred, content=_FINITE_VARIANCE)
+CHAINS = Rung("chains", _chains)
 GUIDES: dict[str, tuple[Rung, ...]] = {
-    "auto": (MEAN_FIELD, NONCENTRED),
+    "auto": (MEAN_FIELD, NONCENTRED, CHAINS),
     "meanfield": (MEAN_FIELD,),
     "noncentred": (NONCENTRED,),
+    "chains": (CHAINS,),
 }

@@ -22,7 +22,7 @@ from ppl.infer.verdict import Evidence
 from ppl.model.dependence import TooDense
 
 DRAWS = 4000
-_GUIDE_DRAWS = 64
+GUIDE_DRAWS = 64
 _MOST_GUIDE_DRAWS = 1024
 _DRAW_ERROR = 0.05  # posterior sds
 _HEAVY_TAILED_BELOW = 12  # coordinates: proposals from a t with 7 degrees of freedom
@@ -33,7 +33,7 @@ _PROPOSALS_PER_DRAW = (5, 25)
 _ENOUGH_BEHIND_SDS = 400
 _UNEVEN = 0.3  # Pareto k above which more proposals are made
 _MOST_KEPT = 4_000_000  # elements of the proposals
-_MOST_SEEN = 1500  # coordinates with a dense Hessian; beyond, it is a sparse one, or the guide alone is reported
+MOST_SEEN = 1500  # coordinates with a dense Hessian; beyond, it is a sparse one, or the guide alone is reported
 _MOST_DIRECTIONS = 60  # that show a sparse Hessian
 _DRAWS_BEFORE_INTEGRALS = 8  # of the guide, where quadrature corrects what it finds
 _DRAWN_AT_ONCE = 4_000_000  # numbers
@@ -41,7 +41,7 @@ MOST_COORDINATES = 50_000
 MOST_ELEMENTS = 60_000_000  # of the draws of all coordinates; a few such arrays are alive at once, 2 GB in all
 
 # One purpose a stream of random numbers.
-_CLIMBING, _STARTS, _GUIDE, _FRESH, _PROPOSALS, RESAMPLING, SIMULATION, DISCRETE = range(8)
+_CLIMBING, _STARTS, _GUIDE, _FRESH, _PROPOSALS, RESAMPLING, SIMULATION, DISCRETE, CHAINS = range(9)
 
 
 class TooLarge(Exception):
@@ -74,7 +74,7 @@ def approximate(joint: LogJoint, seed: int, draws: int = DRAWS, also: np.ndarray
     if joint.dimension > MOST_COORDINATES or joint.dimension * draws > MOST_ELEMENTS:
         raise TooLarge
     with np.errstate(all="ignore"):  # what is infinite or no number shows in the verdict
-        if joint.dimension > _MOST_SEEN:
+        if joint.dimension > MOST_SEEN:
             return _sparse(joint, seed, draws) or _guide_alone(joint, seed, draws)
         return _approximate(joint, seed, draws, np.zeros((0, joint.dimension)) if also is None else also)
 
@@ -87,7 +87,7 @@ def _approximate(joint: LogJoint, seed: int, draws: int, also: np.ndarray) -> Ap
     z, weights = _correct(counted, seed, optimum.guide.mu, _root(optimum), draws)
     hidden = [rival for rival in found.rivals if not doubts.is_covered(rival, optimum, z, weights.weights)]
     evidence = _gather(counted, joint, optimum, draw_error, hidden, z, weights)
-    evaluations = int(np.ceil(counted.gradients / _GUIDE_DRAWS))
+    evaluations = int(np.ceil(counted.gradients / GUIDE_DRAWS))
     modes = np.array([mode.guide.mu for mode in (optimum, *hidden)])
     return Approximation(optimum.guide, z, weights, evidence, evaluations, optimum.elbo, modes)
 
@@ -132,7 +132,7 @@ def _gather(
 def _settled_optimum(joint: LogDensity, seed: int, summit: Summit, directions: Directions) -> tuple[Optimum, float]:
     """The optimum over draws that are doubled until fresh ones would not move it."""
     guide, precision = summit.guide, summit.precision
-    draws = _GUIDE_DRAWS
+    draws = GUIDE_DRAWS
     affordable = _MOST_BATCHES_OF_HESSIAN * joint.draws_at_once // max(1, 2 * len(directions))
     while True:
         eps = antithetic(generator(seed, _GUIDE, draws), draws, joint.dimension)
@@ -206,7 +206,7 @@ def _sparse(joint: LogJoint, seed: int, draws: int) -> Approximation | None:
     directions, hubs = planned
     counted = Counted(joint)
     splits = arrow.splits(joint, pattern, hubs)
-    guide_draws = _DRAWS_BEFORE_INTEGRALS if splits else _GUIDE_DRAWS
+    guide_draws = _DRAWS_BEFORE_INTEGRALS if splits else GUIDE_DRAWS
     optimum = large.newton(counted, joint, seed, (_STARTS, _GUIDE), directions, guide_draws)
     if optimum.factor is None:
         return None
@@ -233,7 +233,7 @@ def _sparse(joint: LogJoint, seed: int, draws: int) -> Approximation | None:
         surface=corrected.surface if corrected else 0.0,
         misfit=float(corrected.misfit.max()) if corrected else 0.0,
     )
-    evaluations = int(np.ceil(counted.gradients / _GUIDE_DRAWS))
+    evaluations = int(np.ceil(counted.gradients / GUIDE_DRAWS))
     return Approximation(optimum.guide, z, weights, evidence, evaluations, optimum.elbo, optimum.guide.mu[None])
 
 
@@ -253,7 +253,7 @@ def _linear_response_draws(optimum: SparseOptimum, seed: int, draws: int) -> np.
 def _sparse_draw_error(joint: LogDensity, seed: int, optimum: SparseOptimum) -> float:
     """As `_draw_error`, in sds of the guide: never larger than the posterior's."""
     assert optimum.factor is not None
-    eps = antithetic(generator(seed, _FRESH, _GUIDE_DRAWS), _GUIDE_DRAWS, joint.dimension)
+    eps = antithetic(generator(seed, _FRESH, GUIDE_DRAWS), GUIDE_DRAWS, joint.dimension)
     _, gradient = negative_elbo(joint, optimum.guide, eps)
     step = optimum.factor.solve(gradient)[: joint.dimension]
     return float(np.abs(step / optimum.guide.sigma).max())
@@ -283,7 +283,7 @@ def _guide_alone(joint: LogJoint, seed: int, draws: int) -> Approximation:
         unseen=joint.dimension,
     )
     return Approximation(
-        guide, eps, weights, evidence, int(np.ceil(counted.gradients / _GUIDE_DRAWS)), elbo, guide.mu[None]
+        guide, eps, weights, evidence, int(np.ceil(counted.gradients / GUIDE_DRAWS)), elbo, guide.mu[None]
     )
 
 

@@ -73,6 +73,9 @@ class Evidence:
     surface: float = 0.0  # nats by which the border's density is not the polynomial fitted to it
     misfit: float = 0.0  # how far integrals moved means (in sds) and log sds of groups, given the border
     tails: float = 0.0  # 1 / the effective number of draws that an sd rests on
+    rhat: float | None = None  # of Hamiltonian chains, the largest; None, as the two below, where none ran
+    divergent: float | None = None  # share of their trajectories with small steps
+    lacking_energy: float | None = None  # 1 / E-BFMI of chains
 
 
 def rules(draws: int) -> dict[str, Rule]:
@@ -148,9 +151,24 @@ def rules(draws: int) -> dict[str, Rule]:
             "mean and sd of {where} rest on a few far draws (1/ESS = {value:.2g}): they may not exist",
             "read quantiles, or give it a prior with lighter tails",
         ),
+        "rhat": Rule(
+            "R-hat", 1.01, 1.05,
+            "chains from different starts do not agree on {where} (nested R-hat is {value:.3f})",
+            "bound or order what can change places, or give scales tighter priors",
+        ),
+        "divergent": Rule(
+            "divergences", 0.001, 0.05,
+            "chains cannot enter a narrow part of the posterior ({value:.1%} of trajectories with small steps diverge)",
+            "give scales tighter priors, or leave out what the data cannot tell apart",
+        ),
+        "lacking_energy": Rule(
+            "1 / E-BFMI", 1 / 0.2, np.inf,
+            "chains move slowly between the narrow and the wide parts of the posterior (1/E-BFMI is {value:.1f})",
+            "give scales tighter priors, or priors with lighter tails",
+        ),
         "inefficiency": Rule(
             "1 / effective draws", 1 / 400, 1 / 100,
-            "the weighted draws are worth few independent ones (1/ESS = {value:.2g})",
+            "the draws are worth few independent ones (1/ESS = {value:.2g})",
             "write a hierarchy as offset times scale, or ask for more draws",
         ),
     }  # fmt: skip
@@ -169,21 +187,25 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
     field alone, where there are too many coordinates for a Hessian, does not show.
     """
     alone = bool(evidence.unseen)
+    chains = evidence.rhat is not None
     numbers: dict[str, float | None] = {
-        "newton_step": None if evidence.not_definite or alone else evidence.newton_step,
+        "newton_step": None if evidence.not_definite or alone or chains else evidence.newton_step,
         "flat": None if alone else evidence.flat,
-        "not_definite": None if evidence.flat or alone else evidence.not_definite,
+        "not_definite": None if evidence.flat or alone or chains else evidence.not_definite,
         "unseen": evidence.unseen,
         "unchecked": evidence.unchecked,
         "unsearched": None if alone else evidence.unsearched,
         "surface": evidence.surface,
         "misfit": evidence.misfit,
         "rivals": None if alone or evidence.unsearched else evidence.rivals,
-        "draw_error": None if evidence.not_definite or alone else evidence.draw_error,
-        "pareto_k": None if alone else evidence.pareto_k,
-        "moved_mean": None if alone else evidence.moved_mean,
-        "moved_sd": None if alone else evidence.moved_sd,
+        "draw_error": None if evidence.not_definite or alone or chains else evidence.draw_error,
+        "pareto_k": None if alone or chains else evidence.pareto_k,
+        "moved_mean": None if alone or chains else evidence.moved_mean,
+        "moved_sd": None if alone or chains else evidence.moved_sd,
         "tails": evidence.tails,
+        "rhat": evidence.rhat,
+        "divergent": evidence.divergent,
+        "lacking_energy": evidence.lacking_energy,
         "inefficiency": 1 / max(evidence.effective, 1e-300),
     }
     findings = []

@@ -1,0 +1,205 @@
+"""log joint, starts and a covariance -> draws of many short Hamiltonian chains, all in one batch, and diagnostics.
+
+Every chain takes the same number of leapfrog steps, so one batched gradient moves them all: what NUTS decides chain by
+chain is learnt from all chains together. The length of trajectories is that of ChEES-HMC (Hoffman, Radul, Sountsov
+2021) and the covariance is learnt in windows; the step size follows the mean acceptance. Steps are jittered chain by
+chain, sometimes to a fraction: a chain in a narrow part gets steps that fit now and then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+from ppl.infer import convergence
+from ppl.infer.hamiltonian import Move, Points, at, move
+from ppl.infer.objective import LogDensity
+
+RHAT = 1.01
+ENOUGH = 2000.0  # effective draws: sds to 2 %
+_ACCEPTANCE = 0.8
+_SHORTEST = 0.5 * np.pi  # trajectory, on average: a quarter turn of a Gaussian
+_SMALL = 0.5  # of the largest step
+_PENALTY = 5.0  # of acceptance, for the share of trajectories that diverged
+_WINDOWS = (20, 30, 50, 50)  # iterations, the covariance learnt at the end of each but the last
+_CHAINS_WARMED_UP = 2  # of a superchain: afterwards all of it start where the first has come to
+_FIRST_LOOK = 25  # draws of a chain, doubled while they are too few
+_FEWEST_MORE = 5
+_LONGEST = 128  # leapfrog steps, fewer where gradients are dear
+_TRAJECTORIES = 200  # of a chain, the longest, that must be affordable
+_DRAWS_PER_COORDINATE = 10  # in a window, for a full covariance
+_SHRINK = 5.0  # draws' worth of the covariance before
+_RATE = 0.1  # of change of the log of the trajectory length
+_WORTH = 0.5  # power of the trajectory length with which ChEES must grow for longer ones to be worth their cost
+_SHORTEST_STEP = 1.5  # nats by which a jittered step is smaller at most
+_MOST_ELEMENTS = 16_000_000  # of the draws kept
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chains:
+    """Draws z (T, C, D) of C chains, K superchains in a row, and what they are worth."""
+
+    z: np.ndarray
+    log_density: np.ndarray  # (T, C)
+    rhat: np.ndarray  # (D + 1,) nested, of coordinates and of the log density
+    ess: np.ndarray  # (D + 1,) the smaller of bulk and tail
+    divergent: float  # share of trajectories with small steps that lost their path all the same
+    e_bfmi: float
+    acceptance: float
+    steps: float  # leapfrog steps of a trajectory, on average
+    gradients: int  # of one chain each, warm-up included
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tuning:
+    """Step size and trajectory length in coordinates whitened by `root`, (D, D) or its diagonal (D,)."""
+
+    root: np.ndarray
+    step: float
+    length: float
+    longest: int  # leapfrog steps
+
+
+def sample_chains(
+    joint: LogDensity,
+    starts: np.ndarray,
+    root: np.ndarray,
+    rng: np.random.Generator,
+    superchains: int,
+    most_gradients: int,
+) -> Chains:
+    """Chains from starts (C, D), those of a superchain next to one another and at the same point.
+
+    A few of each superchain are warmed up; then all of it continue from where one of them has come to.
+
+    Sampled until every nested R-hat is below 1.01 and every effective number of draws above 2,000, or until the
+    gradients of single chains would exceed their most. `root` is the lower Cholesky factor of a covariance, (D, D), or
+    its diagonal (D,).
+    """
+    with np.errstate(all="ignore"):
+        longest = int(np.clip(most_gradients // (_TRAJECTORIES * len(starts)), 4, _LONGEST))
+        each = len(starts) // superchains
+        few = min(each, _CHAINS_WARMED_UP)
+        warm = np.arange(len(starts)).reshape(superchains, each)[:, :few].ravel()
+        tuning, points, spent = _warm_up(joint, at(joint, starts[warm]), Tuning(root, 0.5, _SHORTEST, longest), rng)
+        points = points.at(np.repeat(np.arange(0, len(warm), few), each))
+        kept: list[Move] = []
+        look = _FIRST_LOOK
+        steps = 0
+        while True:
+            while len(kept) < look:
+                count = _count(tuning, float(rng.random()))
+                made = move(joint, points, tuning.root, _jittered(tuning.step, len(starts), rng), count, rng)
+                points = made.points
+                kept.append(replace(made, proposed=_NOTHING, velocity=_NOTHING))
+                steps += count
+            found = _judge(kept, superchains, steps / len(kept), spent + steps * len(starts))
+            enough = found.rhat.max() < RHAT and found.ess.min() > ENOUGH
+            affordable = (most_gradients - found.gradients) * len(kept) // (found.gradients - spent)
+            more = min(len(kept), affordable, _MOST_ELEMENTS // starts.size - len(kept))
+            if enough or more < _FEWEST_MORE:
+                return found
+            look += more
+
+
+_NOTHING = np.zeros((0, 0))
+
+
+def _judge(kept: list[Move], superchains: int, steps: float, gradients: int) -> Chains:
+    z = np.stack([made.points.z for made in kept])
+    value = np.stack([made.points.value for made in kept])
+    diverged, step = np.stack([made.diverged for made in kept]), np.stack([made.step for made in kept])
+    small = step < _SMALL * step.max()
+    both = np.concatenate([z, value[..., None]], axis=-1)
+    return Chains(
+        z=z,
+        log_density=value,
+        rhat=convergence.robust_nested_rhat(both, superchains),
+        ess=np.minimum(convergence.bulk_ess(both), convergence.tail_ess(both)),
+        divergent=float(diverged[small].mean()) if small.any() else 0.0,
+        e_bfmi=convergence.e_bfmi(np.stack([made.energy for made in kept])),
+        acceptance=float(np.mean([made.acceptance.mean() for made in kept])),
+        steps=steps,
+        gradients=gradients,
+    )
+
+
+def _warm_up(joint: LogDensity, points: Points, tuning: Tuning, rng: np.random.Generator) -> tuple[Tuning, Points, int]:
+    """Windows of iterations; the step size starts anew after each, as the coordinates have changed. Ends with the step
+    size averaged over the second half of the last window.
+    """
+    spent = len(points.z)
+    for number, window in enumerate(_WINDOWS):
+        seen, log_steps = [], []
+        for t in range(window):
+            u = float(rng.random())
+            count = _count(tuning, u)
+            before = points
+            jittered = _jittered(tuning.step, len(points.z), rng)
+            made = move(joint, points, tuning.root, jittered, count, rng)
+            points = made.points
+            spent += count * len(points.z)
+            seen.append(points.z)
+            gain = 1.0 / np.sqrt(1.0 + t)
+            rate = _RATE * float(
+                np.clip(_gain_of_length(made, before, tuning.root, 2 * u * tuning.length) - _WORTH, -1, 1)
+            )
+            inside = np.isfinite(before.value)  # a chain that is still nowhere says nothing of the step size
+            signal = float((made.acceptance - _PENALTY * made.diverged)[inside].mean()) if inside.any() else _ACCEPTANCE
+            step = tuning.step * np.exp(gain * (signal - _ACCEPTANCE))
+            length = min(max(tuning.length * np.exp(rate), _SHORTEST), 0.5 * tuning.longest * step)
+            tuning = replace(tuning, step=step, length=length)
+            log_steps.append(np.log(step))
+        if number < len(_WINDOWS) - 1:
+            tuning = replace(tuning, root=_learn(tuning.root, np.concatenate(seen[window // 3 :])))
+    return replace(tuning, step=float(np.exp(np.mean(log_steps[len(log_steps) // 2 :])))), points, spent
+
+
+def _count(tuning: Tuning, u: float) -> int:
+    """Leapfrog steps of a trajectory of a random share u of twice the length."""
+    return int(np.clip(np.ceil(2 * u * tuning.length / tuning.step), 1, tuning.longest))
+
+
+def _jittered(step: float, chains: int, rng: np.random.Generator) -> np.ndarray:
+    return step * np.exp(-_SHORTEST_STEP * rng.random(chains) ** 3)
+
+
+def _gain_of_length(made: Move, before: Points, root: np.ndarray, length: float) -> float:
+    """The slope of the logarithm of ChEES by that of the trajectory length: how much farther, in squared distance from
+    the centre in whitened coordinates, a little more time would carry chains. Proposals count by their acceptance.
+    """
+    weight = np.where(np.isfinite(made.proposed).all(axis=1), made.acceptance, 0.0)
+    if not weight.sum() > 0:
+        return 0.0
+    proposed = np.where(weight[:, None] > 0, made.proposed, before.z)
+    ends = _to_whitened(root, proposed - weight @ proposed / weight.sum())
+    starts = _to_whitened(root, before.z - before.z.mean(axis=0))
+    change = (ends**2).sum(axis=1) - (starts**2).sum(axis=1)
+    along = np.where(weight > 0, (ends * made.velocity).sum(axis=1), 0.0)
+    found = float(4 * length * (weight @ (change * along)) / (weight @ change**2))
+    return found if np.isfinite(found) else 0.0
+
+
+def _to_whitened(root: np.ndarray, apart: np.ndarray) -> np.ndarray:
+    if root.ndim == 1:
+        return apart / root
+    return np.asarray(solve_triangular(root, apart.T, lower=True, check_finite=False).T)
+
+
+def _learn(root: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """The Cholesky factor of the covariance of draws (S, D) of all chains, drawn a little towards the one before;
+    where draws are few for that, the factor before with its columns scaled.
+    """
+    draws, dimension = z.shape
+    u = _to_whitened(root, z - z.mean(axis=0))
+    keep = draws / (draws + _SHRINK)
+    if draws < _DRAWS_PER_COORDINATE * dimension:
+        sds = np.sqrt(keep * (u**2).mean(axis=0) + (1 - keep))
+        return np.asarray(root * np.where(np.isfinite(sds), sds, 1.0))
+    covariance = keep * u.T @ u / draws + (1 - keep) * np.eye(dimension)
+    if not np.isfinite(covariance).all():
+        return root
+    factor = np.linalg.cholesky(covariance)
+    return np.asarray(root[:, None] * factor if root.ndim == 1 else root @ factor)
