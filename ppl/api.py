@@ -180,7 +180,8 @@ class Posterior:
         """The posterior, found by the automatic mean-field guide and corrected.
 
         With the `guide` "auto" further rungs are tried while the verdict is not good; "meanfield" stays on the first,
-        "noncentred" takes hierarchies as offset times scale from the start.
+        "noncentred" takes hierarchies as offset times scale from the start, "chains" ends with Hamiltonian chains even
+        where the other rungs are good.
 
         `draws` is how many equally weighted draws the fit holds; `keep_all` keeps those of very long simulated and
         derived names too, which `left_out` names otherwise. The same seed gives the same bits. Raises `ModelError`

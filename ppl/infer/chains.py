@@ -19,6 +19,9 @@ from ppl.infer.objective import LogDensity
 
 RHAT = 1.01
 ENOUGH = 2000.0  # effective draws: sds to 2 %
+_ENOUGH_TO_TELL = 100  # draws of a chain: before, the starts show
+_LEAST = 400.0  # effective draws that a good verdict asks for
+_HOPELESS = 50.0  # times as many draws as can be afforded would be needed: chains in far modes, say
 _ACCEPTANCE = 0.8
 _SHORTEST = 0.5 * np.pi  # trajectory, on average: a quarter turn of a Gaussian
 _SMALL = 0.5  # of the largest step
@@ -99,9 +102,16 @@ def sample_chains(
             enough = found.rhat.max() < RHAT and found.ess.min() > ENOUGH
             affordable = (most_gradients - found.gradients) * len(kept) // (found.gradients - spent)
             more = min(len(kept), affordable, _MOST_ELEMENTS // starts.size - len(kept))
-            if enough or more < _FEWEST_MORE:
+            hopeless = len(kept) >= _ENOUGH_TO_TELL and _needed(found) > _HOPELESS * (len(kept) + affordable)
+            if enough or hopeless or more < _FEWEST_MORE:
                 return found
             look += more
+
+
+def _needed(found: Chains) -> float:
+    """About how many draws of a chain until R-hat and the least effective number would do: B / W falls like 1 / T."""
+    apart = float(found.rhat.max()) ** 2 - 1
+    return len(found.z) * max(apart / (RHAT**2 - 1), _LEAST / max(float(found.ess.min()), 1.0))
 
 
 _NOTHING = np.zeros((0, 0))

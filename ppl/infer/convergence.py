@@ -6,7 +6,7 @@ Draws are arrays (T, C, D): iterations, chains, quantities. All functions work o
 from __future__ import annotations
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 _AT_ONCE = 1 << 21  # elements, by which autocovariances are computed
 _TAILS = (0.05, 0.95)
@@ -49,8 +49,25 @@ def _ratio(between: np.ndarray, within: np.ndarray) -> np.ndarray:
 def by_rank(draws: np.ndarray) -> np.ndarray:
     """Normal scores of the ranks over all draws of a quantity (Vehtari et al. 2021, equation 14)."""
     flat = draws.reshape(-1, draws.shape[-1])
-    ranks = stats.rankdata(flat, axis=0)
+    ranks = _ranks(flat)
     return np.asarray(special.ndtri((ranks - 0.375) / (len(flat) + 0.25)).reshape(draws.shape))
+
+
+def _ranks(flat: np.ndarray) -> np.ndarray:
+    """Ranks (P, D) within each column, from 1; equal values share the mean of theirs. (scipy.stats takes 0.5 s to
+    import.)
+    """
+    order = np.argsort(flat, axis=0, kind="stable")
+    ordered = np.take_along_axis(flat, order, axis=0)
+    place = np.broadcast_to(np.arange(1.0, len(flat) + 1)[:, None], flat.shape)
+    rises = np.ones(flat.shape, dtype=bool)
+    rises[1:] = ordered[1:] != ordered[:-1]
+    first = np.maximum.accumulate(np.where(rises, place, 0.0), axis=0)
+    ends = np.concatenate([rises[1:], np.ones_like(rises[:1])])
+    last = np.minimum.accumulate(np.where(ends, place, np.inf)[::-1], axis=0)[::-1]
+    ranks = np.empty(flat.shape)
+    np.put_along_axis(ranks, order, 0.5 * (first + last), axis=0)
+    return ranks
 
 
 def folded(draws: np.ndarray) -> np.ndarray:

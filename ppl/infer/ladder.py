@@ -20,7 +20,6 @@ import numpy as np
 
 from ppl.compile.blocks import candidates
 from ppl.compile.joint import LogJoint, compile_joint
-from ppl.infer import chains_rung
 from ppl.infer.doubts import listed
 from ppl.infer.pipeline import Approximation, approximate
 from ppl.infer.search import NoStart
@@ -154,6 +153,8 @@ def _approximated(problem: Problem, joint: LogJoint, about: tuple[str, ...], bes
 
 def _chains(problem: Problem, best: Attempt | None) -> Found | None:
     """In the coordinates of the best attempt, from where it ended; alone, after the rungs that cost little."""
+    from ppl.infer import chains_rung
+
     if best is None:
         best, _ = climb(problem, (MEAN_FIELD, NONCENTRED))
     found = best.found

@@ -94,7 +94,7 @@ def rules(draws: int) -> dict[str, Rule]:
         "not_definite": Rule(
             "definiteness", 0.0, 0.0,
             "at the optimum the posterior is not curved downwards in every direction: {where}",
-            "look for latents that only appear together, or write a hierarchy as offset times scale",
+            "look for latents that only appear together, and give them tighter priors",
         ),
         "unseen": Rule(
             "size", 0, 0,
@@ -129,22 +129,22 @@ def rules(draws: int) -> dict[str, Rule]:
         "draw_error": Rule(
             "draw error", 0.1, 0.25,
             "fresh draws move the optimum by {value:.2g} posterior sds",
-            "write a hierarchy as offset times scale, or give scales tighter priors",
+            "let `--guide auto` try chains, or give scales tighter priors",
         ),
         "pareto_k": Rule(
             "Pareto k", good_k(draws), good_k(draws),
             "Pareto k is {value:.2f} (good below {limit:.2f}): the guide does not cover the posterior",
-            "write a hierarchy as offset times scale, or give scales tighter priors",
+            "let `--guide auto` try chains, or give scales tighter priors",
         ),
         "moved_mean": Rule(
             "moved means", 0.25, 0.5,
             "the weights move the mean of {where} by {value:.2g} sds, and among so many coordinates may miss as much",
-            "write a hierarchy as offset times scale, or centred where its groups have much data",
+            "let `--guide auto` try chains, or give scales tighter priors",
         ),
         "moved_sd": Rule(
             "moved sds", 0.1, 0.25,
             "the weights change the sd of {where} by {value:.0%}, and among so many coordinates may miss as much",
-            "write a hierarchy as offset times scale, or centred where its groups have much data",
+            "let `--guide auto` try chains, or give scales tighter priors",
         ),
         "tails": Rule(
             "tails", MOST_TAIL, np.inf,
@@ -169,7 +169,7 @@ def rules(draws: int) -> dict[str, Rule]:
         "inefficiency": Rule(
             "1 / effective draws", 1 / 400, 1 / 100,
             "the draws are worth few independent ones (1/ESS = {value:.2g})",
-            "write a hierarchy as offset times scale, or ask for more draws",
+            "ask for more draws, or give scales tighter priors",
         ),
     }  # fmt: skip
 
