@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -152,12 +152,25 @@ def _approximated(problem: Problem, joint: LogJoint, about: tuple[str, ...], bes
 
 
 def _chains(problem: Problem, best: Attempt | None) -> Found | None:
-    """In the coordinates of the best attempt, from where it ended; alone, after the rungs that cost little."""
+    """From where the best attempt ended, in its coordinates; not where only far modes are left to blame, between which
+    chains do not travel.
+    """
+    assert best is not None
+    evidence = best.found.approximation.evidence
+    if evidence.rivals and judge(replace(evidence, rivals=0))[0] == Verdict.GOOD:
+        return None
+    return _sampled(problem, best.found)
+
+
+def _chains_whatever(problem: Problem, best: Attempt | None) -> Found | None:
+    """After the rungs that cost little, whatever these are worth; what they found, where there is nothing to sample."""
+    first, _ = climb(problem, (MEAN_FIELD, NONCENTRED))
+    return _sampled(problem, first.found) or first.found
+
+
+def _sampled(problem: Problem, found: Found) -> Found | None:
     from ppl.infer import chains_rung
 
-    if best is None:
-        best, _ = climb(problem, (MEAN_FIELD, NONCENTRED))
-    found = best.found
     sampled = chains_rung.approximate(found.joint, found.approximation, problem.seed, problem.draws)
     return None if sampled is None else Found(found.joint, sampled, found.about, sampled=True)
 
@@ -169,5 +182,5 @@ GUIDES: dict[str, tuple[Rung, ...]] = {
     "auto": (MEAN_FIELD, NONCENTRED, CHAINS),
     "meanfield": (MEAN_FIELD,),
     "noncentred": (NONCENTRED,),
-    "chains": (CHAINS,),
+    "chains": (Rung("chains", _chains_whatever),),
 }

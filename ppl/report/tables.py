@@ -166,9 +166,10 @@ def verdict_lines(record: Record) -> list[str]:
     lines = [f"verdict: {record.verdict}"]
     lines += [f"  {reason}" for reason in record.reasons]
     rhat = next((rule.number for rule in record.rules if rule.name == "R-hat"), None)
-    fit_of = f"Pareto k {record.pareto_k:.2f}" if rhat is None else f"R-hat {rhat:.3f}"
-    facts = [fit_of, f"ELBO {record.elbo:.2f} nats", f"{record.evaluations} evaluations"]
-    facts += [f"draw error {record.draw_error:.2g} sd", f"{record.seconds:.2f} s", f"seed {record.seed}"]
+    judged = f"Pareto k {record.pareto_k:.2f}" if rhat is None else f"R-hat {rhat:.3f}"
+    facts = [judged, f"ELBO {record.elbo:.2f} nats", f"{record.evaluations} evaluations"]
+    facts += [f"draw error {record.draw_error:.2g} sd"] if rhat is None else []
+    facts += [f"{record.seconds:.2f} s", f"seed {record.seed}"]
     return [*lines, *_rungs(record), f"  {', '.join(facts)}"]
 
 
