@@ -1,4 +1,4 @@
-"""formulas and grids -> posteriors of benchmarks/hard: closed forms, and sums over fine grids in up to three dimensions.
+"""formulas and grids -> posteriors of benchmarks/hard: closed forms, and sums over grids in up to three dimensions.
 
 Each function returns {label: numbers}, numbers being mean, sd and the 5, 50 and 95 % quantiles (without quantiles where
 only a check needs them). `by` says "quantiles" where the kurtosis is above LIMIT: no draws could tell the sd.
@@ -106,7 +106,7 @@ def separated_normal() -> Mapping[str, Numbers]:
 
 
 def separated_cauchy() -> Mapping[str, Numbers]:
-    """On a grid of asinh(slope), which reaches from 1e-1 to 1e5. Along a ray the density falls with the fourth power."""
+    """On a grid of asinh(slope), which reaches to 1e5. The tail beyond r has a probability of about r^-3."""
     grid = np.linspace(-11, 12, 231)
     axes = [10 * np.sinh(grid[:211]), 2.5 * np.sinh(grid), 2.5 * np.sinh(grid)]
     slopes = [10 * np.cosh(grid[:211]), 2.5 * np.cosh(grid), 2.5 * np.cosh(grid)]
