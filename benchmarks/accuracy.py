@@ -33,7 +33,7 @@ RIGHT = (0.1, math.log(1.1))
 WRONG = (0.3, 0.26)
 
 OUTCOMES = {
-    "right": "every mean within 0.1 sd, every sd within 10 %, and called good (or usable, where some sd cannot be told)",
+    "right": "every mean within 0.1 sd, every sd within 10 %; called good (or usable, where an sd cannot be told)",
     "near": "good, neither right nor a silent failure",
     "silent": "**silent failure**: good, but a mean off by more than 0.3 sd or a log sd ratio beyond 0.26",
     "alarm": "false alarm: as right, but not called so",

@@ -80,7 +80,7 @@ def local_level() -> Problem:
 
     names = {"s_level": None, "s_obs": None, "level": _numbered(len(y))}
     check = against(exact.local_level, "a grid of log s_level and log s_obs")
-    return Problem(model, names, check, 15_000, dense=False, target=0.8)
+    return Problem(model, names, check, 8_000, dense=False, target=0.8)
 
 
 def mixture_unordered() -> Problem:

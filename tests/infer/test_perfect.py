@@ -61,7 +61,7 @@ def test_regression_on_raw_years(prior: str, sds: list[float], seed: int) -> Non
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_regression_on_raw_years_with_flat_priors_and_unknown_noise(seed: int) -> None:
-    """Coefficients are Student t about least squares, the variance is inverse gamma (the prior of log sigma is flat)."""
+    """Coefficients are Student t about least squares, the variance is inverse gamma (log sigma is flat)."""
     text = "a ~ Flat()\nb ~ Flat()\nls ~ Flat()\nv = exp(2*ls)\ny ~ Normal(a + b*year, exp(ls))"
     found = fitted(text, {"y": WARMING, "year": YEAR}, seed)
     line = stats.linregress(YEAR, WARMING)
