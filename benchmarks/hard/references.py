@@ -176,7 +176,7 @@ def horseshoe() -> Problem:
         return compared(scalars, known, "60,000 rounds of Gibbs sampling (Makalic, Schmidt 2016)", sds=0.08, ratio=0.1)
 
     names = {"tau": None, "lambda": labels, "beta": labels, "sigma": None}
-    return Problem(model, names, check, 25_000, dense=False, target=0.98)
+    return Problem(model, names, check, 8_000, dense=False, target=0.95)
 
 
 def gibbs_horseshoe(x: np.ndarray, y: np.ndarray, rounds: int) -> dict[str, exact.Numbers]:
