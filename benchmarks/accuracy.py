@@ -1,6 +1,6 @@
 """Fits the hard models over many seeds, each in a fresh process, and writes the table of misses and false alarms.
 
-python benchmarks/accuracy.py [NAME ...] [--seeds N] [--jobs N] [--posteriordb] [--out FILE]
+python benchmarks/accuracy.py [NAME ...] [--seeds N] [--jobs N] [--posteriordb [DIR]] [--out FILE]
 
 All models: the table goes to docs/accuracy.md. Some of them: to the terminal alone, unless --out names a file.
 """
@@ -261,9 +261,14 @@ def main() -> int:
     parser.add_argument("--jobs", "-j", type=int, default=os.cpu_count() or 1, help="processes at a time")
     parser.add_argument("--limit", type=int, default=120, help="CPU seconds that a fit may take (default 120)")
     parser.add_argument(
-        "--posteriordb", action="store_true", help=f"and those of {POSTERIORDB}, where they are at hand"
+        "--posteriordb",
+        type=Path,
+        nargs="?",
+        const=POSTERIORDB,
+        metavar="DIR",
+        help=f"and those of DIR (default {POSTERIORDB}) that have a reference",
     )
-    parser.add_argument("--posteriordb-seeds", type=int, default=5)
+    parser.add_argument("--posteriordb-seeds", type=int, default=5, help="seeds 1 to N of these (default 5)")
     parser.add_argument("--ppl", default=f"{shlex.quote(sys.executable)} -m ppl", help="the command")
     parser.add_argument("--out", type=Path, help="the file to write")
     options = parser.parse_args()
@@ -273,8 +278,11 @@ def main() -> int:
         parser.error(f"no such model: {', '.join(sorted(unknown))}; there are {', '.join(case.name for case in cases)}")
     cases = [case for case in cases if not options.names or case.name in options.names]
     sets = [("The hard set", cases, options.seeds)]
-    if options.posteriordb and POSTERIORDB.exists():
-        sets.append(("posteriordb", posteriordb_cases(POSTERIORDB), options.posteriordb_seeds))
+    if options.posteriordb:
+        others = posteriordb_cases(options.posteriordb)
+        if not others:
+            parser.error(f"no NAME/reference.json in {options.posteriordb}")
+        sets.append(("posteriordb", others, options.posteriordb_seeds))
     sections, silent = [], 0
     for title, chosen, seeds in sets:
         runs = run_all(chosen, seeds, options)
