@@ -154,7 +154,7 @@ def gp_poisson() -> Problem:
 
 
 def horseshoe() -> tuple[Scalars, str]:
-    """Gibbs sampling (Makalic, Schmidt 2016): NUTS goes too seldom from mode to mode (R-hat 1.05 after 4 x 8,000 draws)."""
+    """Gibbs sampling (Makalic, Schmidt 2016): NUTS mixes too slowly (R-hat 1.05 after 4 x 8,000 draws)."""
     table = exact.read("horseshoe")
     labels = [f"x{j + 1}" for j in range(50)]
     x, y = np.column_stack([table[label] for label in labels]), table["y"]
@@ -306,8 +306,8 @@ def by_gibbs() -> None:
     rhat, least = max(p["rhat"] for p in params.values()), min(p["ess"] for p in params.values())
     assert rhat < 1.01 and least > 400, (rhat, least)
     source = (
-        f"Gibbs sampling (Makalic, Schmidt 2016), {CHAINS} chains x {GIBBS_ROUNDS:,} rounds after {WARMUP:,} of warm-up "
-        f"(benchmarks/hard/references.py). Worst R-hat {rhat:.5f}, least effective sample size {least:,.0f}. "
+        f"Gibbs sampling (Makalic, Schmidt 2016), {CHAINS} chains x {GIBBS_ROUNDS:,} rounds after {WARMUP:,} of "
+        f"warm-up (benchmarks/hard/references.py). Worst R-hat {rhat:.5f}, least effective sample size {least:,.0f}. "
         f"Check: {check}."
     )
     write("horseshoe", source, params)
