@@ -29,7 +29,7 @@ from scipy import stats  # noqa: E402
 
 CHAINS = 4
 WARMUP = 2_000
-GIBBS_ROUNDS = 20_000
+GIBBS_ROUNDS = 40_000
 DIGITS = 6  # of the sd; the other numbers get as many decimals
 
 Scalars = dict[str, np.ndarray]
