@@ -38,6 +38,7 @@ from ppl.model import graph
 from ppl.model.names import Names, find_names
 from ppl.model.program import compile_terms
 from ppl.model.settle import settle
+from ppl.numeric.threads import one_blas_thread
 from ppl.report import fitfile, ranks, tables
 from ppl.report.quantities import Streams, left_out, probabilities, quantities
 from ppl.report.record import Checked, Observed, Record, Tried
@@ -191,6 +192,10 @@ class Posterior:
         draws = _whole("draws", draws, 100, 1_000_000)
         out = left_out(self.model, draws, keep_all)
         rungs = self._rungs(guide)
+        with one_blas_thread():
+            return self._fit(seed, draws, out, rungs)
+
+    def _fit(self, seed: int, draws: int, out: tuple[str, ...], rungs: tuple[ladder.Rung, ...]) -> Fit:
         start = time.perf_counter()
         try:
             best, tried = ladder.climb(ladder.Problem(self.model, self.summed, self.joint, seed, draws), rungs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -119,6 +121,29 @@ def test_same_seed_same_bits_in_another_process(tmp_path: Path) -> None:
     other = fit((tmp_path / "m.ppl").read_text(), tmp_path / "d.csv", seed=6)
     same = fit((tmp_path / "m.ppl").read_text(), tmp_path / "d.csv", seed=6)
     np.testing.assert_array_equal(other.draws["m"], same.draws["m"])
+
+
+def test_same_seed_same_bits_with_one_and_two_blas_threads(tmp_path: Path) -> None:
+    """With 84 coordinates OpenBLAS shares products out among threads, and their sums differ in the last bits."""
+    rng = np.random.default_rng(1)
+    group, x = rng.integers(0, 80, 600), rng.normal(size=(600, 3))
+    y = rng.poisson(np.exp(0.3 * x[:, 0] + 0.5 * rng.normal(size=80)[group]))
+    (tmp_path / "d.json").write_text(json.dumps({"y": y.tolist(), "g": (group + 1).tolist(), "x": x.tolist()}))
+    (tmp_path / "m.ppl").write_text(
+        "b[3] ~ Normal(0, 1)\ns ~ HalfNormal(1)\na[80] ~ Normal(0, s)\ny ~ Poisson(exp(a[g] + x @ b))\n"
+    )
+    code = (
+        "import ppl, hashlib; f = ppl.load('m.ppl').condition('d.json').fit(seed=1);"
+        "print(hashlib.sha256(b''.join(f.draws[n].tobytes() for n in sorted(f.draws))).hexdigest())"
+    )
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": threads},
+        ).stdout
+        for threads in ("1", "2")
+    )  # fmt: skip
+    assert first == second
 
 
 def test_number_of_draws() -> None:
