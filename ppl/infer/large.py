@@ -20,6 +20,8 @@ from ppl.infer.start import prior_draws, starting_points
 
 _DRAWS = 32
 _DRAWS_BEFORE = 8  # Newton's steps begin with
+_SAME = 1.0  # sds of the guide: ends so close are one mode
+_RIVALLING = 10.0  # nats of ELBO
 _MOST_STEPS = 60
 _WIDEST, _NARROWEST = 0.0, -10.0  # log sigma to begin with
 _FROM_PRIOR = 8
@@ -67,14 +69,41 @@ def newton(
 ) -> SparseOptimum:
     """The guide's optimum over `draws` draws, reached over fewer. `streams`: starts, guide. Raises `NoStart`."""
     mu = _start(joint, model, generator(seed, streams[0]))
+    return _way_up(joint, mu, seed, streams[1], directions, (_DRAWS_BEFORE, draws))
+
+
+def elsewhere(
+    joint: LogDensity, model: LogJoint, seed: int, streams: tuple[int, int], directions: Directions, best: SparseOptimum
+) -> SparseOptimum | None:
+    """Another mode, no farther than 10 nats of ELBO below the best, in which a way up from a draw of the prior ends.
+
+    Over a few draws, on which the optimum is found anew.
+    """
+    drawn = prior_draws(model, generator(seed, streams[0], 1), _FROM_PRIOR)
+    values, gradients = joint.value_and_gradient(drawn)
+    values = np.where(np.isfinite(gradients).all(axis=1), values, -np.inf)
+    if not np.isfinite(values).any():
+        return None
+    start = drawn[int(np.argmax(values))]
+    there = _way_up(joint, start, seed, streams[1], directions, (_DRAWS_BEFORE,))
+    eps = antithetic(generator(seed, streams[1], _DRAWS_BEFORE), _DRAWS_BEFORE, joint.dimension)
+    here = sparse.maximise(joint, best.guide, eps, directions, _MOST_STEPS)
+    apart = np.abs(there.guide.mu - here.guide.mu) / np.maximum(there.guide.sigma, here.guide.sigma)
+    return there if there.elbo > here.elbo - _RIVALLING and apart.max() > _SAME else None
+
+
+def _way_up(
+    joint: LogDensity, mu: np.ndarray, seed: int, stream: int, directions: Directions, counts: tuple[int, ...]
+) -> SparseOptimum:
+    """The guide's optimum over the last number of draws, reached over fewer."""
     point = MeanField(mu, np.full(joint.dimension, np.log(_STEP)))
-    eps = antithetic(generator(seed, streams[1]), 2, joint.dimension)
+    eps = antithetic(generator(seed, stream), 2, joint.dimension)
     curved = sparse.hessian(joint, point, eps, np.ones(joint.dimension), directions).diagonal()[: joint.dimension]
     curved = np.nan_to_num(np.abs(curved), nan=1.0)
     guide = MeanField(mu, np.clip(-0.5 * np.log(np.maximum(curved, 1e-300)), _NARROWEST, _WIDEST))
     optimum = None
-    for count in dict.fromkeys((_DRAWS_BEFORE, draws)):
-        eps = antithetic(generator(seed, streams[1], count), count, joint.dimension)
+    for count in dict.fromkeys(counts):
+        eps = antithetic(generator(seed, stream, count), count, joint.dimension)
         optimum = sparse.maximise(joint, guide, eps, directions, _MOST_STEPS)
         guide = optimum.guide
     assert optimum is not None

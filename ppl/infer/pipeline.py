@@ -216,6 +216,11 @@ def _sparse(joint: LogJoint, seed: int, draws: int) -> Approximation | None:
         weights = Weights(np.full(draws, 1 / draws), -np.inf)
     else:
         z, weights = corrected.z, corrected.weights
+    rival = large.elsewhere(counted, joint, seed, (_STARTS, _GUIDE), directions, optimum)
+    where = {"misfit": doubts.names(joint.blocks, corrected.misfit)} if corrected else {}
+    if rival is not None:
+        apart = np.abs(rival.guide.mu - optimum.guide.mu) / optimum.guide.sigma
+        where["rivals"] = doubts.names(joint.blocks, apart)
     evidence = Evidence(
         newton_step=optimum.newton_step,
         not_definite=0.0,
@@ -224,12 +229,11 @@ def _sparse(joint: LogJoint, seed: int, draws: int) -> Approximation | None:
         pareto_k=weights.pareto_k,
         draws=len(z),
         effective=weights.effective,
-        rivals=0,
+        rivals=int(rival is not None),
         moved_mean=0.0,
         moved_sd=0.0,
-        where={"misfit": doubts.names(joint.blocks, corrected.misfit)} if corrected else {},
+        where=where,
         unchecked=0 if corrected else joint.dimension,
-        unsearched=joint.dimension,
         surface=corrected.surface if corrected else 0.0,
         misfit=float(corrected.misfit.max()) if corrected else 0.0,
     )
