@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ppl.compile.blocks import candidates
 from ppl.compile.joint import LogJoint, compile_joint
+from ppl.infer import fullrank
 from ppl.infer.doubts import listed
 from ppl.infer.pipeline import Approximation, approximate
 from ppl.infer.search import NoStart
@@ -149,10 +150,30 @@ def _approximated(problem: Problem, joint: LogJoint, about: tuple[str, ...], bes
         raise Nowhere(joint, error.z) from None
 
 
+Refine = Callable[[LogJoint, Approximation, int, int], Approximation | None]
+
+
+def _refined(refine: Refine) -> Callable[[Problem, Attempt | None], Found | None]:
+    """A rung that starts from the best attempt, in its coordinates; alone, from that of the mean field."""
+
+    def run(problem: Problem, best: Attempt | None) -> Found | None:
+        found = _approximated(problem, problem.joint, ()) if best is None else best.found
+        refined = refine(found.joint, found.approximation, problem.seed, problem.draws)
+        if refined is None:
+            return found if best is None else None
+        return replace(found, approximation=refined)
+
+    return run
+
+
 MEAN_FIELD = Rung("mean field", _mean_field)
 NONCENTRED = Rung("non-centred", _noncentred, content=_FINITE_VARIANCE)
+FULL_RANK = Rung("full rank", _refined(fullrank.full_rank))
+LOW_RANK = Rung("low rank", _refined(fullrank.low_rank))
 GUIDES: dict[str, tuple[Rung, ...]] = {
-    "auto": (MEAN_FIELD, NONCENTRED),
+    "auto": (MEAN_FIELD, NONCENTRED, FULL_RANK),
     "meanfield": (MEAN_FIELD,),
     "noncentred": (NONCENTRED,),
+    "fullrank": (FULL_RANK,),
+    "lowrank": (LOW_RANK,),
 }
