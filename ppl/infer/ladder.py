@@ -20,7 +20,7 @@ import numpy as np
 
 from ppl.compile.blocks import candidates
 from ppl.compile.joint import LogJoint, compile_joint
-from ppl.infer import fullrank
+from ppl.infer import fullrank, mixture
 from ppl.infer.doubts import listed
 from ppl.infer.pipeline import Approximation, approximate
 from ppl.infer.search import NoStart
@@ -170,10 +170,12 @@ MEAN_FIELD = Rung("mean field", _mean_field)
 NONCENTRED = Rung("non-centred", _noncentred, content=_FINITE_VARIANCE)
 FULL_RANK = Rung("full rank", _refined(fullrank.full_rank))
 LOW_RANK = Rung("low rank", _refined(fullrank.low_rank))
+MIXTURE = Rung("mixture over modes", _refined(mixture.mixture))
 GUIDES: dict[str, tuple[Rung, ...]] = {
-    "auto": (MEAN_FIELD, NONCENTRED, FULL_RANK),
+    "auto": (MEAN_FIELD, NONCENTRED, FULL_RANK, MIXTURE),
     "meanfield": (MEAN_FIELD,),
     "noncentred": (NONCENTRED,),
     "fullrank": (FULL_RANK,),
     "lowrank": (LOW_RANK,),
+    "mixture": (MIXTURE,),
 }
