@@ -20,7 +20,7 @@ import numpy as np
 
 from ppl.compile.blocks import candidates
 from ppl.compile.joint import LogJoint, compile_joint
-from ppl.infer import fullrank, mixture
+from ppl.infer import fullrank, mixture, point
 from ppl.infer.doubts import listed
 from ppl.infer.pipeline import Approximation, approximate
 from ppl.infer.search import NoStart
@@ -46,11 +46,14 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """What a rung found, in the coordinates of `joint`; `about` are the latents it treats in another way."""
+    """What a rung found, in the coordinates of `joint`; `about` are the latents it treats in another way, `by` the rung
+    that found it, where that is another.
+    """
 
     joint: LogJoint
     approximation: Approximation
     about: tuple[str, ...] = ()
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +118,7 @@ def climb(problem: Problem, rungs: tuple[Rung, ...]) -> tuple[Attempt, tuple[Att
             continue  # an earlier rung stands
         if found is not None:
             verdict, _ = judge(found.approximation.evidence)
-            tried.append(Attempt(rung.name, found, verdict, time.perf_counter() - start))
+            tried.append(Attempt(found.by or rung.name, found, verdict, time.perf_counter() - start))
             best = min(tried, key=lambda attempt: attempt.rank)
     assert best is not None
     return best, tuple(tried)
@@ -154,16 +157,28 @@ Refine = Callable[[LogJoint, Approximation, int, int], Approximation | None]
 
 
 def _refined(refine: Refine) -> Callable[[Problem, Attempt | None], Found | None]:
-    """A rung that starts from the best attempt, in its coordinates; alone, from that of the mean field."""
+    """A rung that starts from the best attempt, in its coordinates; alone, from the mean field, which stands where
+    there is nothing to refine.
+    """
 
     def run(problem: Problem, best: Attempt | None) -> Found | None:
-        found = _approximated(problem, problem.joint, ()) if best is None else best.found
+        found = replace(_approximated(problem, problem.joint, ()), by="mean field") if best is None else best.found
         refined = refine(found.joint, found.approximation, problem.seed, problem.draws)
         if refined is None:
             return found if best is None else None
-        return replace(found, approximation=refined)
+        return replace(found, approximation=refined, by="")
 
     return run
+
+
+def _point(problem: Problem, best: Attempt | None) -> Found | None:
+    try:
+        found = point.mode(problem.joint, problem.seed, problem.draws)
+    except NoStart as error:
+        raise Nowhere(problem.joint, error.z) from None
+    if found is None:
+        return replace(_approximated(problem, problem.joint, ()), by="mean field")
+    return Found(problem.joint, found)
 
 
 MEAN_FIELD = Rung("mean field", _mean_field)
@@ -171,6 +186,7 @@ NONCENTRED = Rung("non-centred", _noncentred, content=_FINITE_VARIANCE)
 FULL_RANK = Rung("full rank", _refined(fullrank.full_rank))
 LOW_RANK = Rung("low rank", _refined(fullrank.low_rank))
 MIXTURE = Rung("mixture over modes", _refined(mixture.mixture))
+POINT = Rung("posterior mode", _point)
 GUIDES: dict[str, tuple[Rung, ...]] = {
     "auto": (MEAN_FIELD, NONCENTRED, FULL_RANK, MIXTURE),
     "meanfield": (MEAN_FIELD,),
@@ -178,4 +194,5 @@ GUIDES: dict[str, tuple[Rung, ...]] = {
     "fullrank": (FULL_RANK,),
     "lowrank": (LOW_RANK,),
     "mixture": (MIXTURE,),
+    "point": (POINT,),
 }

@@ -72,6 +72,7 @@ class Evidence:
     unsearched: int = 0  # coordinates, where they are too many to look for other modes
     surface: float = 0.0  # nats by which the border's density is not the polynomial fitted to it
     misfit: float = 0.0  # how far integrals moved means (in sds) and log sds of groups, given the border
+    point: int = 0  # 1 for the posterior mode alone
     tails: float = 0.0  # 1 / the effective number of draws that an sd rests on
 
 
@@ -117,6 +118,11 @@ def rules(draws: int) -> dict[str, Rule]:
             "groups", 0.3, 0.6,
             "given the shared latents, the posterior of {where} is not close to a Gaussian (off by {value:.2g} sds)",
             "write a hierarchy as offset times scale, or centred where its groups have much data",
+        ),
+        "point": Rule(
+            "mode alone", 0, np.inf,
+            "this is the posterior mode with the curvature there, not the posterior",
+            "leave the guide to auto to see the posterior itself",
         ),
         "rivals": Rule(
             "rival modes", 0, 0,
@@ -178,6 +184,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
         "unsearched": None if alone else evidence.unsearched,
         "surface": evidence.surface,
         "misfit": evidence.misfit,
+        "point": evidence.point,
         "rivals": None if alone or evidence.unsearched else evidence.rivals,
         "draw_error": None if evidence.not_definite or alone else evidence.draw_error,
         "pareto_k": None if alone else evidence.pareto_k,
