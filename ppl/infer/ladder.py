@@ -20,8 +20,10 @@ import numpy as np
 
 from ppl.compile.blocks import candidates
 from ppl.compile.joint import LogJoint, compile_joint
-from ppl.infer import fullrank, mixture, point
+from ppl.infer import fullrank, mixture, pipeline, point
+from ppl.infer.centring import centrings, is_new, typical_draws
 from ppl.infer.doubts import listed
+from ppl.infer.draws import generator
 from ppl.infer.pipeline import Approximation, approximate
 from ppl.infer.search import NoStart
 from ppl.infer.verdict import Evidence, Verdict, judge
@@ -141,6 +143,22 @@ def _noncentred(problem: Problem, best: Attempt | None) -> Found | None:
     return _approximated(problem, compile_joint(problem.model, problem.summed, names), names, best)
 
 
+def _partly_centred(problem: Problem, best: Attempt | None) -> Found | None:
+    """Every element as centred as the data make it, by the best attempt so far; vectors stay as that has them."""
+    names = candidates(problem.model.latents)
+    if not names or (best is not None and _is_large(best.found.approximation.evidence)):
+        return None
+    found = replace(_approximated(problem, problem.joint, ()), by="mean field") if best is None else best.found
+    rng = generator(problem.seed, pipeline.FRESH)
+    draws = typical_draws(found.joint, found.approximation.z, found.approximation.weights.weights, rng)
+    centring = centrings(problem.joint, compile_joint(problem.model, problem.summed, names), draws)
+    names = tuple(name for name in names if name in centring or name in found.about)
+    if not is_new(centring.values(), 0.0 if found.about else 1.0):
+        return found if best is None else None
+    joint = compile_joint(problem.model, problem.summed, names, centring)
+    return _approximated(problem, joint, names, best)
+
+
 def _approximated(problem: Problem, joint: LogJoint, about: tuple[str, ...], best: Attempt | None = None) -> Found:
     """The pipeline in other coordinates; it also starts where the best attempt ended, so as not to miss its modes."""
     also = np.zeros((0, joint.dimension))
@@ -183,14 +201,16 @@ def _point(problem: Problem, best: Attempt | None) -> Found | None:
 
 MEAN_FIELD = Rung("mean field", _mean_field)
 NONCENTRED = Rung("non-centred", _noncentred, content=_FINITE_VARIANCE)
+PARTLY_CENTRED = Rung("partly centred", _partly_centred)
 FULL_RANK = Rung("full rank", _refined(fullrank.full_rank))
 LOW_RANK = Rung("low rank", _refined(fullrank.low_rank))
 MIXTURE = Rung("mixture over modes", _refined(mixture.mixture))
 POINT = Rung("posterior mode", _point)
 GUIDES: dict[str, tuple[Rung, ...]] = {
-    "auto": (MEAN_FIELD, NONCENTRED, FULL_RANK, MIXTURE),
+    "auto": (MEAN_FIELD, NONCENTRED, PARTLY_CENTRED, FULL_RANK, MIXTURE),
     "meanfield": (MEAN_FIELD,),
     "noncentred": (NONCENTRED,),
+    "partial": (PARTLY_CENTRED,),
     "fullrank": (FULL_RANK,),
     "lowrank": (LOW_RANK,),
     "mixture": (MIXTURE,),

@@ -1,4 +1,4 @@
-"""Gaussian components -> weighted proposals: drawn from all of them, in strata, and weighed by the density of the whole.
+"""Gaussian components -> weighted proposals: drawn from all of them in strata, weighed by the density of the whole.
 
 With one component this is plain importance sampling; with several the deterministic mixture of Owen and Zhou (2000),
 whose weights are bounded wherever those of any one component are (Hesterberg 1995).
