@@ -3,7 +3,8 @@
 Where the data hold an element, theta itself is nearly independent of location and scale; where the prior does, its
 distance from the location in scales is. Between the two the share of the information that comes from the data is the
 centring that unties a Gaussian hierarchy (Papaspiliopoulos, Roberts, Sköld 2003). It is averaged over draws of the
-posterior as found so far, so that scales that are hardly known count with all their values.
+posterior as found so far, so that scales that are hardly known count with all their values. Elements that the data say
+little of are not centred at all: where a scale goes to zero only that leaves no neck.
 """
 
 from __future__ import annotations
@@ -19,14 +20,12 @@ from ppl.infer import curvature, importance
 from ppl.model import transforms
 
 _DRAWS = 16
+_FROM_PRIOR = 0.3  # share of the information from the data below which an element is not centred at all
+_DIFFERS = 0.1  # of a share: less than this from what was tried is nothing new
 _ELEMENTWISE = (transforms.NONCENTRED, transforms.NONCENTRED_LOG)
 
 
-def centrings(
-    centred: LogJoint,
-    noncentred: LogJoint,
-    values: dict[str, np.ndarray],
-) -> dict[str, Centring]:
+def centrings(centred: LogJoint, noncentred: LogJoint, values: dict[str, np.ndarray]) -> dict[str, Centring]:
     """By name, for all latents that are elementwise non-centred, from draws (S, *shape) of all latents.
 
     `centred` and `noncentred` are the same log joint in other coordinates.
@@ -44,6 +43,7 @@ def centrings(
         total = information[:, plain.start : plain.stop].reshape(shape)
         from_data = np.maximum(total - scale**-2, 0.0)
         share = np.nan_to_num((from_data / (from_data + scale**-2)).mean(axis=0))
+        share = np.maximum(share - _FROM_PRIOR, 0.0) / (1 - _FROM_PRIOR)
         typical = np.exp(np.log(scale).mean(axis=0))
         found.setdefault(block.name, []).append((block, share, location.mean(axis=0), typical))
     return {name: _assembled(noncentred, parts) for name, parts in found.items()}
@@ -87,6 +87,3 @@ def _assembled(joint: LogJoint, parts: list[tuple[Block, np.ndarray, np.ndarray,
 def is_new(found: Collection[Centring], before: float) -> bool:
     """Whether any share differs from what was tried: `before` is 0 for non-centred, 1 for centred coordinates."""
     return any(np.abs(one.share - before).max(initial=0.0) > _DIFFERS for one in found)
-
-
-_DIFFERS = 0.1
