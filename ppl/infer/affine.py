@@ -132,13 +132,14 @@ class LowRank:
         return self.centre + self.unit * shift, self.unit[:, None] * root
 
     def log_volume(self, packed: np.ndarray) -> tuple[float, np.ndarray]:
-        """log det(S^2 + U U') / 2 by the r x r matrix I + U' S^-2 U."""
+        """log det(S^2 + U U') / 2 by the singular values of S^-1 U."""
         shift, log_scale, factors = self._split(packed)
-        weighted = factors * np.exp(-2 * log_scale)[:, None]
-        inner = np.eye(factors.shape[1]) + factors.T @ weighted
-        by_factors = np.linalg.solve(inner, weighted.T).T
+        scale = np.exp(log_scale)[:, None]
+        left, sizes, right = np.linalg.svd(factors / scale, full_matrices=False)
+        shrunk = (left * (sizes / (1 + sizes**2))) @ right  # (I + W W')^-1 W with W = U / s
+        by_factors = shrunk / scale
         by_scale = 1.0 - (by_factors * factors).sum(axis=1)
-        volume = log_scale.sum() + 0.5 * np.linalg.slogdet(inner)[1] + np.log(self.unit).sum()
+        volume = log_scale.sum() + 0.5 * np.log1p(sizes**2).sum() + np.log(self.unit).sum()
         return float(volume), np.concatenate([np.zeros_like(shift), by_scale, by_factors.ravel()])
 
     def pull_back(self, packed: np.ndarray, by_mu: np.ndarray, by_root: np.ndarray) -> np.ndarray:
@@ -175,7 +176,10 @@ def maximise(joint: LogDensity, family: Family, eps: np.ndarray, begin: np.ndarr
 
     def objective_of(packed: np.ndarray) -> tuple[float, np.ndarray]:
         mu, root = family.place(packed)
-        values, gradients = joint.value_and_gradient(mu + eps @ root.T)
+        z = mu + eps @ root.T
+        if not np.isfinite(z).all():
+            return np.inf, np.zeros(len(packed))
+        values, gradients = joint.value_and_gradient(z)
         if not np.isfinite(values).all() or not np.isfinite(gradients).all():
             return np.inf, np.zeros(len(packed))
         volume, by_volume = family.log_volume(packed)

@@ -48,14 +48,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """What a rung found, in the coordinates of `joint`; `about` are the latents it treats in another way, `by` the rung
-    that found it, where that is another.
-    """
+    """What a rung found, in the coordinates of `joint`; `about` are the latents it treats in another way."""
 
     joint: LogJoint
     approximation: Approximation
     about: tuple[str, ...] = ()
-    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,9 +117,10 @@ def climb(problem: Problem, rungs: tuple[Rung, ...]) -> tuple[Attempt, tuple[Att
             continue  # an earlier rung stands
         if found is not None:
             verdict, _ = judge(found.approximation.evidence)
-            tried.append(Attempt(found.by or rung.name, found, verdict, time.perf_counter() - start))
+            tried.append(Attempt(rung.name, found, verdict, time.perf_counter() - start))
             best = min(tried, key=lambda attempt: attempt.rank)
-    assert best is not None
+    if best is None:  # the one rung that was asked for has nothing to try
+        return climb(problem, (MEAN_FIELD,))
     return best, tuple(tried)
 
 
@@ -148,13 +146,13 @@ def _partly_centred(problem: Problem, best: Attempt | None) -> Found | None:
     names = candidates(problem.model.latents)
     if not names or (best is not None and _is_large(best.found.approximation.evidence)):
         return None
-    found = replace(_approximated(problem, problem.joint, ()), by="mean field") if best is None else best.found
+    found = _approximated(problem, problem.joint, ()) if best is None else best.found
     rng = generator(problem.seed, pipeline.FRESH)
     draws = typical_draws(found.joint, found.approximation.z, found.approximation.weights.weights, rng)
     centring = centrings(problem.joint, compile_joint(problem.model, problem.summed, names), draws)
     names = tuple(name for name in names if name in centring or name in found.about)
     if not is_new(centring.values(), 0.0 if found.about else 1.0):
-        return found if best is None else None
+        return None
     joint = compile_joint(problem.model, problem.summed, names, centring)
     return _approximated(problem, joint, names, best)
 
@@ -175,16 +173,12 @@ Refine = Callable[[LogJoint, Approximation, int, int], Approximation | None]
 
 
 def _refined(refine: Refine) -> Callable[[Problem, Attempt | None], Found | None]:
-    """A rung that starts from the best attempt, in its coordinates; alone, from the mean field, which stands where
-    there is nothing to refine.
-    """
+    """A rung that starts from the best attempt, in its coordinates; alone, from the mean field."""
 
     def run(problem: Problem, best: Attempt | None) -> Found | None:
-        found = replace(_approximated(problem, problem.joint, ()), by="mean field") if best is None else best.found
+        found = _approximated(problem, problem.joint, ()) if best is None else best.found
         refined = refine(found.joint, found.approximation, problem.seed, problem.draws)
-        if refined is None:
-            return found if best is None else None
-        return replace(found, approximation=refined, by="")
+        return None if refined is None else replace(found, approximation=refined)
 
     return run
 
@@ -194,9 +188,7 @@ def _point(problem: Problem, best: Attempt | None) -> Found | None:
         found = point.mode(problem.joint, problem.seed, problem.draws)
     except NoStart as error:
         raise Nowhere(problem.joint, error.z) from None
-    if found is None:
-        return replace(_approximated(problem, problem.joint, ()), by="mean field")
-    return Found(problem.joint, found)
+    return None if found is None else Found(problem.joint, found)
 
 
 MEAN_FIELD = Rung("mean field", _mean_field)
