@@ -105,7 +105,7 @@ def test_a_funnel_is_never_wrong_and_good(scale: float) -> None:
     mean, sd = worst(found, funnel(y))
     assert found.verdict != "good" or (mean < 0.3 and sd < 0.26)
     if scale >= 3:
-        assert mean < 0.02 and sd < 0.03 and found.record.tried[0].taken
+        assert mean < 0.02 and sd < 0.03 and not found.record.tried[-1].rung.startswith("non-centred")
 
 
 def test_a_mode_of_the_first_rung_is_looked_for_on_the_next() -> None:
@@ -139,7 +139,7 @@ def test_a_guide_can_be_chosen() -> None:
     assert plain.verdict == "do not use"
     assert [tried.rung for tried in plain.record.tried] == ["mean field"]
     assert [tried.rung for tried in other.record.tried] == ["non-centred (`theta`)"]
-    with pytest.raises(ppl.UsageError, match="guide must be one of auto, meanfield, noncentred, not 'full'"):
+    with pytest.raises(ppl.UsageError, match="guide must be one of auto, meanfield, .*, not 'full'"):
         fit(SCHOOLS, data, guide="full")
     with pytest.raises(ppl.UsageError, match="no latent of this model has a location or scale that is itself inferred"):
         fit("m ~ Normal(0, 1)\ny ~ Normal(m, 1)", {"y": [1.0]}, guide="noncentred")
