@@ -46,8 +46,9 @@ def commands() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--all", "everything", is_flag=True, help="Summarise long derived names too.")
 @click.option(
-    "--guide", default="auto", show_default=True, help="auto (further rungs until good), meanfield, noncentred."
-)
+    "--guide", default="auto", show_default=True,
+    help="auto (further rungs until good), or one: meanfield, noncentred, partial, fullrank, lowrank, mixture, point.",
+)  # fmt: skip
 @click.option("--require", type=click.Choice(["good", "usable"]), help="Exit with 3 where the verdict is worse.")
 def fit(
     model: str, data: tuple[str, ...], seed: int, draws: int, output: str | None, as_json: bool, everything: bool,

@@ -91,7 +91,7 @@ class FullRank:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LowRank:
-    """A = [diag(s), U], in units of `unit` (D,), U (D, r): a covariance diag(s^2) + U U'.
+    """A = [U, diag(s)], in units of `unit` (D,), U (D, r): a covariance diag(s^2) + U U'.
 
     Packed: the mean from `centre`, log s and U, all in these units; `curvature` (D, D) is the covariance to whiten the
     mean by. Ong, Nott and Smith 2018 (factor covariance).
@@ -128,7 +128,7 @@ class LowRank:
 
     def place(self, packed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         shift, log_scale, factors = self._split(packed)
-        root = np.concatenate([np.diag(np.exp(log_scale)), factors], axis=1)
+        root = np.concatenate([factors, np.diag(np.exp(log_scale))], axis=1)
         return self.centre + self.unit * shift, self.unit[:, None] * root
 
     def log_volume(self, packed: np.ndarray) -> tuple[float, np.ndarray]:
@@ -143,11 +143,10 @@ class LowRank:
         return float(volume), np.concatenate([np.zeros_like(shift), by_scale, by_factors.ravel()])
 
     def pull_back(self, packed: np.ndarray, by_mu: np.ndarray, by_root: np.ndarray) -> np.ndarray:
-        dimension = len(self.centre)
+        rank = self.factors.shape[1]
         scaled = self.unit[:, None] * by_root
-        scale = np.exp(packed[dimension : 2 * dimension])
-        by_scale = np.diagonal(scaled) * scale
-        return np.concatenate([self.unit * by_mu, by_scale, scaled[:, dimension:].ravel()])
+        by_scale = np.diagonal(scaled[:, rank:]) * np.exp(self._split(packed)[1])
+        return np.concatenate([self.unit * by_mu, by_scale, scaled[:, :rank].ravel()])
 
     def precondition(self, gradient: np.ndarray) -> np.ndarray:
         by_mu, by_scale, by_factors = np.split(gradient, [len(self.centre), 2 * len(self.centre)])

@@ -35,10 +35,12 @@ def full_rank(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> 
     cannot help.
     """
 
-    def family_of(centre: np.ndarray, covariance: np.ndarray) -> Family:
-        return FullRank.of(centre, covariance, _block(so_far))
+    block = _block(so_far)
 
-    return _approximate(joint, so_far, seed, draws, family_of, min(joint.dimension, _BLOCK))
+    def family_of(centre: np.ndarray, covariance: np.ndarray) -> Family:
+        return FullRank.of(centre, covariance, block)
+
+    return _approximate(joint, so_far, seed, draws, family_of, len(block))
 
 
 def low_rank(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> Approximation | None:
@@ -66,7 +68,7 @@ def _approximate(
     seed: int,
     draws: int,
     family_of: Callable[[np.ndarray, np.ndarray], Family],
-    block: int,
+    whitened: int,
 ) -> Approximation | None:
     covariance = covariance_of(so_far)
     if covariance is None or not could_help(so_far.evidence):
@@ -74,7 +76,7 @@ def _approximate(
     with np.errstate(all="ignore"):
         counted = Counted(joint)
         family = family_of(so_far.guide.mu, covariance)
-        optimum, error = _settled(counted, seed, family, block)
+        optimum, error = _settled(counted, seed, family, whitened)
         found = _as_optimum(optimum)
         if found is None:
             return None
@@ -124,20 +126,26 @@ def _block(so_far: Approximation) -> np.ndarray:
     return np.sort(np.argsort(-np.nan_to_num(share), kind="stable")[:_BLOCK])
 
 
-def _settled(joint: LogDensity, seed: int, family: Family, block: int) -> tuple[AffineOptimum, float]:
-    """The optimum over draws that are doubled until fresh ones would not move its mean."""
-    draws = max(GUIDE_DRAWS, _DRAWS_PER_COORDINATE * block)
+def _settled(joint: LogDensity, seed: int, family: Family, whitened: int) -> tuple[AffineOptimum, float]:
+    """The optimum over draws that are doubled until fresh ones would not move its mean; of their columns the first
+    `whitened` have the identity for a covariance.
+    """
+    draws = max(GUIDE_DRAWS, _DRAWS_PER_COORDINATE * whitened)
     begin: np.ndarray | None = None
     while True:
-        optimum = affine.maximise(joint, family, _draws(seed, GUIDE, draws, family.noise), begin)
-        error = affine.mean_step(joint, optimum, _draws(seed, FRESH, draws, family.noise))
+        eps, fresh = (_draws(seed, purpose, draws, family.noise, whitened) for purpose in (GUIDE, FRESH))
+        optimum = affine.maximise(joint, family, eps, begin)
+        error = affine.mean_step(joint, optimum, fresh)
         if error <= DRAW_ERROR or draws >= _MOST_DRAWS or not np.isfinite(optimum.elbo):
             return optimum, error
         begin, draws = optimum.packed, 2 * draws
 
 
-def _draws(seed: int, purpose: int, draws: int, noise: int) -> np.ndarray:
-    return antithetic(generator(seed, purpose, draws), draws, noise)
+def _draws(seed: int, purpose: int, draws: int, noise: int, whitened: int) -> np.ndarray:
+    rng = generator(seed, purpose, draws)
+    if draws >= 2 * noise:
+        return antithetic(rng, draws, noise)
+    return np.concatenate([antithetic(rng, draws, whitened), antithetic(rng, draws, noise - whitened)], axis=1)
 
 
 def _as_optimum(optimum: AffineOptimum) -> Optimum | None:
