@@ -18,17 +18,17 @@ from ppl.infer import curvature, doubts, importance
 from ppl.infer.climb import Summit, climb
 from ppl.infer.curvature import Directions
 from ppl.infer.draws import antithetic, generator
+from ppl.infer.images import images
 from ppl.infer.importance import Weights
 from ppl.infer.meanfield import Optimum
 from ppl.infer.objective import Counted
-from ppl.infer.pipeline import CLIMBING, FRESH, GUIDE, GUIDE_DRAWS, PROPOSALS, Approximation, root_of, settled_optimum
+from ppl.infer.pipeline import CLIMBING, FRESH, GUIDE_DRAWS, PROPOSALS, Approximation, root_of, settled_optimum
 from ppl.infer.proposals import HEAVY_TAILED_BELOW, Component, correct, log_densities, propose
-from ppl.infer.search import NEGLIGIBLE, NoStart, are_apart, evidence_of, search, summit_of
-from ppl.infer.start import mirror_images
+from ppl.infer.search import HOPEFUL, NEGLIGIBLE, NoStart, are_apart, evidence_of, summit_of, ways_up
 from ppl.infer.verdict import Evidence
 
 _CLIMBING_DRAWS = 32
-_SEARCHES = 3
+_SEARCHES = 5
 _STARTS_AGAIN = 20  # streams of random numbers: one for each further search
 _MOST_MODES = 24
 _PILOT = 1000  # proposals from each component in the first round
@@ -44,6 +44,7 @@ class _Mode:
     optimum: Optimum
     draw_error: float
     evidence: float
+    summit: Summit
 
     @property
     def component(self) -> Component:
@@ -91,15 +92,14 @@ def _settled(joint: Counted, seed: int, summit: Summit, directions: Directions) 
     optimum, error = settled_optimum(joint, seed, summit, directions)
     if optimum.covariance is None or not np.isfinite(optimum.elbo):
         return None
-    return _Mode(optimum, error, evidence_of(optimum, optimum.covariance))
+    return _Mode(optimum, error, evidence_of(optimum, optimum.covariance), summit_of(optimum))
 
 
 def _kept(modes: Sequence[_Mode]) -> list[_Mode]:
     """The modes that lie apart and are not negligible, the heaviest first."""
     kept: list[_Mode] = []
     for mode in sorted(modes, key=lambda mode: -mode.evidence):
-        near = any(not are_apart(summit_of(mode.optimum), summit_of(other.optimum)) for other in kept)
-        if not near and (not kept or mode.evidence > kept[0].evidence - NEGLIGIBLE):
+        if _are_apart_from(mode.summit, kept) and (not kept or mode.evidence > kept[0].evidence - NEGLIGIBLE):
             kept.append(mode)
     return kept
 
@@ -133,24 +133,28 @@ def _not_reached(
     directions: Directions,
 ) -> list[_Mode]:
     """Modes from other starting points that are apart from all known ones, count, and are not reached."""
-    also = np.concatenate([mirror_images(model, mode.optimum.guide.mu) for mode in modes])
-    streams = (CLIMBING, _STARTS_AGAIN + again, GUIDE)
+    also = np.concatenate([images(model, mode.optimum.guide.mu) for mode in modes])
+    also = also[joint.value(also) > modes[0].optimum.elbo - HOPEFUL]
     try:
-        found = search(joint, model, seed, streams, directions, also[np.isfinite(joint.value(also))])
+        ends = ways_up(joint, model, seed, (CLIMBING, _STARTS_AGAIN + again), directions, also)
     except NoStart:
         return []
-    ends = [found.summit, *(summit_of(rival) for rival in found.rivals)]
-    apart = [end for end in ends if all(are_apart(end, summit_of(mode.optimum)) for mode in modes)]
-    settled = [_settled(joint, seed, end, directions) for end in apart]
-    heaviest = modes[0].evidence
-    return [
-        mode
-        for mode in settled
-        if mode is not None
-        and mode.evidence > heaviest - NEGLIGIBLE
-        and all(are_apart(summit_of(mode.optimum), summit_of(known.optimum)) for known in modes)
-        and not _is_reached(mode.optimum, modes, z, weights)
-    ]
+    found: list[_Mode] = []
+    for end in sorted(ends, key=lambda end: -end.elbo):
+        if len(modes) + len(found) > _MOST_MODES or end.elbo < modes[0].optimum.elbo - HOPEFUL:
+            break
+        if not _are_apart_from(end, (*modes, *found)):
+            continue
+        mode = _settled(joint, seed, end, directions)
+        if mode is None or mode.evidence <= modes[0].evidence - NEGLIGIBLE:
+            continue
+        if _are_apart_from(mode.summit, (*modes, *found)) and not _is_reached(mode.optimum, modes, z, weights):
+            found.append(mode)
+    return found
+
+
+def _are_apart_from(end: Summit, modes: Sequence[_Mode]) -> bool:
+    return all(are_apart(end, mode.summit) for mode in modes)
 
 
 def _is_reached(found: Optimum, modes: Sequence[_Mode], z: np.ndarray, weights: Weights) -> bool:

@@ -24,7 +24,7 @@ _FROM_PRIOR_TIMES_D = 480  # in D coordinates a D-th of this
 _CANDIDATES = 8  # prior draws for each that is climbed from
 _LAST_RESORT, _KEPT_OF_THEM = 500, 5  # prior draws where no other start is finite, and those climbed from
 NEGLIGIBLE = 10.0  # nats of evidence below which another mode does not count
-_HOPEFUL = 30.0  # nats of ELBO below which an end that is no mode is not polished
+HOPEFUL = 30.0  # nats of ELBO below which an end that is no mode is not polished
 _MOST_POLISHED = (6, 3)  # in few coordinates, in many
 _FEW = 12
 _APART = 1.0  # sds, by the guides of both
@@ -55,6 +55,15 @@ def search(
     `also` are further points (N, D) to start from. Raises `NoStart`.
     """
     climbing, starts, guide = streams
+    summits = ways_up(joint, model, seed, (climbing, starts), directions, also)
+    return _polished(joint, summits, directions, antithetic(generator(seed, guide, 64), 64, joint.dimension))
+
+
+def ways_up(
+    joint: LogDensity, model: LogJoint, seed: int, streams: Sequence[int], directions: Directions, also: np.ndarray
+) -> list[Summit]:
+    """Where the ways from all starting points end, at least one. Raises `NoStart`."""
+    climbing, starts = streams
     eps = antithetic(generator(seed, climbing), _DRAWS, joint.dimension)
     rng = generator(seed, starts)
     points = starting_points(model, rng, _DISPERSED)
@@ -62,7 +71,7 @@ def search(
     if joint.draws_at_once >= _COSTLY:
         summits += _ways(joint, points[-1:], directions, eps)
         summits += _ways(joint, _from_prior(joint, model, rng, directions), directions, eps)
-    elif len(summits) < 2 or not _agree(*summits):
+    elif len(summits) < 2 or not _agree(*summits[:2]):
         summits += _ways(joint, points[-1:], directions, eps)
     if not summits:
         summits = _ways(joint, _anywhere(joint, model, rng), directions, eps)
@@ -71,8 +80,7 @@ def search(
     best = max(summits, key=lambda summit: summit.elbo)
     images = mirror_images(model, best.guide.mu)
     as_likely = joint.value(images) > joint.value(best.guide.mu[None]) - NEGLIGIBLE
-    summits += _ways(joint, images[as_likely], directions, eps)
-    return _polished(joint, summits, directions, antithetic(generator(seed, guide, 64), 64, joint.dimension))
+    return summits + _ways(joint, images[as_likely], directions, eps)
 
 
 def _ways(joint: LogDensity, points: np.ndarray, directions: Directions, eps: np.ndarray) -> list[Summit]:
@@ -115,7 +123,7 @@ def _polished(joint: LogDensity, summits: list[Summit], directions: Directions, 
     most = 1 + _MOST_POLISHED[joint.dimension > _FEW]
     apart: list[Summit] = []
     for summit in summits:
-        hopeful = summit.elbo > summits[0].elbo - _HOPEFUL
+        hopeful = summit.elbo > summits[0].elbo - HOPEFUL
         if hopeful and len(apart) < most and all(are_apart(summit, other) for other in apart):
             apart.append(summit)
     if len(apart) <= 1:
