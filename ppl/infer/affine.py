@@ -181,7 +181,10 @@ def maximise(joint: LogDensity, family: Family, eps: np.ndarray, begin: np.ndarr
         values, gradients = joint.value_and_gradient(z)
         if not np.isfinite(values).all() or not np.isfinite(gradients).all():
             return np.inf, np.zeros(len(packed))
-        volume, by_volume = family.log_volume(packed)
+        try:
+            volume, by_volume = family.log_volume(packed)
+        except np.linalg.LinAlgError:  # a scale has run to nothing
+            return np.inf, np.zeros(len(packed))
         pulled = family.pull_back(packed, gradients.mean(axis=0), gradients.T @ eps / len(eps))
         return -float(values.mean()) - volume - len(mu) * ENTROPY_OF_ONE, -pulled - by_volume
 
