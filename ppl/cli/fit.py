@@ -17,7 +17,10 @@ from ppl.cli.shared import check_output, condition, show, split, status
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--all", "everything", is_flag=True, help="Summarise long derived names too.")
 @click.option(
-    "--guide", default="auto", show_default=True, help="auto (further rungs until good), meanfield, noncentred, chains."
+    "--guide",
+    default="auto",
+    show_default=True,
+    help="auto (further rungs until good), meanfield, noncentred, partial, fullrank, lowrank, mixture, chains, point.",
 )
 @click.option("--require", type=click.Choice(["good", "usable"]), help="Exit with 3 where the verdict is worse.")
 def fit(

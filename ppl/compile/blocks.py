@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import autograd.numpy as np
@@ -20,6 +20,20 @@ from ppl.model.terms import Term, inputs
 from ppl.model.transforms import Transform
 from ppl.numeric import gather
 from ppl.numeric.shape import join
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Centring:
+    """How centred the coordinates of each element of a latent are, from 0 to 1, and values of its location and scale
+    that are typical of the posterior: each of the latent's shape.
+
+    With c the share, m and s location and scale, m0 and s0 the typical ones: theta = m + r (z - c (m - m0)), with
+    r = (s / s0)^(1 - c). This is the family of Gorinova, Moore, Hoffman 2020 (VIP), made free of units.
+    """
+
+    share: numpy.ndarray
+    location: numpy.ndarray
+    scale: numpy.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +56,7 @@ class Block:
     has: tuple[bool, bool]  # a lower, an upper bound
     needs: tuple[Term, ...]
     noncentred: bool = False
+    centring: Centring | None = None  # of this piece
 
     @property
     def name(self) -> str:
@@ -60,8 +75,16 @@ class Block:
         if self.noncentred:
             own = canonical(self.piece.distribution.form, tuple(lined_up))
             location, scale = transforms.LOCATION_SCALE[self.piece.distribution.family.name].places
-            return own[location], own[scale]
+            return self._partly(own[location], own[scale])
         return (lined_up.pop(0) if self.has[0] else None), (lined_up.pop(0) if self.has[1] else None)
+
+    def _partly(self, location: Any, scale: Any) -> tuple[Any, Any]:
+        """Location and scale of the coordinates, which are those of the distribution where nothing is centred."""
+        if self.centring is None:
+            return location, scale
+        share = self.centring.share
+        stretch = np.exp((1.0 - share) * np.log(scale / self.centring.scale))
+        return location - stretch * share * (location - self.centring.location), stretch
 
     def part_of(self, value: Any) -> Any:
         """This piece of a latent's value (S, *shape of the latent)."""
@@ -109,18 +132,21 @@ class Assembly:
 
 
 def lay_out(
-    latents: Sequence[Latent], noncentred: Collection[str] = ()
+    latents: Sequence[Latent], noncentred: Collection[str] = (), centring: Mapping[str, Centring] | None = None
 ) -> tuple[tuple[Block, ...], dict[str, Assembly]]:
     """Blocks of all latents, each after those that it needs, and how latents of several pieces are made.
 
-    The pieces of the `noncentred`, names out of `candidates`, get coordinates relative to location and scale.
+    The pieces of the `noncentred`, names out of `candidates`, get coordinates relative to location and scale; those of
+    them that have a `centring` only so far.
     """
     blocks: list[Block] = []
     start = 0
     for latent in _by_needs(latents, noncentred):
         for piece in latent.pieces:
             relative = latent.name in noncentred and _has_random_parents(piece)
-            blocks.append(_noncentred(latent, piece, start) if relative else _block(latent, piece, start))
+            block = _noncentred(latent, piece, start) if relative else _block(latent, piece, start)
+            partly = (centring or {}).get(latent.name) if relative else None
+            blocks.append(block if partly is None else replace(block, centring=_of_piece(block, partly)))
             start = blocks[-1].stop
     assemblies = {}
     for latent in latents:
@@ -130,6 +156,11 @@ def lay_out(
             positions = gather.Positions(numpy.argsort(order).reshape(indexed), len(order))
             assemblies[latent.name] = Assembly(positions, latent.shape[len(indexed) :])
     return tuple(blocks), assemblies
+
+
+def _of_piece(block: Block, centring: Centring) -> Centring:
+    parts = (block.part_of(value[None])[0] for value in (centring.share, centring.location, centring.scale))
+    return Centring(*parts)
 
 
 def candidates(latents: Sequence[Latent]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import autograd.numpy as np
 import numpy
 from autograd.core import make_vjp
 
-from ppl.compile.blocks import Assembly, Block, lay_out
+from ppl.compile.blocks import Assembly, Block, Centring, lay_out
 from ppl.compile.elimination import Elimination
 from ppl.data.axes import Axis
 from ppl.language.source import Span
@@ -188,12 +188,18 @@ class LogJoint:
         return numpy.where(numpy.isnan(total), -numpy.inf, total), numpy.concatenate(gradients)
 
 
-def compile_joint(model: Model, summed: SummedOut | None = None, noncentred: Collection[str] = ()) -> LogJoint:
+def compile_joint(
+    model: Model,
+    summed: SummedOut | None = None,
+    noncentred: Collection[str] = (),
+    centring: Mapping[str, Centring] | None = None,
+) -> LogJoint:
     """The log joint of a model's latents: their priors, everything observed, and the potentials.
 
-    The density is the same whichever latents, out of `blocks.candidates`, have non-centred coordinates.
+    The density is the same whichever latents, out of `blocks.candidates`, have non-centred coordinates, wholly or in
+    part.
     """
-    blocks, assemblies = lay_out(model.latents, noncentred)
+    blocks, assemblies = lay_out(model.latents, noncentred, centring)
     pieces = [(latent, piece) for latent in (*model.latents, *model.discrete) for piece in latent.pieces]
     parts = [_part(latent.name, piece, None, False, summed) for latent, piece in pieces]
     parts += [_part(factor.name, factor, factor.value, factor.observed, summed) for factor in model.factors]

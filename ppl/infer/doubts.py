@@ -11,7 +11,7 @@ from ppl.compile.blocks import Block
 from ppl.infer.meanfield import Optimum
 from ppl.infer.objective import LogDensity
 
-_FAR = 100.0  # sds along the weakest direction at which the density must have fallen
+_FAR = (100.0, 141.0)  # sds along the weakest direction; at one of them the density must have fallen
 _FALLEN = 1.0  # nats
 _NOISE = 1e-10  # relative curvature that differences of gradients cannot tell from none
 _MUCH = 0.1  # of the largest share in a direction: coordinates with more of it are named
@@ -53,10 +53,11 @@ def weakest_direction(joint: LogDensity, optimum: Optimum) -> Weakest:
     values, vectors = np.linalg.eigh(0.5 * (precision + precision.T) / unit / unit[:, None])
     weak = vectors[:, np.abs(values) <= max(abs(float(values[0])), _NOISE)]
     share = np.sqrt((weak**2).sum(axis=1))
-    along = _FAR / np.sqrt(max(abs(float(values[0])), 1e-12)) * vectors[:, 0] / unit
-    at = optimum.guide.mu + np.array([[0.0], [1.0], [-1.0]]) * along
-    here, *there = joint.value(at)
-    return Weakest(share, bool(max(there) > here - _FALLEN))
+    along = vectors[:, 0] / unit / np.sqrt(max(abs(float(values[0])), 1e-12))
+    far = np.array([0.0, *_FAR, *(-far for far in _FAR)])
+    here, *there = joint.value(optimum.guide.mu + far[:, None] * along)
+    kept_up = np.array(there).reshape(2, -1) > here - _FALLEN  # to either side; another mode may lie at one distance
+    return Weakest(share, bool(kept_up.all(axis=1).any()))
 
 
 def moved(optimum: Optimum, z: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -20,10 +20,13 @@ import numpy as np
 
 from ppl.compile.blocks import candidates
 from ppl.compile.joint import LogJoint, compile_joint
+from ppl.infer import fullrank, mixture, pipeline, point
+from ppl.infer.centring import centrings, is_new, typical_draws
 from ppl.infer.doubts import listed
+from ppl.infer.draws import generator
 from ppl.infer.pipeline import Approximation, approximate
 from ppl.infer.search import NoStart
-from ppl.infer.verdict import Evidence, Verdict, judge
+from ppl.infer.verdict import Verdict, could_help, judge
 from ppl.model.graph import Model
 from ppl.rewrite.sum_out import SummedOut
 
@@ -81,15 +84,19 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """It is not tried where the fit is good and, in few coordinates, its Pareto k at most `content`."""
+    """It is not tried where the fit is good and, in few coordinates, its Pareto k at most `content`; that is asked of
+    the rungs of the names in `wary_of` alone, where there are any.
+    """
 
     name: str
     run: Callable[[Problem, Attempt | None], Found | None]
     content: float = np.inf
+    wary_of: tuple[str, ...] = ()
 
     def is_content(self, best: Attempt) -> bool:
-        many = best.found.joint.dimension > _FEW
-        return best.verdict == Verdict.GOOD and (many or best.found.approximation.weights.pareto_k <= self.content)
+        trusted = best.found.joint.dimension > _FEW or (bool(self.wary_of) and best.rung not in self.wary_of)
+        small = best.found.approximation.weights.pareto_k <= self.content
+        return best.verdict == Verdict.GOOD and (trusted or small)
 
 
 class Nowhere(Exception):
@@ -118,7 +125,8 @@ def climb(problem: Problem, rungs: tuple[Rung, ...]) -> tuple[Attempt, tuple[Att
             verdict, _ = judge(found.approximation.evidence)
             tried.append(Attempt(rung.name, found, verdict, time.perf_counter() - start))
             best = min(tried, key=lambda attempt: attempt.rank)
-    assert best is not None
+    if best is None:  # the one rung that was asked for has nothing to try
+        return climb(problem, (MEAN_FIELD,))
     return best, tuple(tried)
 
 
@@ -126,17 +134,28 @@ def _mean_field(problem: Problem, best: Attempt | None) -> Found | None:
     return _approximated(problem, problem.joint, ())
 
 
-def _is_large(evidence: Evidence) -> bool:
-    """Whether there were too many coordinates for a dense Hessian."""
-    return bool(evidence.unseen or evidence.unsearched)
-
-
 def _noncentred(problem: Problem, best: Attempt | None) -> Found | None:
     """All latents that can be, at once. Among too many coordinates for linear response a better map shows nothing."""
     names = candidates(problem.model.latents)
-    if not names or (best is not None and _is_large(best.found.approximation.evidence)):
+    if not names or problem.joint.dimension > pipeline.MOST_SEEN:
         return None
     return _approximated(problem, compile_joint(problem.model, problem.summed, names), names, best)
+
+
+def _partly_centred(problem: Problem, best: Attempt | None) -> Found | None:
+    """Every element as centred as the data make it, by the best attempt so far; vectors stay as that has them."""
+    names = candidates(problem.model.latents)
+    if not names or problem.joint.dimension > pipeline.MOST_SEEN:
+        return None
+    found = _approximated(problem, problem.joint, ()) if best is None else best.found
+    rng = generator(problem.seed, pipeline.FRESH)
+    draws = typical_draws(found.joint, found.approximation.z, found.approximation.weights.weights, rng)
+    centring = centrings(problem.joint, compile_joint(problem.model, problem.summed, names), draws)
+    names = tuple(name for name in names if name in centring or name in found.about)
+    if not is_new(centring.values(), 0.0 if found.about else 1.0):
+        return None
+    joint = compile_joint(problem.model, problem.summed, names, centring)
+    return _approximated(problem, joint, names, best)
 
 
 def _approximated(problem: Problem, joint: LogJoint, about: tuple[str, ...], best: Attempt | None = None) -> Found:
@@ -156,10 +175,7 @@ def _chains(problem: Problem, best: Attempt | None) -> Found | None:
     chains do not travel.
     """
     assert best is not None
-    evidence = best.found.approximation.evidence
-    if evidence.rivals and judge(replace(evidence, rivals=0))[0] == Verdict.GOOD:
-        return None
-    return _sampled(problem, best.found)
+    return _sampled(problem, best.found) if could_help(best.found.approximation.evidence) else None
 
 
 def _chains_whatever(problem: Problem, best: Attempt | None) -> Found | None:
@@ -175,12 +191,44 @@ def _sampled(problem: Problem, found: Found) -> Found | None:
     return None if sampled is None else Found(found.joint, sampled, found.about, sampled=True)
 
 
+Refine = Callable[[LogJoint, Approximation, int, int], Approximation | None]
+
+
+def _refined(refine: Refine) -> Callable[[Problem, Attempt | None], Found | None]:
+    """A rung that starts from the best attempt, in its coordinates; alone, from the mean field."""
+
+    def run(problem: Problem, best: Attempt | None) -> Found | None:
+        found = _approximated(problem, problem.joint, ()) if best is None else best.found
+        refined = refine(found.joint, found.approximation, problem.seed, problem.draws)
+        return None if refined is None else replace(found, approximation=refined)
+
+    return run
+
+
+def _point(problem: Problem, best: Attempt | None) -> Found | None:
+    try:
+        found = point.mode(problem.joint, problem.seed, problem.draws)
+    except NoStart as error:
+        raise Nowhere(problem.joint, error.z) from None
+    return None if found is None else Found(problem.joint, found)
+
+
 MEAN_FIELD = Rung("mean field", _mean_field)
 NONCENTRED = Rung("non-centred", _noncentred, content=_FINITE_VARIANCE)
-CHAINS = Rung("chains", _chains)
+PARTLY_CENTRED = Rung("partly centred", _partly_centred)
+FULL_RANK = Rung("full rank", _refined(fullrank.full_rank))
+LOW_RANK = Rung("low rank", _refined(fullrank.low_rank))
+MIXTURE = Rung("mixture over modes", _refined(mixture.mixture))
+CHAINS = Rung("chains", _chains, content=_FINITE_VARIANCE, wary_of=(FULL_RANK.name,))
+POINT = Rung("posterior mode", _point)
 GUIDES: dict[str, tuple[Rung, ...]] = {
-    "auto": (MEAN_FIELD, NONCENTRED, CHAINS),
+    "auto": (MEAN_FIELD, NONCENTRED, PARTLY_CENTRED, FULL_RANK, MIXTURE, CHAINS),
     "meanfield": (MEAN_FIELD,),
     "noncentred": (NONCENTRED,),
+    "partial": (PARTLY_CENTRED,),
+    "fullrank": (FULL_RANK,),
+    "lowrank": (LOW_RANK,),
+    "mixture": (MIXTURE,),
+    "point": (POINT,),
     "chains": (Rung("chains", _chains_whatever),),
 }

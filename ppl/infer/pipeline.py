@@ -12,10 +12,11 @@ from ppl.compile.sparsity import interactions, sparse_interactions
 from ppl.infer import arrow, curvature, doubts, importance, large
 from ppl.infer.climb import Summit
 from ppl.infer.curvature import Directions
-from ppl.infer.draws import antithetic, generator, student
+from ppl.infer.draws import antithetic, generator
 from ppl.infer.importance import Weights
 from ppl.infer.meanfield import Optimum, maximise, newton_step
 from ppl.infer.objective import Counted, LogDensity, MeanField, negative_elbo
+from ppl.infer.proposals import HEAVY_TAILED_BELOW, Component, correct
 from ppl.infer.search import search
 from ppl.infer.sparse import SparseOptimum
 from ppl.infer.verdict import Evidence
@@ -24,15 +25,8 @@ from ppl.model.dependence import TooDense
 DRAWS = 4000
 GUIDE_DRAWS = 64
 _MOST_GUIDE_DRAWS = 1024
-_DRAW_ERROR = 0.05  # posterior sds
-_HEAVY_TAILED_BELOW = 12  # coordinates: proposals from a t with 7 degrees of freedom
-_T_DF = 7.0
+DRAW_ERROR = 0.05  # posterior sds
 _MOST_BATCHES_OF_HESSIAN = 20  # of as many draws as are evaluated at once
-_MOST_BATCHES_OF_PROPOSALS = 30
-_PROPOSALS_PER_DRAW = (5, 25)
-_ENOUGH_BEHIND_SDS = 400
-_UNEVEN = 0.3  # Pareto k above which more proposals are made
-_MOST_KEPT = 4_000_000  # elements of the proposals
 MOST_SEEN = 1500  # coordinates with a dense Hessian; beyond, it is a sparse one, or the guide alone is reported
 _MOST_DIRECTIONS = 60  # that show a sparse Hessian
 _DRAWS_BEFORE_INTEGRALS = 8  # of the guide, where quadrature corrects what it finds
@@ -41,7 +35,7 @@ MOST_COORDINATES = 50_000
 MOST_ELEMENTS = 60_000_000  # of the draws of all coordinates; a few such arrays are alive at once, 2 GB in all
 
 # One purpose a stream of random numbers.
-_CLIMBING, _STARTS, _GUIDE, _FRESH, _PROPOSALS, RESAMPLING, SIMULATION, DISCRETE, CHAINS = range(9)
+CLIMBING, STARTS, GUIDE, FRESH, PROPOSALS, RESAMPLING, SIMULATION, DISCRETE, CHAINS = range(9)
 
 
 class TooLarge(Exception):
@@ -82,17 +76,18 @@ def approximate(joint: LogJoint, seed: int, draws: int = DRAWS, also: np.ndarray
 def _approximate(joint: LogJoint, seed: int, draws: int, also: np.ndarray) -> Approximation:
     directions = curvature.plan(interactions(joint))
     counted = Counted(joint)
-    found = search(counted, joint, seed, (_CLIMBING, _STARTS, _GUIDE), directions, also)
-    optimum, draw_error = _settled_optimum(counted, seed, found.summit, directions)
-    z, weights = _correct(counted, seed, optimum.guide.mu, _root(optimum), draws)
+    found = search(counted, joint, seed, (CLIMBING, STARTS, GUIDE), directions, also)
+    optimum, draw_error = settled_optimum(counted, seed, found.summit, directions)
+    proposed = Component(optimum.guide.mu, root_of(optimum))
+    z, weights = correct(counted, generator(seed, PROPOSALS), [proposed], draws)
     hidden = [rival for rival in found.rivals if not doubts.is_covered(rival, optimum, z, weights.weights)]
-    evidence = _gather(counted, joint, optimum, draw_error, hidden, z, weights)
+    evidence = gather(counted, joint, optimum, draw_error, hidden, z, weights)
     evaluations = int(np.ceil(counted.gradients / GUIDE_DRAWS))
     modes = np.array([mode.guide.mu for mode in (optimum, *hidden)])
     return Approximation(optimum.guide, z, weights, evidence, evaluations, optimum.elbo, modes)
 
 
-def _gather(
+def gather(
     counted: Counted,
     joint: LogJoint,
     optimum: Optimum,
@@ -108,7 +103,7 @@ def _gather(
     if hidden:
         where["rivals"] = doubts.names(joint.blocks, doubts.apart_in(hidden[0], optimum))
     means = spreads = np.zeros(1)
-    if optimum.covariance is not None and joint.dimension > _HEAVY_TAILED_BELOW:
+    if optimum.covariance is not None and joint.dimension > HEAVY_TAILED_BELOW:
         means, spreads = doubts.moved(optimum, z, weights.weights)
         where |= {
             "moved_mean": doubts.names(joint.blocks, means),
@@ -129,16 +124,16 @@ def _gather(
     )
 
 
-def _settled_optimum(joint: LogDensity, seed: int, summit: Summit, directions: Directions) -> tuple[Optimum, float]:
+def settled_optimum(joint: LogDensity, seed: int, summit: Summit, directions: Directions) -> tuple[Optimum, float]:
     """The optimum over draws that are doubled until fresh ones would not move it."""
     guide, precision = summit.guide, summit.precision
     draws = GUIDE_DRAWS
     affordable = _MOST_BATCHES_OF_HESSIAN * joint.draws_at_once // max(1, 2 * len(directions))
     while True:
-        eps = antithetic(generator(seed, _GUIDE, draws), draws, joint.dimension)
+        eps = antithetic(generator(seed, GUIDE, draws), draws, joint.dimension)
         optimum = maximise(joint, guide, precision, eps, directions, 2 * int(np.clip(affordable // 2, 4, draws // 2)))
         error = _draw_error(joint, seed, optimum)
-        if error <= _DRAW_ERROR or draws >= _MOST_GUIDE_DRAWS or optimum.covariance is None:
+        if error <= DRAW_ERROR or draws >= _MOST_GUIDE_DRAWS or optimum.covariance is None:
             return optimum, error
         guide, draws = optimum.guide, 2 * draws
         precision = np.linalg.inv(optimum.covariance)
@@ -148,7 +143,7 @@ def _draw_error(joint: LogDensity, seed: int, optimum: Optimum) -> float:
     """How far a fresh set of draws would move the means, in posterior sds: one Newton step over it."""
     if optimum.covariance is None:
         return np.inf
-    eps = antithetic(generator(seed, _FRESH, len(optimum.eps)), len(optimum.eps), joint.dimension)
+    eps = antithetic(generator(seed, FRESH, len(optimum.eps)), len(optimum.eps), joint.dimension)
     _, gradient = negative_elbo(joint, optimum.guide, eps)
     step = newton_step(optimum.hessian, gradient)
     if step is None:
@@ -157,41 +152,11 @@ def _draw_error(joint: LogDensity, seed: int, optimum: Optimum) -> float:
     return float(np.abs(step[: joint.dimension] / sds).max(initial=0.0))
 
 
-def _root(optimum: Optimum) -> np.ndarray:
+def root_of(optimum: Optimum) -> np.ndarray:
     """The Cholesky factor of the covariance; the guide's own sds, within reason, where there is none."""
     if optimum.covariance is not None:
         return np.linalg.cholesky(optimum.covariance)
     return np.diag(np.clip(optimum.guide.sigma, 1e-100, 1e100))
-
-
-def _correct(
-    joint: LogDensity, seed: int, mean: np.ndarray, root: np.ndarray, draws: int
-) -> tuple[np.ndarray, Weights]:
-    """Proposals from the corrected guide with their smoothed weights: more of them where the weights are uneven."""
-    affordable = min(_MOST_BATCHES_OF_PROPOSALS * joint.draws_at_once, _MOST_KEPT // max(1, joint.dimension))
-    few, many = (int(np.clip(affordable, draws, times * draws)) for times in _PROPOSALS_PER_DRAW)
-    z, weights = _propose(joint, seed, mean, root, few)
-    uneven = weights.pareto_k > _UNEVEN or importance.draws_behind_sd(z, weights.weights) < _ENOUGH_BEHIND_SDS
-    if uneven and many > few:
-        return _propose(joint, seed, mean, root, many)
-    return z, weights
-
-
-def _propose(
-    joint: LogDensity, seed: int, mean: np.ndarray, root: np.ndarray, count: int
-) -> tuple[np.ndarray, Weights]:
-    """An even number of proposals from the Gaussian, or a t of its shape in few dimensions."""
-    dimension = joint.dimension
-    rng = generator(seed, _PROPOSALS)
-    if dimension <= _HEAVY_TAILED_BELOW:
-        eps = student(rng, count, dimension, _T_DF)
-        log_q = -0.5 * (_T_DF + dimension) * np.log1p((eps**2).sum(axis=1) / _T_DF)
-    else:
-        eps = antithetic(rng, count, dimension)
-        log_q = -0.5 * (eps**2).sum(axis=1)
-    with np.errstate(all="ignore"):
-        z = mean + eps @ root.T
-    return z, importance.smooth(joint.value(z) - log_q)
 
 
 def _sparse(joint: LogJoint, seed: int, draws: int) -> Approximation | None:
@@ -207,16 +172,16 @@ def _sparse(joint: LogJoint, seed: int, draws: int) -> Approximation | None:
     counted = Counted(joint)
     splits = arrow.splits(joint, pattern, hubs)
     guide_draws = _DRAWS_BEFORE_INTEGRALS if splits else GUIDE_DRAWS
-    optimum = large.newton(counted, joint, seed, (_STARTS, _GUIDE), directions, guide_draws)
+    optimum = large.newton(counted, joint, seed, (STARTS, GUIDE), directions, guide_draws)
     if optimum.factor is None:
         return None
-    corrected = arrow.correct(joint, pattern, hubs, optimum, generator(seed, _PROPOSALS), draws) if splits else None
+    corrected = arrow.correct(joint, pattern, hubs, optimum, generator(seed, PROPOSALS), draws) if splits else None
     if corrected is None:
         z = _linear_response_draws(optimum, seed, draws)
         weights = Weights(np.full(draws, 1 / draws), -np.inf)
     else:
         z, weights = corrected.z, corrected.weights
-    rival = large.elsewhere(counted, joint, seed, (_STARTS, _GUIDE), directions, optimum)
+    rival = large.elsewhere(counted, joint, seed, (STARTS, GUIDE), directions, optimum)
     where = {"misfit": doubts.names(joint.blocks, corrected.misfit)} if corrected else {}
     if rival is not None:
         apart = np.abs(rival.guide.mu - optimum.guide.mu) / optimum.guide.sigma
@@ -245,7 +210,7 @@ def _linear_response_draws(optimum: SparseOptimum, seed: int, draws: int) -> np.
     """Plain draws (S, D) of the Gaussian with the covariance of the linear response."""
     assert optimum.factor is not None
     dimension = len(optimum.guide.mu)
-    rng = generator(seed, _PROPOSALS)
+    rng = generator(seed, PROPOSALS)
     z = np.empty((draws, dimension))
     step = max(1, _DRAWN_AT_ONCE // (2 * dimension))
     for i in range(0, draws, step):
@@ -257,7 +222,7 @@ def _linear_response_draws(optimum: SparseOptimum, seed: int, draws: int) -> np.
 def _sparse_draw_error(joint: LogDensity, seed: int, optimum: SparseOptimum) -> float:
     """As `_draw_error`, in sds of the guide: never larger than the posterior's."""
     assert optimum.factor is not None
-    eps = antithetic(generator(seed, _FRESH, GUIDE_DRAWS), GUIDE_DRAWS, joint.dimension)
+    eps = antithetic(generator(seed, FRESH, GUIDE_DRAWS), GUIDE_DRAWS, joint.dimension)
     _, gradient = negative_elbo(joint, optimum.guide, eps)
     step = optimum.factor.solve(gradient)[: joint.dimension]
     return float(np.abs(step / optimum.guide.sigma).max())
@@ -266,8 +231,8 @@ def _sparse_draw_error(joint: LogDensity, seed: int, optimum: SparseOptimum) -> 
 def _guide_alone(joint: LogJoint, seed: int, draws: int) -> Approximation:
     """Plain draws from the mean field: among so many coordinates weights would leave a handful of them."""
     counted = Counted(joint)
-    guide, elbo, left = large.mean_field(counted, joint, seed, (_STARTS, _GUIDE))
-    eps = antithetic(generator(seed, _PROPOSALS), draws + draws % 2, joint.dimension)[:draws]
+    guide, elbo, left = large.mean_field(counted, joint, seed, (STARTS, GUIDE))
+    eps = antithetic(generator(seed, PROPOSALS), draws + draws % 2, joint.dimension)[:draws]
     log_q = -0.5 * (eps**2).sum(axis=1)
     eps *= guide.sigma
     eps += guide.mu

@@ -23,8 +23,8 @@ _MOST_FROM_PRIOR = 48
 _FROM_PRIOR_TIMES_D = 480  # in D coordinates a D-th of this
 _CANDIDATES = 8  # prior draws for each that is climbed from
 _LAST_RESORT, _KEPT_OF_THEM = 500, 5  # prior draws where no other start is finite, and those climbed from
-_NEGLIGIBLE = 10.0  # nats of evidence below which another mode does not count
-_HOPEFUL = 30.0  # nats of ELBO below which an end that is no mode is not polished
+NEGLIGIBLE = 10.0  # nats of evidence below which another mode does not count
+HOPEFUL = 30.0  # nats of ELBO below which an end that is no mode is not polished
 _MOST_POLISHED = (6, 3)  # in few coordinates, in many
 _FEW = 12
 _APART = 1.0  # sds, by the guides of both
@@ -55,6 +55,15 @@ def search(
     `also` are further points (N, D) to start from. Raises `NoStart`.
     """
     climbing, starts, guide = streams
+    summits = ways_up(joint, model, seed, (climbing, starts), directions, also)
+    return _polished(joint, summits, directions, antithetic(generator(seed, guide, 64), 64, joint.dimension))
+
+
+def ways_up(
+    joint: LogDensity, model: LogJoint, seed: int, streams: Sequence[int], directions: Directions, also: np.ndarray
+) -> list[Summit]:
+    """Where the ways from all starting points end, at least one. Raises `NoStart`."""
+    climbing, starts = streams
     eps = antithetic(generator(seed, climbing), _DRAWS, joint.dimension)
     rng = generator(seed, starts)
     points = starting_points(model, rng, _DISPERSED)
@@ -62,7 +71,7 @@ def search(
     if joint.draws_at_once >= _COSTLY:
         summits += _ways(joint, points[-1:], directions, eps)
         summits += _ways(joint, _from_prior(joint, model, rng, directions), directions, eps)
-    elif len(summits) < 2 or not _agree(*summits):
+    elif len(summits) < 2 or not _agree(*summits[:2]):
         summits += _ways(joint, points[-1:], directions, eps)
     if not summits:
         summits = _ways(joint, _anywhere(joint, model, rng), directions, eps)
@@ -70,9 +79,8 @@ def search(
         raise NoStart(points[0])
     best = max(summits, key=lambda summit: summit.elbo)
     images = mirror_images(model, best.guide.mu)
-    as_likely = joint.value(images) > joint.value(best.guide.mu[None]) - _NEGLIGIBLE
-    summits += _ways(joint, images[as_likely], directions, eps)
-    return _polished(joint, summits, directions, antithetic(generator(seed, guide, 64), 64, joint.dimension))
+    as_likely = joint.value(images) > joint.value(best.guide.mu[None]) - NEGLIGIBLE
+    return summits + _ways(joint, images[as_likely], directions, eps)
 
 
 def _ways(joint: LogDensity, points: np.ndarray, directions: Directions, eps: np.ndarray) -> list[Summit]:
@@ -82,7 +90,7 @@ def _ways(joint: LogDensity, points: np.ndarray, directions: Directions, eps: np
 
 
 def _agree(first: Summit, second: Summit) -> bool:
-    return abs(first.elbo - second.elbo) < _SAME_ELBO and not _are_apart(first, second)
+    return abs(first.elbo - second.elbo) < _SAME_ELBO and not are_apart(first, second)
 
 
 def _from_prior(joint: LogDensity, model: LogJoint, rng: np.random.Generator, directions: Directions) -> np.ndarray:
@@ -115,16 +123,16 @@ def _polished(joint: LogDensity, summits: list[Summit], directions: Directions, 
     most = 1 + _MOST_POLISHED[joint.dimension > _FEW]
     apart: list[Summit] = []
     for summit in summits:
-        hopeful = summit.elbo > summits[0].elbo - _HOPEFUL
-        if hopeful and len(apart) < most and all(_are_apart(summit, other) for other in apart):
+        hopeful = summit.elbo > summits[0].elbo - HOPEFUL
+        if hopeful and len(apart) < most and all(are_apart(summit, other) for other in apart):
             apart.append(summit)
     if len(apart) <= 1:
         return Found(summits[0], ())
     optima = [maximise(joint, summit.guide, summit.precision, eps, directions, len(eps)) for summit in apart]
     modes = [
         (
-            _evidence(optimum, optimum.covariance),
-            Summit(optimum.guide, np.linalg.inv(optimum.covariance), optimum.elbo, True),
+            evidence_of(optimum, optimum.covariance),
+            summit_of(optimum),
             optimum,
         )
         for optimum in optima
@@ -135,16 +143,22 @@ def _polished(joint: LogDensity, summits: list[Summit], directions: Directions, 
     modes.sort(key=lambda mode: -mode[0])
     kept = modes[:1]
     for mode in modes[1:]:
-        if mode[0] > modes[0][0] - _NEGLIGIBLE and all(_are_apart(mode[1], other[1]) for other in kept):
+        if mode[0] > modes[0][0] - NEGLIGIBLE and all(are_apart(mode[1], other[1]) for other in kept):
             kept.append(mode)
     return Found(kept[0][1], tuple(optimum for _, _, optimum in kept[1:]))
 
 
-def _evidence(optimum: Optimum, covariance: np.ndarray) -> float:
+def evidence_of(optimum: Optimum, covariance: np.ndarray) -> float:
     """The log evidence in nats as the Gaussian of the linear response has it."""
     return optimum.elbo + 0.5 * float(np.linalg.slogdet(covariance)[1]) - float(optimum.guide.log_sigma.sum())
 
 
-def _are_apart(first: Summit, second: Summit) -> bool:
+def summit_of(optimum: Optimum) -> Summit:
+    """An optimum with a covariance, as one of the ways up ends."""
+    assert optimum.covariance is not None
+    return Summit(optimum.guide, np.linalg.inv(optimum.covariance), optimum.elbo, True)
+
+
+def are_apart(first: Summit, second: Summit) -> bool:
     between = first.guide.mu - second.guide.mu
     return min(float(between @ way.precision @ between) for way in (first, second)) > _APART**2

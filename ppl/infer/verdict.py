@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -69,9 +69,9 @@ class Evidence:
     where: Mapping[str, str]  # for some rules, the names it is about
     unseen: int = 0  # coordinates, where they are too many for a Hessian
     unchecked: int = 0  # coordinates, where linear response was not checked by weights or integrals
-    unsearched: int = 0  # coordinates, where they are too many to look for other modes
     surface: float = 0.0  # nats by which the border's density is not the polynomial fitted to it
     misfit: float = 0.0  # how far integrals moved means (in sds) and log sds of groups, given the border
+    point: int = 0  # 1 for the posterior mode alone
     tails: float = 0.0  # 1 / the effective number of draws that an sd rests on
     rhat: float | None = None  # of Hamiltonian chains, the largest; None, as the two below, where none ran
     divergent: float | None = None  # share of their trajectories with small steps
@@ -106,11 +106,6 @@ def rules(draws: int) -> dict[str, Rule]:
             "with {value:,.0f} coordinates the Gaussian of the linear response was not checked by weights",
             "see that simulated data look like the data; a hierarchy with few shared latents can be checked",
         ),
-        "unsearched": Rule(
-            "one way up", 0, np.inf,
-            "with {value:,.0f} coordinates other modes were not looked for",
-            "see that the answer stays with half of the data; a model without symmetries seldom has several modes",
-        ),
         "surface": Rule(
             "smoothness", 0.1, 0.3,
             "the density of the shared latents is {value:.2g} nats off the polynomial that was fitted to it",
@@ -120,6 +115,11 @@ def rules(draws: int) -> dict[str, Rule]:
             "groups", 0.3, 0.6,
             "given the shared latents, the posterior of {where} is not close to a Gaussian (off by {value:.2g} sds)",
             "write a hierarchy as offset times scale, or centred where its groups have much data",
+        ),
+        "point": Rule(
+            "mode alone", 0, np.inf,
+            "this is the posterior mode with the curvature there, not the posterior",
+            "leave the guide to auto to see the posterior itself",
         ),
         "rivals": Rule(
             "rival modes", 0, 0,
@@ -194,10 +194,10 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
         "not_definite": None if evidence.flat or alone or chains else evidence.not_definite,
         "unseen": evidence.unseen,
         "unchecked": evidence.unchecked,
-        "unsearched": None if alone else evidence.unsearched,
         "surface": evidence.surface,
         "misfit": evidence.misfit,
-        "rivals": None if alone or evidence.unsearched else evidence.rivals,
+        "point": evidence.point,
+        "rivals": None if alone else evidence.rivals,
         "draw_error": None if evidence.not_definite or alone or chains else evidence.draw_error,
         "pareto_k": None if alone or chains else evidence.pareto_k,
         "moved_mean": None if alone or chains else evidence.moved_mean,
@@ -213,3 +213,12 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
         value = numbers[key]
         findings.append(Finding(rule, value, _rate(rule, value), evidence.where.get(key, "")))
     return max((finding.verdict for finding in findings), key=FROM_BEST.index), findings
+
+
+def could_help(evidence: Evidence) -> bool:
+    """Whether another guide in the same place can mend what was found: not where nothing bounds the posterior, nor
+    where other modes are all that is wrong.
+    """
+    if evidence.flat:
+        return False
+    return not evidence.rivals or judge(replace(evidence, rivals=0))[0] != Verdict.GOOD

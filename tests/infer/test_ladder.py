@@ -139,7 +139,7 @@ def test_a_guide_can_be_chosen() -> None:
     assert plain.verdict == "do not use"
     assert [tried.rung for tried in plain.record.tried] == ["mean field"]
     assert [tried.rung for tried in other.record.tried] == ["non-centred (`theta`)"]
-    with pytest.raises(ppl.UsageError, match="guide must be one of auto, meanfield, noncentred, chains, not 'full'"):
+    with pytest.raises(ppl.UsageError, match=r"guide must be one of auto, meanfield, .*, not 'full'"):
         fit(SCHOOLS, data, guide="full")
     with pytest.raises(ppl.UsageError, match="no latent of this model has a location or scale that is itself inferred"):
         fit("m ~ Normal(0, 1)\ny ~ Normal(m, 1)", {"y": [1.0]}, guide="noncentred")

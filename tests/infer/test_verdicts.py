@@ -13,8 +13,8 @@ import ppl
 Log = Callable[[np.ndarray], np.ndarray]
 
 
-def fit(text: str, data: dict[str, object], seed: int = 1, **options: int) -> ppl.Fit:
-    return ppl.from_text(text, "test.ppl").condition(data).fit(seed=seed, **options)
+def fit(text: str, data: dict[str, object], seed: int = 1, **options: object) -> ppl.Fit:
+    return ppl.from_text(text, "test.ppl").condition(data).fit(seed=seed, **options)  # type: ignore[arg-type]
 
 
 def moments(log_density: Log, grid: np.ndarray) -> tuple[float, float]:
@@ -84,16 +84,20 @@ def test_far_modes_are_seen(name: str, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(1, 4))
 @pytest.mark.parametrize("centre", [0.0, 1000.0])
 def test_components_that_can_change_places(seed: int, centre: float) -> None:
-    """An unordered mixture: by symmetry both means have the same posterior, and no single mode shows it."""
+    """An unordered mixture: by symmetry both means have the same posterior, and no single mode shows it, but two do."""
     rng = np.random.default_rng(5)
     y = centre + np.concatenate([rng.normal(-3, 1, 30), rng.normal(3, 1, 40)])
     text = (
         f"m[2] ~ Normal({centre}, 100)\n"
         "ll = logsumexp([-0.5*(y - m[1])^2, -0.5*(y - m[2])^2], 1)\none ~ Bernoulli(exp(ll - 1))"
     )
-    found = fit(text, {"y": y, "one": np.ones(70, dtype=int)}, seed)
-    assert found.verdict != "good"
-    assert "`m`" in found.reasons[0]
+    data = {"y": y, "one": np.ones(70, dtype=int)}
+    alone = fit(text, data, seed, guide="meanfield")
+    assert alone.verdict != "good" and "`m`" in alone.reasons[0]
+    found = fit(text, data, seed)
+    first, second = (found.summary()[f"m[{i}]"] for i in (1, 2))
+    assert found.verdict == "good" and first["sd"] > 2.5
+    assert abs(first["mean"] - second["mean"]) < 0.05 * first["sd"]
 
 
 @pytest.mark.parametrize("seed", range(1, 4))
@@ -103,7 +107,10 @@ def test_signs_that_can_flip(seed: int) -> None:
     text = "tau ~ HalfNormal(1)\nl[3] ~ Normal(0, tau)\nz[30] ~ Normal(0, 1)\n" + "".join(
         f"y{i} ~ Normal(z*l[{i}], 0.5)\n" for i in (1, 2, 3)
     )
-    assert fit(text, {f"y{i + 1}": table[:, i] for i in range(3)}, seed).verdict != "good"
+    data = {f"y{i + 1}": table[:, i] for i in range(3)}
+    assert fit(text, data, seed, guide="meanfield").verdict != "good"
+    loading = fit(text, data, seed).summary()["l[1]"]  # whatever the verdict: both signs are covered
+    assert abs(loading["mean"]) < 0.1 * loading["sd"] and loading["sd"] > 0.7
 
 
 @pytest.mark.parametrize("seed", range(1, 4))

@@ -1,0 +1,101 @@
+"""Gaussian components -> weighted proposals: drawn from all of them in strata, weighed by the density of the whole.
+
+With one component this is plain importance sampling; with several the deterministic mixture of Owen and Zhou (2000),
+whose weights are bounded wherever those of any one component are (Hesterberg 1995).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+from ppl.infer import importance
+from ppl.infer.draws import antithetic, student
+from ppl.infer.importance import Weights
+from ppl.infer.objective import LogDensity
+
+HEAVY_TAILED_BELOW = 12  # coordinates: proposals from a t with 7 degrees of freedom
+_T_DF = 7.0
+_MOST_BATCHES_OF_PROPOSALS = 30
+_PROPOSALS_PER_DRAW = (5, 25)
+_ENOUGH_BEHIND_SDS = 400
+_UNEVEN = 0.3  # Pareto k above which more proposals are made
+_MOST_KEPT = 4_000_000  # elements of the proposals
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Component:
+    """A mean (D,), the Cholesky factor (D, D) of a covariance, and the share of the proposals that come from it."""
+
+    mean: np.ndarray
+    root: np.ndarray
+    share: float = 1.0
+
+
+def correct(
+    joint: LogDensity, rng: np.random.Generator, components: Sequence[Component], draws: int
+) -> tuple[np.ndarray, Weights]:
+    """Proposals (P, D), the components' one after another, with smoothed weights: more where these are uneven."""
+    affordable = min(_MOST_BATCHES_OF_PROPOSALS * joint.draws_at_once, _MOST_KEPT // max(1, joint.dimension))
+    few, many = (int(np.clip(affordable, draws, times * draws)) for times in _PROPOSALS_PER_DRAW)
+    state = rng.bit_generator.state
+    z, weights = propose(joint, rng, components, few)
+    uneven = weights.pareto_k > _UNEVEN or importance.draws_behind_sd(z, weights.weights) < _ENOUGH_BEHIND_SDS
+    if uneven and many > few:
+        rng.bit_generator.state = state
+        return propose(joint, rng, components, many)
+    return z, weights
+
+
+def propose(
+    joint: LogDensity, rng: np.random.Generator, components: Sequence[Component], count: int
+) -> tuple[np.ndarray, Weights]:
+    """An even number of proposals from each component: Gaussian, or a t of its shape in few dimensions."""
+    with np.errstate(all="ignore"):
+        drawn = [_standard(rng, n, joint.dimension) for n in counts(components, count)]
+        parts = [one.mean + eps @ one.root.T for one, eps in zip(components, drawn, strict=True)]
+        z = np.concatenate(parts)
+        log_q = _log_kernel(drawn[0]) if len(components) == 1 else _log_mixture(components, z, [len(p) for p in parts])
+        return z, importance.smooth(joint.value(z) - log_q)
+
+
+def counts(components: Sequence[Component], count: int) -> list[int]:
+    """How many proposals each component makes: even numbers, about in the shares."""
+    if len(components) == 1:
+        return [count]
+    total = sum(one.share for one in components)
+    return [2 * max(1, round(0.5 * count * one.share / total)) for one in components]
+
+
+def log_densities(components: Sequence[Component], z: np.ndarray) -> np.ndarray:
+    """The log density of each component at points z (P, D), up to one constant: (N, P)."""
+    return np.array(
+        [
+            _log_kernel(solve_triangular(one.root, (z - one.mean).T, lower=True, check_finite=False).T)
+            - np.log(np.diag(one.root)).sum()
+            for one in components
+        ]
+    )
+
+
+def _log_mixture(components: Sequence[Component], z: np.ndarray, counted: Sequence[int]) -> np.ndarray:
+    shares = np.array(counted) / sum(counted)
+    return np.asarray(np.logaddexp.reduce(log_densities(components, z) + np.log(shares)[:, None], axis=0))
+
+
+def _standard(rng: np.random.Generator, count: int, dimension: int) -> np.ndarray:
+    if dimension <= HEAVY_TAILED_BELOW:
+        return student(rng, count, dimension, _T_DF)
+    return antithetic(rng, count, dimension)
+
+
+def _log_kernel(eps: np.ndarray) -> np.ndarray:
+    """The log density of standard draws (P, D), up to a constant."""
+    squared = (eps**2).sum(axis=1)
+    dimension = eps.shape[1]
+    if dimension <= HEAVY_TAILED_BELOW:
+        return np.asarray(-0.5 * (_T_DF + dimension) * np.log1p(squared / _T_DF))
+    return np.asarray(-0.5 * squared)
