@@ -13,6 +13,7 @@ from ppl.infer.draws import generator
 from ppl.infer.importance import Weights
 from ppl.infer.pipeline import CHAINS, GUIDE_DRAWS, MOST_SEEN, Approximation
 from ppl.infer.verdict import Evidence
+from ppl.model import transforms
 
 _SUPERCHAINS = 16
 _MOST_CHAINS = 8  # of a superchain
@@ -21,6 +22,8 @@ _MOST_GRADIENTS = 800_000  # of a single chain each
 _MOST_BATCHES = 3000  # of as many draws as are evaluated at once
 _FEWEST_DRAWS = 400
 _DRAWS_PER_COORDINATE = 4  # for a full covariance
+_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+_UNBOUNDED = (transforms.IDENTITY, transforms.NONCENTRED, transforms.NONCENTRED_VECTOR)
 
 
 def approximate(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> Approximation | None:
@@ -38,7 +41,7 @@ def approximate(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -
     with np.errstate(all="ignore"):
         chains = sample_chains(joint, starts, root, rng, _SUPERCHAINS, most)
     z = _thinned(chains, draws)
-    evidence = _gather(joint, so_far.evidence, chains, len(z))
+    evidence = _gather(joint, so_far.evidence, chains, z)
     weights = Weights(np.full(len(z), 1 / len(z)), 0.0)  # nothing was weighted
     evaluations = chains.gradients // GUIDE_DRAWS
     return replace(so_far, z=z, weights=weights, evidence=evidence, evaluations=evaluations)
@@ -82,20 +85,40 @@ def _thinned(chains: Chains, draws: int) -> np.ndarray:
     return z[np.unique(np.linspace(len(z) - 1, 0, kept).round().astype(int))].reshape(-1, z.shape[2])
 
 
-def _gather(joint: LogJoint, before: Evidence, chains: Chains, draws: int) -> Evidence:
+def slowest_tail(joint: LogJoint, z: np.ndarray) -> tuple[float, str]:
+    """How slowly the tails of latents without bounds fall, over draws z (P, D): the largest and its latent.
+
+    The logarithm of (95 % quantile - median) / (75 % quantile - median) over that of 5, of either side: 0.55 for a
+    normal, 1.14 for a Cauchy. Where the density falls like 1/x, without an integral, it is what chains reach.
+    """
+    worst, name = 0.0, ""
+    values = joint.constrain(z)
+    for block in joint.blocks:
+        if block.transform in _UNBOUNDED:
+            low, lower, middle, upper, high = np.quantile(values[block.name], _QUANTILES, axis=0)
+            with np.errstate(all="ignore"):
+                ratio = np.stack([(high - middle) / (upper - middle), (middle - low) / (middle - lower)])
+            found = float(np.log(np.nan_to_num(ratio, nan=1.0).max(initial=1.0)) / np.log(5.0))
+            if found > worst:
+                worst, name = found, block.name
+    return worst, f"`{name}`"
+
+
+def _gather(joint: LogJoint, before: Evidence, chains: Chains, z: np.ndarray) -> Evidence:
     """What speaks against the chains. Modes known to be far apart are no rivals where all chains visit them."""
     coordinates = np.maximum(chains.rhat[:-1] - 1.0, 0.0)
     mixed = float(chains.rhat.max()) <= RHAT
     where = {"rhat": doubts.names(joint.blocks, np.minimum(coordinates, 1e6)) or "the log density"}
     if "rivals" in before.where:
         where["rivals"] = before.where["rivals"]
+    slow, where["slow_tail"] = slowest_tail(joint, z)
     return Evidence(
         newton_step=0.0,
         not_definite=0.0,
         flat=0.0,
         draw_error=0.0,
         pareto_k=0.0,
-        draws=draws,
+        draws=len(z),
         effective=float(chains.ess.min()),
         rivals=0 if mixed else before.rivals,
         moved_mean=0.0,
@@ -103,5 +126,6 @@ def _gather(joint: LogJoint, before: Evidence, chains: Chains, draws: int) -> Ev
         where=where,
         rhat=float(chains.rhat.max()),
         divergent=chains.divergent,
+        slow_tail=slow,
         lacking_energy=1 / max(chains.e_bfmi, 1e-9),
     )

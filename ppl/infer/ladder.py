@@ -171,11 +171,13 @@ def _approximated(problem: Problem, joint: LogJoint, about: tuple[str, ...], bes
 
 
 def _chains(problem: Problem, best: Attempt | None) -> Found | None:
-    """From where the best attempt ended, in its coordinates; not where only far modes are left to blame, between which
-    chains do not travel.
+    """From where the best attempt ended, in its coordinates; not where far modes are all that is wrong, or are weighed
+    already: chains do not travel between them.
     """
     assert best is not None
-    return _sampled(problem, best.found) if could_help(best.found.approximation.evidence) else None
+    if best.rung == MIXTURE.name or not could_help(best.found.approximation.evidence):
+        return None
+    return _sampled(problem, best.found)
 
 
 def _chains_whatever(problem: Problem, best: Attempt | None) -> Found | None:

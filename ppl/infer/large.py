@@ -16,7 +16,7 @@ from ppl.infer.objective import LogDensity, MeanField, negative_elbo
 from ppl.infer.optimise import lbfgs
 from ppl.infer.search import NoStart
 from ppl.infer.sparse import SparseOptimum
-from ppl.infer.start import prior_draws, starting_points
+from ppl.infer.start import mirror_images, prior_draws, starting_points
 
 _DRAWS = 32
 _DRAWS_BEFORE = 8  # Newton's steps begin with
@@ -75,21 +75,24 @@ def newton(
 def elsewhere(
     joint: LogDensity, model: LogJoint, seed: int, streams: tuple[int, int], directions: Directions, best: SparseOptimum
 ) -> SparseOptimum | None:
-    """Another mode, no farther than 10 nats of ELBO below the best, in which a way up from a draw of the prior ends.
-
-    Over a few draws, on which the optimum is found anew.
+    """Another mode, no farther than 10 nats of ELBO below the best, in which a way up ends from a draw of the prior, or
+    from the optimum with its signs flipped, where that is likely too. Over a few draws, on which the optimum is found
+    anew.
     """
     drawn = prior_draws(model, generator(seed, streams[0], 1), _FROM_PRIOR)
-    values, gradients = joint.value_and_gradient(drawn)
-    values = np.where(np.isfinite(gradients).all(axis=1), values, -np.inf)
-    if not np.isfinite(values).any():
-        return None
-    start = drawn[int(np.argmax(values))]
-    there = _way_up(joint, start, seed, streams[1], directions, (_DRAWS_BEFORE,))
+    flipped = mirror_images(model, best.guide.mu)[:1]
+    here, mirrored, *values = joint.value(np.concatenate([best.guide.mu[None], flipped, drawn]))
+    starts = [flipped[0]] if mirrored > here - 0.5 * joint.dimension else []
+    if np.isfinite(values).any():
+        starts.append(drawn[int(np.argmax(np.nan_to_num(values, nan=-np.inf)))])
     eps = antithetic(generator(seed, streams[1], _DRAWS_BEFORE), _DRAWS_BEFORE, joint.dimension)
-    here = sparse.maximise(joint, best.guide, eps, directions, _MOST_STEPS)
-    apart = np.abs(there.guide.mu - here.guide.mu) / np.maximum(there.guide.sigma, here.guide.sigma)
-    return there if there.elbo > here.elbo - _RIVALLING and apart.max() > _SAME else None
+    again = sparse.maximise(joint, best.guide, eps, directions, _MOST_STEPS)
+    for start in starts:
+        there = _way_up(joint, start, seed, streams[1], directions, (_DRAWS_BEFORE,))
+        apart = np.abs(there.guide.mu - again.guide.mu) / np.maximum(there.guide.sigma, again.guide.sigma)
+        if there.elbo > again.elbo - _RIVALLING and apart.max() > _SAME:
+            return there
+    return None
 
 
 def _way_up(

@@ -76,6 +76,7 @@ class Evidence:
     rhat: float | None = None  # of Hamiltonian chains, the largest; None, as the two below, where none ran
     divergent: float | None = None  # share of their trajectories with small steps
     lacking_energy: float | None = None  # 1 / E-BFMI of chains
+    slow_tail: float | None = None  # of latents of chains: 0.55 for a normal, 1.14 for a Cauchy
 
 
 def rules(draws: int) -> dict[str, Rule]:
@@ -166,6 +167,11 @@ def rules(draws: int) -> dict[str, Rule]:
             "chains move slowly between the narrow and the wide parts of the posterior (1/E-BFMI is {value:.1f})",
             "give scales tighter priors, or priors with lighter tails",
         ),
+        "slow_tail": Rule(
+            "propriety", 1.4, 1.65,
+            "the tails of {where} fall so slowly ({value:.2f}, a Cauchy 1.14) that the posterior may not be proper",
+            "give it a proper prior, or one with lighter tails",
+        ),
         "inefficiency": Rule(
             "1 / effective draws", 1 / 400, 1 / 100,
             "the draws are worth few independent ones (1/ESS = {value:.2g})",
@@ -206,6 +212,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
         "rhat": evidence.rhat,
         "divergent": evidence.divergent,
         "lacking_energy": evidence.lacking_energy,
+        "slow_tail": evidence.slow_tail,
         "inefficiency": 1 / max(evidence.effective, 1e-300),
     }
     findings = []
