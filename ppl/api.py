@@ -21,14 +21,11 @@ from ppl.compile.nowhere import why_not_finite
 from ppl.compile.replicate import CannotReplicate, as_column, draw_prior, replicate, without_proper_prior
 from ppl.compile.warnings import warnings_of
 from ppl.data import dataset
-from ppl.data.axes import Axis
-from ppl.data.column import Column
 from ppl.data.dataset import Dataset
 from ppl.infer import ladder, pipeline
 from ppl.infer.draws import generator
-from ppl.infer.ladder import Attempt
 from ppl.infer.pipeline import TooLarge
-from ppl.infer.verdict import FROM_BEST, Finding, Verdict, is_worse, judge
+from ppl.infer.verdict import FROM_BEST, Verdict, is_worse
 from ppl.language.errors import ModelError, PplError, UsageError, VerdictError
 from ppl.language.files import from_string, read_source
 from ppl.language.parser import parse
@@ -39,12 +36,12 @@ from ppl.model.names import Names, find_names
 from ppl.model.program import compile_terms
 from ppl.model.settle import settle
 from ppl.report import fitfile, ranks, tables
-from ppl.report.quantities import Streams, left_out, probabilities, quantities
-from ppl.report.record import Checked, Observed, Record, Tried
-from ppl.report.summarise import with_tails
+from ppl.report.given import keep
+from ppl.report.quantities import left_out
+from ppl.report.record import Checked, Record
+from ppl.report.recorded import recorded
 from ppl.rewrite.guards import without_needless_guards
 from ppl.rewrite.sum_out import SummedOut, sum_out
-from ppl.version import VERSION
 
 _DRAWS_OF_REFIT = 400
 _PRIOR, _REPLICATES, _REFITS, _RANKS = range(100, 104)  # streams of random numbers, apart from those of a fit
@@ -84,7 +81,7 @@ class Model:
     def _given(self, data: Dataset) -> Posterior:
         settled = without_needless_guards(settle(self.names, data))
         summed = sum_out(settled)
-        return Posterior(settled, compile_joint(settled, summed), summed)
+        return Posterior(settled, compile_joint(settled, summed), summed, data)
 
     def calibrate(
         self, *data: Any, rounds: int = 64, seed: int = 1, progress: Callable[[int], None] | None = None, **tables: Any
@@ -140,6 +137,7 @@ class Posterior:
     model: graph.Model = field(repr=False)
     joint: LogJoint = field(repr=False)
     summed: SummedOut | None = field(repr=False)
+    data: Dataset = field(repr=False)  # as it was read
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -202,7 +200,8 @@ class Posterior:
             raise UsageError(f"the latents have {self.joint.dimension:,} unknown numbers: {fewer}") from None
         except ladder.Nowhere as error:
             raise ModelError(self.model.source, [why_not_finite(self.model, error.joint, error.z)]) from None
-        return Fit(self._record(best, tried, seed, draws, out, start), self)
+        seconds = time.perf_counter() - start
+        return Fit(recorded(self.model, best, tried, seed, draws, out, seconds, keep(self.data, self.model)), self)
 
     def _rungs(self, guide: str) -> tuple[ladder.Rung, ...]:
         if guide not in ladder.GUIDES:
@@ -212,73 +211,6 @@ class Posterior:
                 "guide noncentred: no latent of this model has a location or scale that is itself inferred; use auto"
             )
         return ladder.GUIDES[guide]
-
-    def _record(
-        self, best: Attempt, tried: tuple[Attempt, ...], seed: int, draws: int, out: tuple[str, ...], start: float
-    ) -> Record:
-        found, joint = best.found.approximation, best.found.joint
-        weights = found.weights.weights
-        streams = Streams(pipeline.RESAMPLING, pipeline.SIMULATION, pipeline.DISCRETE)
-        shown, behind_sds = quantities(self.model, joint, found.z, weights, draws, seed, streams, out)
-        verdict, findings = judge(with_tails(found.evidence, behind_sds))
-        reasons = tuple(
-            f"{finding.sentence}; {finding.rule.remedy}" for finding in findings if finding.verdict != Verdict.GOOD
-        )
-        with np.errstate(divide="ignore"):
-            log_weights = np.log(weights)
-        return Record(
-            model=self.model.source.name, model_text=self.model.source.text, sources=self.model.data.sources,
-            seed=seed, verdict=verdict.value, reasons=reasons, pareto_k=found.weights.pareto_k, elbo=found.elbo,
-            evaluations=sum(attempt.found.approximation.evaluations for attempt in tried),
-            seconds=time.perf_counter() - start,
-            newton_step=found.evidence.newton_step, draw_error=found.evidence.draw_error,
-            effective_draws=found.weights.effective, version=VERSION, quantities=shown,
-            observed=self._observed(), log_weights=log_weights, left_out=out,
-            probabilities=probabilities(self.model, joint, found.z, weights),
-            tried=tuple(_tried(attempt, attempt is best) for attempt in tried),
-            rules=tuple(_checked(finding) for finding in findings),
-        )  # fmt: skip
-
-    def _observed(self) -> dict[str, Observed]:
-        """What was observed, as it was given: whole columns, with their levels; and the values of expressions."""
-        found: dict[str, Observed] = {}
-        for factor in self.model.observed:
-            value, distribution = factor.value, factor.distribution
-            assert value is not None and distribution is not None
-            column = self.model.data.columns.get(factor.name.split("[")[0].strip("`"))
-            if column is not None:
-                found.setdefault(column.name, Observed(column.name, column.axes, _as_given(column)))
-                continue
-            plates = tuple(Axis(plate.name, plate.length) for plate in value.plates)
-            values = np.asarray(value.value)
-            if distribution.family.support.kind == "category":
-                values = values + 1
-            found[factor.name] = Observed(factor.name, (*plates, *value.axes), values)
-        return found
-
-
-def _as_given(column: Column) -> np.ndarray:
-    """A column's values: texts for levels, and for missing cells NaN or an empty text."""
-    if column.levels is not None:
-        texts = np.array([*column.levels, ""])
-        return np.asarray(texts[column.values])  # a missing one is at -1
-    return column.values if column.missing is None else np.where(column.missing, np.nan, column.values)
-
-
-def _tried(attempt: Attempt, taken: bool) -> Tried:
-    found = attempt.found.approximation
-    return Tried(
-        attempt.title, attempt.verdict.value, found.weights.pareto_k, found.elbo, found.evaluations, attempt.seconds,
-        taken,
-    )  # fmt: skip
-
-
-def _checked(finding: Finding) -> Checked:
-    rule, verdict = finding.rule, finding.verdict
-    number = None if finding.value is None else float(finding.value)
-    sentence = "" if verdict == Verdict.GOOD else finding.sentence
-    blamed = "" if verdict == Verdict.GOOD else finding.where
-    return Checked(rule.name, number, rule.good, rule.usable, verdict.value, blamed, sentence, rule.remedy)
 
 
 def _whole(name: str, value: Any, least: int, most: int) -> int:
