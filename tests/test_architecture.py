@@ -10,7 +10,20 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "ppl"
-ORDER = ["version", "language", "data", "numeric", "model", "rewrite", "compile", "infer", "report", "api", "cli"]
+ORDER = [
+    "version",
+    "language",
+    "data",
+    "numeric",
+    "model",
+    "rewrite",
+    "compile",
+    "infer",
+    "report",
+    "use",
+    "api",
+    "cli",
+]
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name not in ("__init__.py", "__main__.py"))
 
 

@@ -30,10 +30,14 @@ def without_proper_prior(model: Model) -> list[str]:
     return [latent.name for latent in model.latents if not all(p.distribution.can_draw for p in latent.pieces)]
 
 
-def draw_prior(model: Model, draws: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Draws (S, *shape) of all latents, discrete ones too, each after those its distribution depends on."""
-    found: dict[str, np.ndarray] = {}
-    waiting = [*model.latents, *model.discrete]
+def draw_prior(
+    model: Model, draws: int, rng: np.random.Generator, known: Mapping[str, np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
+    """Draws (S, *shape) of all latents, discrete ones too, each after those its distribution depends on; `known` are
+    those of latents that are given.
+    """
+    found = dict(known or {})
+    waiting = [latent for latent in (*model.latents, *model.discrete) if latent.name not in found]
     while waiting:
         ready = next(latent for latent in waiting if _needed(latent) <= found.keys())
         found[ready.name] = draw_latent(ready, found, draws, rng)

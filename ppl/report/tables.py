@@ -77,13 +77,13 @@ def as_csv(record: Record, everything: bool = False) -> str:
 def as_text(record: Record, everything: bool = False) -> str:
     """The table for people, its digits chosen by the spread of each quantity."""
     headings, rows, note = cells(record, everything)
-    lines = _aligned([headings, *rows])
+    lines = aligned([headings, *rows])
     for table in probabilities(record, everything):
-        lines += ["", *_aligned(table)]
+        lines += ["", *aligned(table)]
     return "\n".join([*lines, *note])
 
 
-def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+def aligned(rows: list[tuple[str, ...]]) -> list[str]:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return [_line(row, widths) for row in rows]
 
@@ -129,22 +129,22 @@ def _rows(quantity: Quantity, most: int) -> list[tuple[str, ...]]:
     shown = labels if len(labels) <= most else labels[: most // 2]
     rows = []
     for i, label in enumerate(shown):
-        digits = _decimals(float(values["sd"][i]))
-        cells = [_number(float(values[statistic][i]), digits) for statistic in STATISTICS[:-1]]
+        digits = decimals(float(values["sd"][i]))
+        cells = [number(float(values[statistic][i]), digits) for statistic in STATISTICS[:-1]]
         rows.append((label, *cells, f"{float(values['mcse'][i]):.1g}"))
     if len(shown) < len(labels):
         rows.append((f"... {len(labels) - len(shown)} more", *([""] * len(STATISTICS))))
     return rows
 
 
-def _decimals(sd: float) -> int:
+def decimals(sd: float) -> int:
     """Decimals that show two digits and a bit of the sd."""
     if not math.isfinite(sd) or sd <= 0:
         return 3
     return int(np.clip(2 - math.floor(math.log10(sd)), 0, 12))
 
 
-def _number(value: float, decimals: int) -> str:
+def number(value: float, decimals: int) -> str:
     if not math.isfinite(value):
         return str(value)
     if decimals >= 9 or abs(value) >= 1e9:
