@@ -121,5 +121,8 @@ def as_column(column: Column, drawn: np.ndarray) -> Column:
     values = drawn - 1 if column.levels is not None else drawn
     if column.missing is not None:
         values = np.where(column.missing, column.values, values)
-    whole = column.kind is not Kind.REAL and bool(np.isfinite(values).all())
+    known = values[np.isfinite(values)]
+    if column.kind is not Kind.REAL and (known != np.floor(known)).any():  # whole numbers were given by chance
+        return replace(column, values=values, kind=Kind.REAL)
+    whole = column.kind is not Kind.REAL and known.size == values.size
     return replace(column, values=values.astype(column.values.dtype) if whole else values)

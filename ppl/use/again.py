@@ -65,3 +65,12 @@ def draws_of(record: Record) -> dict[str, np.ndarray]:
 def count_of(record: Record) -> int:
     """S, the number of draws."""
     return len(record.chosen)
+
+
+def check_same_latents(draws: Mapping[str, np.ndarray], model: Model, name: str) -> None:
+    """Raises `UsageError` where a fit has not the latents of a model, in its shapes."""
+    for latent in (*model.latents, *model.discrete):
+        if latent.name not in draws:
+            raise UsageError(f"{name} is no fit of this model: it has no latent `{latent.name}`")
+        if draws[latent.name].shape[1:] != latent.shape:
+            raise UsageError(f"{name} is no fit of these data: its `{latent.name}` has another shape")

@@ -11,10 +11,14 @@ import numpy as np
 
 from ppl.compile.replicate import CannotReplicate, check_replicable, column_of, replicate
 from ppl.data.dataset import Dataset
+from ppl.infer.draws import generator
 from ppl.language.errors import UsageError
 from ppl.model.graph import Factor, Model
+from ppl.report.record import Record
 from ppl.report.tables import aligned, decimals, number
+from ppl.use.again import count_of, draws_of
 
+_REPLICATES = 220  # a stream of random numbers
 _AT_ONCE = 4_000_000  # numbers that are replicated together
 _MOST_CATEGORIES = 12  # whose shares are statistics of their own
 
@@ -50,7 +54,7 @@ def observed_of(factor: Factor) -> np.ndarray:
     """What was observed (elements,), the missing left out; categories count from 1."""
     assert factor.value is not None and factor.distribution is not None
     values = np.asarray(factor.value.value, dtype=np.float64)
-    if factor.distribution.family.support.kind == "category" and factor.value.levels is not None:
+    if factor.distribution.family.support.kind == "category":
         values = values + 1
     return values.reshape(-1) if factor.missing is None else values[~np.asarray(factor.missing)]
 
@@ -88,15 +92,15 @@ def statistics_for(factor: Factor, observed: np.ndarray) -> dict[str, Statistic]
 
 
 def _of_categories(factor: Factor, observed: np.ndarray) -> dict[str, Statistic]:
-    assert factor.value is not None
+    assert factor.value is not None and factor.distribution is not None
     levels = factor.value.levels
-    count = len(levels) if levels is not None else int(observed.max(initial=1))
+    count = max(factor.distribution.categories, int(observed.max(initial=1)))
 
     def share(category: int) -> Statistic:
         return lambda y: (y == category).mean(axis=1)
 
-    names = levels if levels is not None else tuple(str(i + 1) for i in range(count))
-    return {f'share of "{names[i]}"': share(i + 1) for i in range(min(count, _MOST_CATEGORIES))}
+    names = levels if levels is not None and len(levels) == count else tuple(str(i + 1) for i in range(count))
+    return {f"share of {names[i]}": share(i + 1) for i in range(min(count, _MOST_CATEGORIES))}
 
 
 def check(
@@ -128,13 +132,13 @@ def _judged(name: str, title: str, observed: float, over_draws: np.ndarray) -> C
 
 
 def as_text(checks: tuple[Check, ...]) -> str:
-    rows = [("", "statistic", "observed", "mean", "5%", "95%", "p")]
+    rows: list[tuple[str, ...]] = [("", "statistic", "observed", "mean", "5%", "95%", "p")]
     for one in checks:
         digits = decimals((one.q95 - one.q5) / 3.3)
         told = [number(value, digits) for value in (one.observed, one.mean, one.q5, one.q95)]
         rows.append((one.name, one.statistic, *told, f"{one.p:.3f}"))
-    left = [max(len(row[1]) for row in rows)]
-    return "\n".join(aligned([(row[0], row[1].ljust(left[0]), *row[2:]) for row in rows]))
+    width = max(len(row[1]) for row in rows)
+    return "\n".join(aligned([(row[0], row[1].ljust(width), *row[2:]) for row in rows]))
 
 
 def as_json(checks: tuple[Check, ...]) -> str:
@@ -149,3 +153,16 @@ def told(checks: tuple[Check, ...]) -> dict[str, dict[str, dict[str, float | Non
         plain = {key: value if math.isfinite(value) else None for key, value in numbers.items()}
         found.setdefault(one.name, {})[one.statistic] = plain
     return found
+
+
+def of_fit(record: Record, model: Model, data: Dataset, seed: int) -> tuple[Check, ...]:
+    """The checks of a fit, over all its draws. Raises `UsageError`."""
+    return check(model, data, draws_of(record), count_of(record), generator(seed, _REPLICATES))
+
+
+def replicates(record: Record, model: Model, data: Dataset, draws: int, seed: int) -> dict[str, np.ndarray]:
+    """Replicated data (S, elements) of every observed name, the missing left out; S is at most that of the fit."""
+    draws = min(draws, count_of(record))
+    values = {name: value[:draws] for name, value in draws_of(record).items()}
+    pieces = list(replicated(model, data, values, draws, generator(seed, _REPLICATES)))
+    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
