@@ -41,14 +41,14 @@ def draw_latent(latent: Latent, values: Mapping[str, np.ndarray], draws: int, rn
     for piece in latent.pieces:
         positions = latent.positions(piece)
         assert positions is not None
-        for chosen in _rounds(latent, piece, positions):
+        for chosen in rounds_of(latent, piece, positions):
             so_far = {**values, latent.name: found.reshape(draws, *latent.shape)}
             drawn = draw(piece, so_far, draws, rng).reshape(draws, len(positions), *latent.shape[indexed:])
             found[:, positions[chosen]] = drawn[:, chosen]
     return found.reshape(draws, *latent.shape)
 
 
-def _rounds(latent: Latent, piece: Piece, positions: np.ndarray) -> list[np.ndarray]:
+def rounds_of(latent: Latent, piece: Piece, positions: np.ndarray) -> list[np.ndarray]:
     """Which elements of a piece are drawn together: all, or one after another where they need those before."""
     everything = np.arange(len(positions))
     if latent.name not in inputs([*piece.distribution.all_terms]):
