@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ppl.compile.simulate import canonical_of, draw, rounds_of
+from ppl.compile.simulate import canonical_of, draw, indexed_axes, is_at_once, positions_of, rounds_of
 from ppl.data.axes import Axis
 from ppl.model.graph import Latent, Model, Piece
 from ppl.model.terms import inputs
@@ -115,9 +115,8 @@ def extended(
     if known is not None:
         flat = known.draws.reshape(draws, -1)
         old = np.where(places < 0, 0.0, flat[:, np.maximum(places, 0)])
-    first = latent.pieces[0]
-    if first.place is None:
-        return np.where(places < 0, draw(first, values, draws, rng), old)
+    if is_at_once(latent):
+        return np.where(places < 0, draw(latent.pieces[0], values, draws, rng), old)
     return _piecewise(latent, old, places < 0, values, draws, rng)
 
 
@@ -125,14 +124,11 @@ def _piecewise(
     latent: Latent, old: np.ndarray, new: np.ndarray, values: Mapping[str, np.ndarray], draws: int,
     rng: np.random.Generator,
 ) -> np.ndarray:  # fmt: skip
-    first = latent.pieces[0]
-    assert first.place is not None
-    indexed = len(first.place.positions)
+    indexed = indexed_axes(latent)
     count, event = int(np.prod(latent.shape[:indexed])), latent.shape[indexed:]
     found, fresh = old.reshape(draws, count, *event), new.reshape(count, -1).any(axis=1)
     for piece in latent.pieces:
-        positions = latent.positions(piece)
-        assert positions is not None
+        positions = positions_of(latent, piece)
         for chosen in rounds_of(latent, piece, positions):
             wanted = chosen[np.asarray(fresh)[positions[chosen]]]
             if not len(wanted):
@@ -154,4 +150,7 @@ def means(piece: Piece, values: Mapping[str, np.ndarray], draws: int) -> np.ndar
     with np.errstate(all="ignore"):
         parameters, _, _ = canonical_of(piece, values, draws)
         found = np.asarray(family.mean(*parameters), dtype=np.float64)
+    if np.isnan(found).any():
+        none = f"{np.isnan(found).reshape(len(found), -1).any(axis=1).mean():.1%} of the draws"
+        raise CannotExtend(f"`{distribution.name}` has no mean in {none}; predict the response")
     return np.broadcast_to(found, (draws, *piece.shape))

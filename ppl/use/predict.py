@@ -78,9 +78,9 @@ def predict(record: Record, data: Dataset, new: Dataset, wish: Wish) -> tuple[Pr
     try:
         needed = in_order(model, _random_parents(model, targets))
         changed = {one.name for one in needed if places_of(one, known.get(one.name)) is not None}
-        _check_columns(model, joined, targets, outcomes, changed, new)
         if not wish.sample_levels:
             _check_levels(needed, known, new)
+        _check_columns(model, joined, targets, outcomes, changed, new)
         return _drawn(model, joined, needed, known, targets, count_of(record), wish)
     except CannotExtend as error:
         raise UsageError(f"new rows cannot be predicted: {error.why}") from None
