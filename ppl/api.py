@@ -8,7 +8,7 @@ print(fit.summary())
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 
 from ppl.compile.blocks import candidates
 from ppl.compile.joint import LogJoint, compile_joint
+from ppl.compile.likelihood import NoLikelihood, log_likelihood
 from ppl.compile.nowhere import why_not_finite
 from ppl.compile.replicate import CannotReplicate, as_column, draw_prior, replicate, without_proper_prior
 from ppl.compile.warnings import warnings_of
@@ -24,6 +25,7 @@ from ppl.data import dataset
 from ppl.data.dataset import Dataset
 from ppl.infer import ladder, pipeline
 from ppl.infer.draws import generator
+from ppl.infer.loo import Loo
 from ppl.infer.pipeline import TooLarge
 from ppl.infer.verdict import FROM_BEST, Verdict, is_worse
 from ppl.language.errors import ModelError, PplError, UsageError, VerdictError
@@ -42,6 +44,10 @@ from ppl.report.record import Checked, Record
 from ppl.report.recorded import recorded
 from ppl.rewrite.guards import without_needless_guards
 from ppl.rewrite.sum_out import SummedOut, sum_out
+from ppl.use import again, checks
+from ppl.use.loo import hold_out
+from ppl.use.predict import Wish, predict
+from ppl.use.predicted import Predictions
 
 _DRAWS_OF_REFIT = 400
 _PRIOR, _REPLICATES, _REFITS, _RANKS = range(100, 104)  # streams of random numbers, apart from those of a fit
@@ -319,11 +325,64 @@ class Fit:
             raise VerdictError(f"the verdict is `{self.verdict}`, and `{verdict}` is required{why}")
         return self
 
+    @property
+    def log_weights(self) -> np.ndarray:
+        """The log importance weights (P,) of the proposals that the draws were resampled from; their sum is 1."""
+        return self.record.log_weights
+
+    def predict(
+        self, *data: Any, of: str | Sequence[str] | None = None, kind: str = "response", new_levels: str = "error",
+        seed: int = 1, **tables: Any,
+    ) -> Predictions:  # fmt: skip
+        """Draws of what would be observed at new rows, given as to `condition`: the posterior predictive.
+
+        `of` are observed names, all unless given; `kind="mean"` gives their means instead. Levels of a factor that the
+        fit has not seen are drawn from their prior with `new_levels="sample"`. Raises `UsageError` for what cannot be
+        predicted, `DataError` for data that lack what is needed.
+        """
+        if new_levels not in ("error", "sample"):
+            raise UsageError(f'new_levels: "error" or "sample", not {new_levels!r}')
+        names = (of,) if isinstance(of, str) else None if of is None else tuple(of)
+        wish = Wish(names, kind, new_levels == "sample", _whole("seed", seed, 0, 2**32 - 1))
+        return Predictions(predict(self.record, self._data(), dataset.read(data, tables), wish))
+
+    def log_likelihood(self) -> dict[str, np.ndarray]:
+        """The log density (S, *shape) of each observed element, in nats, at all draws. Raises `UsageError`."""
+        try:
+            found = log_likelihood(self._model(), again.draws_of(self.record), again.count_of(self.record))
+        except NoLikelihood as error:
+            raise UsageError(f"there is no log likelihood by element: {error.why}") from None
+        return {one.name: one.values for one in found}
+
+    def loo(self) -> Loo:
+        """Leave-one-out cross-validation by Pareto-smoothed importance sampling. Raises `UsageError`."""
+        return hold_out(self.record, self._model(), self.record.model).loo
+
+    def ppc(self, seed: int = 1) -> tuple[checks.Check, ...]:
+        """Statistics of the observed names beside those of replicated data. Raises `UsageError`."""
+        return checks.of_fit(self.record, self._model(), self._data(), seed)
+
+    def replicates(self, draws: int = 100, seed: int = 1) -> dict[str, np.ndarray]:
+        """Replicated data (S, elements) of every observed name, the missing left out. Raises `UsageError`."""
+        return checks.replicates(self.record, self._model(), self._data(), draws, seed)
+
+    def _data(self) -> Dataset:
+        return again.data_of(self.record) if self.posterior is None else self.posterior.data
+
+    def _model(self) -> graph.Model:
+        return again.model_of(self.record, self._data()) if self.posterior is None else self.posterior.model
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fit as a netCDF file that `ppl summary` and ArviZ open. Raises `FileError`."""
         fitfile.write(self.record, path)
 
 
-def read_fit(path: str | PathLike[str]) -> Fit:
-    """The fit in a file. Raises `FileError`."""
-    return Fit(fitfile.read(path))
+def read_fit(path: str | PathLike[str], *data: Any, **tables: Any) -> Fit:
+    """The fit in a file; the data are needed again only where they were too long to stand in it.
+
+    Raises `FileError`, and `DataError` for data that are not those of the fit.
+    """
+    record = fitfile.read(path)
+    if data or tables:
+        return Fit(replace(record, given=replace(record.given, data=again.data_of(record, data, tables))))
+    return Fit(record)

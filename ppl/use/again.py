@@ -12,7 +12,6 @@ from ppl.data.dataset import Dataset
 from ppl.language.errors import DataError, UsageError
 from ppl.language.files import from_string
 from ppl.language.parser import parse
-from ppl.language.source import Source
 from ppl.model.graph import Model
 from ppl.model.names import Names, find_names
 from ppl.model.settle import settle
@@ -45,11 +44,7 @@ def data_of(record: Record, sources: Sequence[Any] = (), tables: Mapping[str, An
 
 
 def names_of(record: Record) -> Names:
-    return find_names(parse(source_of(record)))
-
-
-def source_of(record: Record) -> Source:
-    return from_string(record.model_text, record.model)
+    return find_names(parse(from_string(record.model_text, record.model)))
 
 
 def model_of(record: Record, data: Dataset) -> Model:

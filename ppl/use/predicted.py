@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
 
 import numpy as np
 
+from ppl.report import export
 from ppl.report.export import Columns
 from ppl.report.record import label_all
 from ppl.use.predict import Prediction
@@ -60,3 +63,25 @@ def draws(found: Sequence[Prediction]) -> Columns:
                     values = np.array(one.levels)[values.astype(np.int64) - 1]
                 columns.append((f"{one.name}[{row + 1}{',' if label else ''}{label}]", values))
     return columns
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """What a fit predicts at new rows: `predictions["y"]` are draws (S, rows, ...), categories counting from 1."""
+
+    found: tuple[Prediction, ...]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.draws[name]
+
+    @property
+    def draws(self) -> dict[str, np.ndarray]:
+        return {one.name: one.draws for one in self.found}
+
+    def summary(self) -> dict[str, np.ndarray]:
+        """Columns of a table with a row for each new row, which `pandas.DataFrame` takes as it is."""
+        return dict(summary(self.found))
+
+    def save(self, path: str | PathLike[str], all_draws: bool = False) -> None:
+        """Write the summary, or all draws, as .csv, .parquet or .json. Raises `UsageError` and `FileError`."""
+        export.write(draws(self.found) if all_draws else summary(self.found), path)
