@@ -37,16 +37,20 @@ def _length(column: Column) -> int | None:
     return column.axes[0].length if column.axes else None
 
 
-def append(data: Dataset, new: Dataset, outcomes: Collection[str], random: Collection[str]) -> Dataset:
+def append(
+    data: Dataset, new: Dataset, outcomes: Collection[str], random: Collection[str], counts: Collection[str]
+) -> Dataset:
     """The `outcomes`, of which nothing is read from the new data, are missing in all new rows. Of `random` names cells
-    may be missing there. Raises `DataError`.
+    may be missing there; `counts` are single numbers that stand for the number of rows. Raises `DataError`.
     """
     assert data.rows is not None
     count = _count(new)
     axis = replace(data.rows, length=data.rows.length + count)
     columns, absent = dict(data.columns), set()
     for name, column in data.columns.items():
-        if not column.axes or column.axes[0].identity != data.rows.identity:
+        if name in counts:
+            columns[name] = replace(column, values=np.array(axis.length))
+        elif not column.axes or column.axes[0].identity != data.rows.identity:
             _check_same(column, new)
         elif name in outcomes:
             columns[name] = _joined(column, _nothing(column, count), axis)
@@ -57,8 +61,9 @@ def append(data: Dataset, new: Dataset, outcomes: Collection[str], random: Colle
             columns[name] = _joined(column, _stand_in(column, count), axis)
     tables = tuple(_longer(table, new) for table in data.tables)
     return replace(
-        data, columns=columns, rows=axis, tables=tables, fitted=data.rows.length, absent=frozenset(absent), notes=()
-    )
+        data, columns=columns, rows=axis, tables=tables, fitted=data.rows.length, absent=frozenset(absent), notes=(),
+        row_counts=frozenset(counts),
+    )  # fmt: skip
 
 
 def _count(new: Dataset) -> int:

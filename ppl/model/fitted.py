@@ -22,7 +22,19 @@ if TYPE_CHECKING:
     from ppl.model.expressions import Reader
 
 # Operations on whole arrays in which a row depends on none behind it.
-_IN_ORDER = ("cumsum", "cumprod", "diff", "scan", "list", "collect", "onehot", "guard", "within", "sum over event")
+_IN_ORDER = (
+    "cumsum",
+    "cumprod",
+    "diff",
+    "scan",
+    "ode",
+    "list",
+    "collect",
+    "onehot",
+    "guard",
+    "within",
+    "sum over event",
+)
 
 
 def are_rows(data: Dataset, axis: Axis) -> bool:

@@ -66,6 +66,8 @@ def _value(text: str, written: str, shape: tuple[int, ...]) -> np.ndarray:
         array = np.asarray(json.loads(written), dtype=np.float64)
     except (ValueError, TypeError):
         raise UsageError(f"--set {text}: {written} is neither a number nor a list of numbers") from None
+    if not np.isfinite(array).all():
+        raise UsageError(f"--set {text}: {written} is not finite")
     if array.shape not in (shape, ()):
         size = " x ".join(map(str, shape)) or "a single number"
         raise UsageError(f"--set {text}: the value must be of shape {size}, or one number for all elements")

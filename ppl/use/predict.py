@@ -71,7 +71,7 @@ def predict(record: Record, data: Dataset, new: Dataset, wish: Wish) -> tuple[Pr
     fixed = [name for name in columns if name not in outcomes]
     if fixed:
         raise UsageError(f"`{fixed[0]}` does not vary over the rows of the data: there is nothing new to predict")
-    joined = append(base, new, outcomes, random)
+    joined = append(base, new, outcomes, random, _row_counts(record, base, outcomes))
     model = _settled(record, joined, new)
     assert joined.fitted is not None and joined.rows is not None
     known = {name: Known(q.axes, q.draws) for name, q in record.quantities.items() if q.role in ("latent", "simulated")}
@@ -96,6 +96,15 @@ def _targets(record: Record, of: tuple[str, ...] | None) -> tuple[str, ...]:
             shown = ", ".join(f"`{key}`" for key in record.observed)
             raise UsageError(f"`{name}` is not observed in this fit, which observes {shown}{hint}")
     return tuple(dict.fromkeys(of))
+
+
+def _row_counts(record: Record, data: Dataset, outcomes: set[str]) -> set[str]:
+    """Single numbers that say how many rows there are: in the bracket of what is observed, or in its loops."""
+    assert data.rows is not None
+    names = names_of(record)
+    used = {name for outcome in outcomes for line in names.lines_of(outcome) for name in line.shape_uses}
+    held = {name: data.columns[name] for name in used & data.columns.keys()}
+    return {name for name, c in held.items() if not c.axes and c.levels is None and c.values == data.rows.length}
 
 
 def _over_rows(data: Dataset, name: str) -> bool:

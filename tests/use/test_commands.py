@@ -148,6 +148,7 @@ REFUSED = [
     (("simulate", "eight_schools.ppl", "eight_schools.csv", "--set", "Mu=1"), 2, "did you mean `mu`?"),
     (("simulate", "eight_schools.ppl", "eight_schools.csv", "--set", "mu"), 2, "write NAME=VALUE"),
     (("simulate", "eight_schools.ppl", "eight_schools.csv", "--set", "mu=x"), 2, "neither a number nor a list"),
+    (("simulate", "eight_schools.ppl", "eight_schools.csv", "--set", "mu=NaN"), 2, "NaN is not finite"),
     (("simulate", "eight_schools.ppl", "eight_schools.csv", "--set", "mu=[1,2]"), 2, "of shape a single number"),
     (("simulate", "eight_schools.ppl", "eight_schools.csv", "--set", "tau=-1"), 2, "outside the support of `tau`"),
     (("simulate", "eight_schools.ppl", "eight_schools.csv", "--from", "poisson.nc"), 2, "no fit of this model"),

@@ -187,6 +187,32 @@ def test_arrays_without_rows() -> None:
     np.testing.assert_allclose(fit(text, lists).predict({"x": [3.0, 7.0]}, kind="mean")["y"], expected, rtol=1e-6)
 
 
+COUNTED = ("y[N] ~ Normal(a + b*x + N/60, sigma)\n", "for i in 1..N { y[i] ~ Normal(a + b*x[i] + N/60, sigma) }\n")
+
+
+@pytest.mark.parametrize("line", COUNTED)
+def test_a_count_of_rows_from_the_data(line: str) -> None:
+    """In a loop or a bracket it counts the new rows too; in a formula it is what it was."""
+    found = fit(line + LINE, {"N": N, "x": X, "y": ROWS.y.to_numpy()})
+    draws = found.draws
+    expected = draws["a"][:, None] + 1 + draws["b"][:, None] * NEW.x.to_numpy()
+    np.testing.assert_allclose(found.predict({"x": [3.0, 7.0]}, kind="mean")["y"], expected)
+
+
+def test_systems_of_equations() -> None:
+    """Later times go on with the solution."""
+    text = "ode s in t from 0 { u = u0; u' = -k*u }\nk ~ Exponential(1)\nu0 ~ Exponential(0.1)\ny ~ Normal(u, 0.1)\n"
+    t = np.linspace(0.1, 2, 20)
+    data = pd.DataFrame({"t": t, "y": 8 * np.exp(-0.7 * t) + np.random.default_rng(4).normal(0, 0.1, 20)})
+    found = fit(text, data, draws=100)
+    later = found.predict({"t": [3.0, 4.0]}, kind="mean")["y"]
+    draws = found.draws
+    expected = draws["u0"][:, None] * np.exp(-draws["k"][:, None] * np.array([3.0, 4.0]))
+    np.testing.assert_allclose(later, expected, rtol=1e-4)
+    with pytest.raises(ppl.DataError, match="counted on from 21"):
+        found.predict({"t": [1.0]})
+
+
 def test_same_bits(tmp_path: Any) -> None:
     """From the file as from the fit itself; another seed gives others."""
     found = fit(LEVELS, draws=200)
