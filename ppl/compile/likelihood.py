@@ -8,10 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ppl.compile.joint import compile_joint
+from ppl.compile.summed_likelihood import Shared, summed_over_own
 from ppl.data.axes import Axis
 from ppl.model.graph import Factor, Model
 from ppl.model.program import compile_terms, evaluate
 from ppl.model.terms import ancestors, inputs
+from ppl.rewrite.sum_out import sum_out
 
 _AT_ONCE = 1 << 20  # elements of the widest array while draws are evaluated together
 _MOST_IN_MEMORY = 100_000_000  # numbers; more are kept in a temporary file
@@ -48,23 +51,37 @@ def log_likelihood(model: Model, values: Mapping[str, np.ndarray], draws: int) -
     """Of every observed statement, from S draws (S, *shape) of all latents. Raises `NoLikelihood`."""
     names: dict[str, int] = {}
     found = []
+    mixed = _mixed(model, values, draws)
     for factor in model.observed:
-        _check(model, factor)
         names[factor.name] = number = names.get(factor.name, 0) + 1
         name = factor.name if number == 1 else f"{factor.name} #{number}"
-        found.append(_of_one(factor, name, values, draws))
+        whole = mixed.get(id(factor))
+        if whole is None:
+            whole = _evaluated(factor, values, draws)
+        found.append(_with_counts(factor, name, whole))
     return tuple(found)
 
 
-def _check(model: Model, factor: Factor) -> None:
-    unknown = sorted({latent.name for latent in model.discrete} & set(inputs([factor.log_prob])))
-    if unknown:
+def _mixed(model: Model, values: Mapping[str, np.ndarray], draws: int) -> dict[int, np.ndarray]:
+    """By the id of the factor, for those that depend on discrete latents."""
+    discrete = {latent.name for latent in model.discrete}
+    mixed = [factor for factor in model.observed if discrete & set(inputs([factor.log_prob]))]
+    if not mixed:
+        return {}
+    joint = compile_joint(model, sum_out(model))
+    try:
+        found = summed_over_own(joint, {name: v for name, v in values.items() if name not in discrete}, draws)
+    except Shared:
+        shared = sorted(discrete & set(inputs([mixed[0].log_prob])))[0]
         raise NoLikelihood(
-            f"`{factor.name}` depends on the discrete `{unknown[0]}`, which was summed out over all rows together"
-        )
+            f"`{mixed[0].name}` depends on the discrete `{shared}`, which was summed out over several elements together"
+        ) from None
+    first = len(joint.parts) - len(model.factors)
+    factors = {first + i: factor for i, factor in enumerate(model.factors)}
+    return {id(factors[i]): value.reshape(draws, *factors[i].log_prob.shape) for i, value in found.items()}
 
 
-def _of_one(factor: Factor, name: str, values: Mapping[str, np.ndarray], draws: int) -> LogLikelihood:
+def _evaluated(factor: Factor, values: Mapping[str, np.ndarray], draws: int) -> np.ndarray:
     term = factor.log_prob
     program = compile_terms([term])
     size = max(1, int(np.prod(term.shape)))
@@ -74,6 +91,11 @@ def _of_one(factor: Factor, name: str, values: Mapping[str, np.ndarray], draws: 
     for first in range(0, draws, step):
         some = {key: value[first : first + step] for key, value in values.items() if key in program.inputs}
         found[first : first + step] = evaluate(program, some, min(step, draws - first))[0]
+    return found
+
+
+def _with_counts(factor: Factor, name: str, found: np.ndarray) -> LogLikelihood:
+    term = factor.log_prob
     counts = np.ones(term.shape, dtype=bool)
     if factor.missing is not None:
         event = np.ndim(factor.missing) - len(term.shape)

@@ -117,9 +117,21 @@ def test_many_rows_are_kept_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(found, expected)
 
 
-def test_a_mixture_over_rows_is_refused() -> None:
-    text = "m[2] ~ Ordered(Normal(0, 5))\nz[rows] ~ Categorical([0.5, 0.5])\ny ~ Normal(m[z], 1)\n"
-    fit = ppl.from_text(text).condition(pd.DataFrame({"y": Y[:6]})).fit(draws=100)
+def test_a_mixture() -> None:
+    """A discrete latent for each element is summed out: the same as the mixture written as such."""
+    y = np.concatenate([Y, [np.nan]])
+    data, priors = pd.DataFrame({"y": y}), "m[2] ~ Ordered(Normal(0, 5))\nw ~ Beta(2, 2)\n"
+    fit = ppl.from_text(f"{priors}z[rows] ~ Bernoulli(w)\ny ~ Normal(m[z + 1], 1)\n").condition(data).fit(draws=200)
+    m, w = fit.draws["m"], fit.draws["w"][:, None]
+    one, other = (stats.norm.pdf(Y, m[:, [k]], 1) for k in (0, 1))
+    found = fit.log_likelihood()["y"]
+    np.testing.assert_allclose(found[:, :40], np.log((1 - w) * one + w * other))
+    assert len(fit.loo().elpd) == 40
+
+
+def test_elements_with_a_common_discrete_latent_are_refused() -> None:
+    text = "z[2] ~ Bernoulli(0.5)\nm ~ Normal(0, 5)\ny ~ Normal(m + z[k], 1)\n"
+    fit = ppl.from_text(text).condition(pd.DataFrame({"y": Y[:4], "k": [1, 1, 2, 2]})).fit(draws=100)
     with pytest.raises(ppl.UsageError, match="nothing can be left out: `y` depends on the discrete `z`"):
         fit.loo()
     with pytest.raises(ppl.UsageError, match="no log likelihood by element"):
