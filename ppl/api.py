@@ -8,7 +8,7 @@ print(fit.summary())
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any
@@ -37,11 +37,12 @@ from ppl.model import graph
 from ppl.model.names import Names, find_names
 from ppl.model.program import compile_terms
 from ppl.model.settle import settle
-from ppl.report import fitfile, ranks, tables
+from ppl.report import fitfile, labelled, notebook, ranks
 from ppl.report.given import keep
 from ppl.report.quantities import left_out
 from ppl.report.record import Checked, Record
 from ppl.report.recorded import recorded
+from ppl.report.summary import Summary
 from ppl.rewrite.guards import without_needless_guards
 from ppl.rewrite.sum_out import SummedOut, sum_out
 from ppl.use import again, checks
@@ -242,31 +243,6 @@ def _one_draw(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     return array[None]
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """A summary as text; iterating gives `(label, {statistic: value})` for every scalar."""
-
-    record: Record
-    everything: bool = False
-
-    def __str__(self) -> str:
-        return tables.as_text(self.record, self.everything)
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def __iter__(self) -> Iterator[tuple[str, dict[str, float]]]:
-        for quantity in self.record.shown(self.everything):
-            yield from tables.scalars(quantity)
-
-    def __getitem__(self, label: str) -> dict[str, float]:
-        """The statistics of one scalar, by its label: `summary["theta[Choate]"]`."""
-        for name, statistics in self:
-            if name == label:
-                return statistics
-        raise KeyError(label)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
     """A posterior that was found: its verdict, summary and draws."""
@@ -303,9 +279,20 @@ class Fit:
         return self.record.elbo
 
     @property
-    def draws(self) -> dict[str, np.ndarray]:
-        """Equally weighted draws (S, *shape) of every name."""
-        return {name: quantity.draws for name, quantity in self.record.quantities.items()}
+    def draws(self) -> dict[str, labelled.Draws]:
+        """Equally weighted draws (S, *shape) of every name: arrays that know their axes, `draws["theta"]["Choate"]`."""
+        return {name: labelled.Draws.of(quantity) for name, quantity in self.record.quantities.items()}
+
+    def to_xarray(self) -> Any:
+        """All draws as an xarray.Dataset. Raises `UsageError` where xarray is missing."""
+        return labelled.as_dataset(self.record.quantities)
+
+    def to_arviz(self) -> Any:
+        """Draws and observed data as an arviz.InferenceData. Raises `UsageError` where ArviZ is missing."""
+        return labelled.as_inference_data(self.record)
+
+    def _repr_html_(self) -> str:
+        return notebook.fit_html(self.record)
 
     @property
     def probabilities(self) -> dict[str, np.ndarray]:

@@ -22,6 +22,7 @@ ORDER = [
     "report",
     "use",
     "api",
+    "magic",
     "cli",
 ]
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name not in ("__init__.py", "__main__.py"))

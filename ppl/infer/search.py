@@ -124,10 +124,10 @@ def _polished(joint: LogDensity, summits: list[Summit], directions: Directions, 
     modes = [
         (
             _evidence(optimum, optimum.covariance),
-            Summit(optimum.guide, np.linalg.inv(optimum.covariance), optimum.elbo, True),
+            Summit(optimum.guide, np.linalg.inv(optimum.covariance), optimum.elbo, True, summit.path + optimum.trace),
             optimum,
         )
-        for optimum in optima
+        for summit, optimum in zip(apart, optima, strict=True)
         if optimum.covariance is not None and optimum.newton_step < _ARRIVED
     ]
     if not modes:

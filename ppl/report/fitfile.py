@@ -133,9 +133,13 @@ def _take(file: Any, name: str) -> Record:
         reasons=tuple(json.loads(str(file.attrs["reasons"]))),
         sources=tuple(json.loads(str(file.attrs["sources"]))),
         left_out=tuple(json.loads(str(file.attrs["left_out"]))),
-        tried=tuple(Tried(**tried) for tried in json.loads(str(file.attrs.get("tried", "[]")))),
+        tried=tuple(_tried(tried) for tried in json.loads(str(file.attrs.get("tried", "[]")))),
         rules=tuple(Checked(**rule) for rule in json.loads(str(file.attrs.get("rules", "[]")))),
         quantities=quantities, observed=observed, log_weights=np.asarray(stats["proposal_log_weight"][...])[0],
         chosen=np.asarray(stats["proposal_of_draw"][...])[0], probabilities=probabilities, given=givenfile.read(file),
         **scalars,
     )  # fmt: skip
+
+
+def _tried(kept: dict[str, Any]) -> Tried:
+    return Tried(**{**kept, "path": tuple(kept.get("path", ()))})

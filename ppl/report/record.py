@@ -85,6 +85,7 @@ class Tried:
     evaluations: int
     seconds: float
     taken: bool
+    path: tuple[float, ...] = ()  # the ELBO after each step of the optimiser
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ def _tried(attempt: Attempt, taken: bool) -> Tried:
     found = attempt.found.approximation
     return Tried(
         attempt.title, attempt.verdict.value, found.weights.pareto_k, found.elbo, found.evaluations, attempt.seconds,
-        taken,
+        taken, found.path,
     )  # fmt: skip
 
 
