@@ -8,6 +8,7 @@ import click
 
 from ppl.cli.group import commands
 from ppl.cli.shared import check_output
+from ppl.cli.use import DATA
 
 _KINDS = ("densities", "intervals", "pairs", "checks", "curves", "path", "graph")
 
@@ -18,8 +19,9 @@ _KINDS = ("densities", "intervals", "pairs", "checks", "curves", "path", "graph"
 @click.option(
     "--of", "names", multiple=True, metavar="NAME", help="Only this name, or element, `theta[Choate]`; again for more."
 )
+@DATA
 @click.option("-o", "--output", type=click.Path(), help="A .png, .svg or .pdf file.  [default: FIT-KIND.png]")
-def plot(fit: str, kind: str, names: tuple[str, ...], output: str | None) -> int:
+def plot(fit: str, kind: str, names: tuple[str, ...], data: tuple[str, ...], output: str | None) -> int:
     """Draw a FIT that `ppl fit -o FIT` has written.
 
     densities and intervals of every scalar; pairs of those that hang together; checks, the observed data among
@@ -31,7 +33,7 @@ def plot(fit: str, kind: str, names: tuple[str, ...], output: str | None) -> int
 
     output = output or f"{Path(fit).stem}-{kind}.png"
     form = canvas.form_of(output)
-    check_output(output, (fit,))
-    canvas.write_bytes(output, kinds.as_bytes(kind, reopened(fit), names, form))
+    check_output(output, (fit, *data))
+    canvas.write_bytes(output, kinds.as_bytes(kind, reopened(fit, data), names, form))
     click.echo(f"written to {output}", err=True)
     return 0

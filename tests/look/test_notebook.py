@@ -138,7 +138,7 @@ def test_mistakes_of_a_cell_are_messages(
 def test_ipython_loads_it() -> None:
     """The line that the documentation gives."""
     ipython = pytest.importorskip("IPython.core.interactiveshell", reason="the extra `notebook` is not installed")
-    shell = ipython.InteractiveShell(history_manager=None) if False else ipython.InteractiveShell.instance()
+    shell = ipython.InteractiveShell.instance()
     try:
         shell.run_line_magic("load_ext", "ppl.magic")
         shell.user_ns["frame"] = {"y": [1.0, 2.0, 3.0]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -13,6 +14,7 @@ import pytest
 
 from ppl.report import fitfile
 from ppl.report.page.contents import PLAIN_WORDS
+from tests.conftest import MODELS
 from tests.look.conftest import HOSTILE, NAMES, Command, without
 
 VOID = {"meta", "img", "br", "link", "input"}
@@ -135,3 +137,20 @@ def test_default_name_and_refusals(fits: dict[str, Path], command: Command, in_f
     assert command("report", fits["normal_mean"], "-o", "none/r.html").code == 6
     assert command("report", "none.nc").code == 6
     assert sorted(path.name for path in in_folder.iterdir()) == ["normal_mean.html"]
+
+
+def test_data_that_do_not_stand_in_the_fit(fits: dict[str, Path], command: Command, in_folder: Path) -> None:
+    """The report says that they lack; `--data` gives them, and others than those fitted are refused."""
+    record = fitfile.read(fits["poisson"])
+    fitfile.write(replace(record, given=replace(record.given, data=None)), "long.nc")
+    _, page = written(Path("long.nc"), command, in_folder)
+    assert "the data are too long to stand in the fit: give them again, --data FILE" in page.text
+    assert "share of zeros" not in page.texts
+    data = MODELS / "poisson.csv"
+    assert command("report", "long.nc", "--data", data).code == 0
+    assert "share of zeros" in Page((in_folder / "long.html").read_text(encoding="utf-8")).texts
+    (in_folder / "other.csv").write_text(data.read_text(encoding="utf-8").replace("16.5", "17.5"), encoding="utf-8")
+    refused = command("plot", "long.nc", "--kind", "checks", "--data", "other.csv")
+    assert refused.code == 5
+    assert "not the data of this fit: they differ in `traffic`" in refused.err
+    assert command("plot", "long.nc", "--kind", "graph", "-o", "g.svg").code == 0
