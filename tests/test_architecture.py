@@ -91,7 +91,7 @@ def test_heavy_packages_wait_until_they_are_used() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     heavy = {
-        "pyarrow", "h5netcdf", "h5py", "rich", "pandas", "scipy.stats", "scipy.optimize", "matplotlib", "xarray", "jinja2",
-        "IPython", "arviz",
+        "pyarrow", "h5netcdf", "h5py", "rich", "pandas", "scipy.stats", "scipy.optimize", "matplotlib", "xarray",
+        "jinja2", "IPython", "arviz",
     }  # fmt: skip
     assert not heavy & loaded
