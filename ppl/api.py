@@ -8,7 +8,7 @@ print(fit.summary())
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any
@@ -17,18 +17,17 @@ import numpy as np
 
 from ppl.compile.blocks import candidates
 from ppl.compile.joint import LogJoint, compile_joint
+from ppl.compile.likelihood import NoLikelihood, log_likelihood
 from ppl.compile.nowhere import why_not_finite
 from ppl.compile.replicate import CannotReplicate, as_column, draw_prior, replicate, without_proper_prior
 from ppl.compile.warnings import warnings_of
 from ppl.data import dataset
-from ppl.data.axes import Axis
-from ppl.data.column import Column
 from ppl.data.dataset import Dataset
 from ppl.infer import ladder, pipeline
 from ppl.infer.draws import generator
-from ppl.infer.ladder import Attempt
+from ppl.infer.loo import Loo
 from ppl.infer.pipeline import TooLarge
-from ppl.infer.verdict import FROM_BEST, Finding, Verdict, is_worse, judge
+from ppl.infer.verdict import FROM_BEST, Verdict, is_worse
 from ppl.language.errors import ModelError, PplError, UsageError, VerdictError
 from ppl.language.files import from_string, read_source
 from ppl.language.parser import parse
@@ -39,13 +38,18 @@ from ppl.model.names import Names, find_names
 from ppl.model.program import compile_terms
 from ppl.model.settle import settle
 from ppl.numeric.threads import one_blas_thread
-from ppl.report import fitfile, ranks, tables
-from ppl.report.quantities import Streams, left_out, probabilities, quantities
-from ppl.report.record import Checked, Observed, Record, Tried
-from ppl.report.summarise import with_tails
+from ppl.report import fitfile, labelled, notebook, ranks
+from ppl.report.given import keep
+from ppl.report.quantities import left_out
+from ppl.report.record import Checked, Record
+from ppl.report.recorded import recorded
+from ppl.report.summary import Summary
 from ppl.rewrite.guards import without_needless_guards
 from ppl.rewrite.sum_out import SummedOut, sum_out
-from ppl.version import VERSION
+from ppl.use import again, checks
+from ppl.use.loo import hold_out
+from ppl.use.predict import Wish, predict
+from ppl.use.predicted import Predictions
 
 _DRAWS_OF_REFIT = 400
 _PRIOR, _REPLICATES, _REFITS, _RANKS = range(100, 104)  # streams of random numbers, apart from those of a fit
@@ -85,7 +89,7 @@ class Model:
     def _given(self, data: Dataset) -> Posterior:
         settled = without_needless_guards(settle(self.names, data))
         summed = sum_out(settled)
-        return Posterior(settled, compile_joint(settled, summed), summed)
+        return Posterior(settled, compile_joint(settled, summed), summed, data)
 
     def calibrate(
         self, *data: Any, rounds: int = 64, seed: int = 1, progress: Callable[[int], None] | None = None, **tables: Any
@@ -141,6 +145,7 @@ class Posterior:
     model: graph.Model = field(repr=False)
     joint: LogJoint = field(repr=False)
     summed: SummedOut | None = field(repr=False)
+    data: Dataset = field(repr=False)  # as it was read
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -210,7 +215,8 @@ class Posterior:
             raise UsageError(f"the latents have {self.joint.dimension:,} unknown numbers: {fewer}") from None
         except ladder.Nowhere as error:
             raise ModelError(self.model.source, [why_not_finite(self.model, error.joint, error.z)]) from None
-        return Fit(self._record(best, tried, seed, draws, out, start), self)
+        seconds = time.perf_counter() - start
+        return Fit(recorded(self.model, best, tried, seed, draws, out, seconds, keep(self.data, self.model)), self)
 
     def _rungs(self, guide: str) -> tuple[ladder.Rung, ...]:
         if guide not in ladder.GUIDES:
@@ -220,73 +226,6 @@ class Posterior:
                 "guide noncentred: no latent of this model has a location or scale that is itself inferred; use auto"
             )
         return ladder.GUIDES[guide]
-
-    def _record(
-        self, best: Attempt, tried: tuple[Attempt, ...], seed: int, draws: int, out: tuple[str, ...], start: float
-    ) -> Record:
-        found, joint = best.found.approximation, best.found.joint
-        weights = found.weights.weights
-        streams = Streams(pipeline.RESAMPLING, pipeline.SIMULATION, pipeline.DISCRETE)
-        shown, behind_sds = quantities(self.model, joint, found.z, weights, draws, seed, streams, out)
-        verdict, findings = judge(with_tails(found.evidence, behind_sds))
-        reasons = tuple(
-            f"{finding.sentence}; {finding.rule.remedy}" for finding in findings if finding.verdict != Verdict.GOOD
-        )
-        with np.errstate(divide="ignore"):
-            log_weights = np.log(weights)
-        return Record(
-            model=self.model.source.name, model_text=self.model.source.text, sources=self.model.data.sources,
-            seed=seed, verdict=verdict.value, reasons=reasons, pareto_k=found.weights.pareto_k, elbo=found.elbo,
-            evaluations=sum(attempt.found.approximation.evaluations for attempt in tried),
-            seconds=time.perf_counter() - start,
-            newton_step=found.evidence.newton_step, draw_error=found.evidence.draw_error,
-            effective_draws=found.weights.effective, version=VERSION, quantities=shown,
-            observed=self._observed(), log_weights=log_weights, left_out=out,
-            probabilities=probabilities(self.model, joint, found.z, weights),
-            tried=tuple(_tried(attempt, attempt is best) for attempt in tried),
-            rules=tuple(_checked(finding) for finding in findings),
-        )  # fmt: skip
-
-    def _observed(self) -> dict[str, Observed]:
-        """What was observed, as it was given: whole columns, with their levels; and the values of expressions."""
-        found: dict[str, Observed] = {}
-        for factor in self.model.observed:
-            value, distribution = factor.value, factor.distribution
-            assert value is not None and distribution is not None
-            column = self.model.data.columns.get(factor.name.split("[")[0].strip("`"))
-            if column is not None:
-                found.setdefault(column.name, Observed(column.name, column.axes, _as_given(column)))
-                continue
-            plates = tuple(Axis(plate.name, plate.length) for plate in value.plates)
-            values = np.asarray(value.value)
-            if distribution.family.support.kind == "category":
-                values = values + 1
-            found[factor.name] = Observed(factor.name, (*plates, *value.axes), values)
-        return found
-
-
-def _as_given(column: Column) -> np.ndarray:
-    """A column's values: texts for levels, and for missing cells NaN or an empty text."""
-    if column.levels is not None:
-        texts = np.array([*column.levels, ""])
-        return np.asarray(texts[column.values])  # a missing one is at -1
-    return column.values if column.missing is None else np.where(column.missing, np.nan, column.values)
-
-
-def _tried(attempt: Attempt, taken: bool) -> Tried:
-    found = attempt.found.approximation
-    return Tried(
-        attempt.title, attempt.verdict.value, found.weights.pareto_k, found.elbo, found.evaluations, attempt.seconds,
-        taken,
-    )  # fmt: skip
-
-
-def _checked(finding: Finding) -> Checked:
-    rule, verdict = finding.rule, finding.verdict
-    number = None if finding.value is None else float(finding.value)
-    sentence = "" if verdict == Verdict.GOOD else finding.sentence
-    blamed = "" if verdict == Verdict.GOOD else finding.where
-    return Checked(rule.name, number, rule.good, rule.usable, verdict.value, blamed, sentence, rule.remedy)
 
 
 def _whole(name: str, value: Any, least: int, most: int) -> int:
@@ -310,31 +249,6 @@ def _one_draw(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
             raise UsageError(f"log_density: `{name}` has shape {shape}, and a value of shape {array.shape} was given")
         array = array.reshape(shape)
     return array[None]
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """A summary as text; iterating gives `(label, {statistic: value})` for every scalar."""
-
-    record: Record
-    everything: bool = False
-
-    def __str__(self) -> str:
-        return tables.as_text(self.record, self.everything)
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def __iter__(self) -> Iterator[tuple[str, dict[str, float]]]:
-        for quantity in self.record.shown(self.everything):
-            yield from tables.scalars(quantity)
-
-    def __getitem__(self, label: str) -> dict[str, float]:
-        """The statistics of one scalar, by its label: `summary["theta[Choate]"]`."""
-        for name, statistics in self:
-            if name == label:
-                return statistics
-        raise KeyError(label)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -373,9 +287,20 @@ class Fit:
         return self.record.elbo
 
     @property
-    def draws(self) -> dict[str, np.ndarray]:
-        """Equally weighted draws (S, *shape) of every name."""
-        return {name: quantity.draws for name, quantity in self.record.quantities.items()}
+    def draws(self) -> dict[str, labelled.Draws]:
+        """Equally weighted draws (S, *shape) of every name: arrays that know their axes, `draws["theta"]["Choate"]`."""
+        return {name: labelled.Draws.of(quantity) for name, quantity in self.record.quantities.items()}
+
+    def to_xarray(self) -> Any:
+        """All draws as an xarray.Dataset. Raises `UsageError` where xarray is missing."""
+        return labelled.as_dataset(self.record.quantities)
+
+    def to_arviz(self) -> Any:
+        """Draws and observed data as an arviz.InferenceData. Raises `UsageError` where ArviZ is missing."""
+        return labelled.as_inference_data(self.record)
+
+    def _repr_html_(self) -> str:
+        return notebook.fit_html(self.record)
 
     @property
     def probabilities(self) -> dict[str, np.ndarray]:
@@ -395,11 +320,64 @@ class Fit:
             raise VerdictError(f"the verdict is `{self.verdict}`, and `{verdict}` is required{why}")
         return self
 
+    @property
+    def log_weights(self) -> np.ndarray:
+        """The log importance weights (P,) of the proposals that the draws were resampled from; their sum is 1."""
+        return self.record.log_weights
+
+    def predict(
+        self, *data: Any, of: str | Sequence[str] | None = None, kind: str = "response", new_levels: str = "error",
+        seed: int = 1, **tables: Any,
+    ) -> Predictions:  # fmt: skip
+        """Draws of what would be observed at new rows, given as to `condition`: the posterior predictive.
+
+        `of` are observed names, all unless given; `kind="mean"` gives their means instead. Levels of a factor that the
+        fit has not seen are drawn from their prior with `new_levels="sample"`. Raises `UsageError` for what cannot be
+        predicted, `DataError` for data that lack what is needed.
+        """
+        if new_levels not in ("error", "sample"):
+            raise UsageError(f'new_levels: "error" or "sample", not {new_levels!r}')
+        names = (of,) if isinstance(of, str) else None if of is None else tuple(of)
+        wish = Wish(names, kind, new_levels == "sample", _whole("seed", seed, 0, 2**32 - 1))
+        return Predictions(predict(self.record, self._data(), dataset.read(data, tables), wish))
+
+    def log_likelihood(self) -> dict[str, np.ndarray]:
+        """The log density (S, *shape) of each observed element, in nats, at all draws. Raises `UsageError`."""
+        try:
+            found = log_likelihood(self._model(), again.draws_of(self.record), again.count_of(self.record))
+        except NoLikelihood as error:
+            raise UsageError(f"there is no log likelihood by element: {error.why}") from None
+        return {one.name: one.values for one in found}
+
+    def loo(self) -> Loo:
+        """Leave-one-out cross-validation by Pareto-smoothed importance sampling. Raises `UsageError`."""
+        return hold_out(self.record, self._model(), self.record.model).loo
+
+    def ppc(self, seed: int = 1) -> tuple[checks.Check, ...]:
+        """Statistics of the observed names beside those of replicated data. Raises `UsageError`."""
+        return checks.of_fit(self.record, self._model(), self._data(), seed)
+
+    def replicates(self, draws: int = 100, seed: int = 1) -> dict[str, np.ndarray]:
+        """Replicated data (S, elements) of every observed name, the missing left out. Raises `UsageError`."""
+        return checks.replicates(self.record, self._model(), self._data(), draws, seed)
+
+    def _data(self) -> Dataset:
+        return again.data_of(self.record) if self.posterior is None else self.posterior.data
+
+    def _model(self) -> graph.Model:
+        return again.model_of(self.record, self._data()) if self.posterior is None else self.posterior.model
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fit as a netCDF file that `ppl summary` and ArviZ open. Raises `FileError`."""
         fitfile.write(self.record, path)
 
 
-def read_fit(path: str | PathLike[str]) -> Fit:
-    """The fit in a file. Raises `FileError`."""
-    return Fit(fitfile.read(path))
+def read_fit(path: str | PathLike[str], *data: Any, **tables: Any) -> Fit:
+    """The fit in a file; the data are needed again only where they were too long to stand in it.
+
+    Raises `FileError`, and `DataError` for data that are not those of the fit.
+    """
+    record = fitfile.read(path)
+    if data or tables:
+        return Fit(replace(record, given=replace(record.given, data=again.data_of(record, data, tables))))
+    return Fit(record)

@@ -7,7 +7,21 @@ import sys
 
 import click
 
-from ppl.cli import check, fit, fmt, graph, summary  # noqa: F401  (each adds its commands to the group)
+from ppl.cli import (  # noqa: F401  (each adds its commands to the group)
+    check,
+    compare,
+    completion,
+    doctor,
+    fit,
+    fmt,
+    graph,
+    new,
+    plot,
+    predict,
+    report,
+    summary,
+    use,
+)
 from ppl.cli.group import EXIT_INTERRUPTED, commands
 from ppl.language.errors import PplError, UsageError
 

@@ -15,6 +15,7 @@ from ppl.language.errors import FileError, UsageError
 
 if TYPE_CHECKING:
     from ppl.api import Posterior
+    from ppl.model.graph import Model
     from ppl.report.record import Record
 
 
@@ -90,3 +91,13 @@ def status(words: str) -> Iterator[None]:
 
     with Console(stderr=True).status(words):
         yield
+
+
+def read_fit(fit: str, data: tuple[str, ...] = ()) -> tuple[Record, Model]:
+    """A fit from its file, and its model; `data` are given where the file does not hold them."""
+    from ppl.report import fitfile
+    from ppl.use import again
+
+    record = fitfile.read(fit)
+    plain, tables = split(data)
+    return record, again.model_of(record, again.data_of(record, plain, tables))

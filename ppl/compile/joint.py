@@ -101,12 +101,13 @@ class LogJoint:
         for i in range(0, len(weights), self.draws_at_once):
             some = {name: value[i : i + self.draws_at_once] for name, value in values.items()}
             own = weights[i : i + self.draws_at_once]
-            for name, found in self.elimination.probabilities(self._tables(some, len(own)), own).items():
+            for name, found in self.elimination.probabilities(self.tables(some, len(own)), own).items():
                 total[name] = total[name] + found if name in total else found
         shapes = self.elimination.shapes
         return {name: found.reshape(len(found), *shapes[name]) for name, found in total.items()}
 
-    def _tables(self, values: Mapping[str, numpy.ndarray], draws: int) -> list[numpy.ndarray]:
+    def tables(self, values: Mapping[str, numpy.ndarray], draws: int) -> list[numpy.ndarray]:
+        """The log densities that depend on discrete latents (S, *values, rows), in the order of the parts."""
         return [
             _table(found, part.summand, True)
             for part, found in zip(self.parts, evaluate(self.program, values, draws), strict=True)
@@ -117,7 +118,7 @@ class LogJoint:
         self, values: Mapping[str, numpy.ndarray], draws: int, rng: numpy.random.Generator
     ) -> dict[str, numpy.ndarray]:
         assert self.elimination is not None
-        return self.elimination.draw(self._tables(values, draws), draws, rng)
+        return self.elimination.draw(self.tables(values, draws), draws, rng)
 
     def constrain(self, z: numpy.ndarray) -> dict[str, numpy.ndarray]:
         """z (S, D) -> the latents by name, each with a leading axis of draws."""

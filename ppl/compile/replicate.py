@@ -30,10 +30,14 @@ def without_proper_prior(model: Model) -> list[str]:
     return [latent.name for latent in model.latents if not all(p.distribution.can_draw for p in latent.pieces)]
 
 
-def draw_prior(model: Model, draws: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Draws (S, *shape) of all latents, discrete ones too, each after those its distribution depends on."""
-    found: dict[str, np.ndarray] = {}
-    waiting = [*model.latents, *model.discrete]
+def draw_prior(
+    model: Model, draws: int, rng: np.random.Generator, known: Mapping[str, np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
+    """Draws (S, *shape) of all latents, discrete ones too, each after those its distribution depends on; `known` are
+    those of latents that are given.
+    """
+    found = dict(known or {})
+    waiting = [latent for latent in (*model.latents, *model.discrete) if latent.name not in found]
     while waiting:
         ready = next(latent for latent in waiting if _needed(latent) <= found.keys())
         found[ready.name] = draw_latent(ready, found, draws, rng)
@@ -117,5 +121,8 @@ def as_column(column: Column, drawn: np.ndarray) -> Column:
     values = drawn - 1 if column.levels is not None else drawn
     if column.missing is not None:
         values = np.where(column.missing, column.values, values)
-    whole = column.kind is not Kind.REAL and bool(np.isfinite(values).all())
+    known = values[np.isfinite(values)]
+    if column.kind is not Kind.REAL and (known != np.floor(known)).any():  # whole numbers were given by chance
+        return replace(column, values=values, kind=Kind.REAL)
+    whole = column.kind is not Kind.REAL and known.size == values.size
     return replace(column, values=values.astype(column.values.dtype) if whole else values)

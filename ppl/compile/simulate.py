@@ -32,23 +32,38 @@ def simulate(
 
 def draw_latent(latent: Latent, values: Mapping[str, np.ndarray], draws: int, rng: np.random.Generator) -> np.ndarray:
     """Draws (S, *shape) of one random name, given those it depends on; what depends on its own past, in order."""
-    if latent.pieces[0].place is None:
+    if is_at_once(latent):
         return draw(latent.pieces[0], values, draws, rng)
-    first = latent.pieces[0]
-    assert first.place is not None
-    indexed = len(first.place.positions)
+    indexed = indexed_axes(latent)
     found = np.zeros((draws, int(np.prod(latent.shape[:indexed])), *latent.shape[indexed:]))
     for piece in latent.pieces:
-        positions = latent.positions(piece)
-        assert positions is not None
-        for chosen in _rounds(latent, piece, positions):
+        positions = positions_of(latent, piece)
+        for chosen in rounds_of(latent, piece, positions):
             so_far = {**values, latent.name: found.reshape(draws, *latent.shape)}
             drawn = draw(piece, so_far, draws, rng).reshape(draws, len(positions), *latent.shape[indexed:])
             found[:, positions[chosen]] = drawn[:, chosen]
     return found.reshape(draws, *latent.shape)
 
 
-def _rounds(latent: Latent, piece: Piece, positions: np.ndarray) -> list[np.ndarray]:
+def is_at_once(latent: Latent) -> bool:
+    """Whether one statement says all of a name, and no element of it depends on others."""
+    first = latent.pieces[0]
+    return first.place is None and latent.name not in inputs([*first.distribution.all_terms])
+
+
+def indexed_axes(latent: Latent) -> int:
+    """How many of its first axes tell elements apart that have distributions of their own."""
+    first = latent.pieces[0]
+    return len(latent.shape) - first.distribution.event_rank if first.place is None else len(first.place.positions)
+
+
+def positions_of(latent: Latent, piece: Piece) -> np.ndarray:
+    """Where the elements of a piece stand among those of the flattened name, events whole."""
+    positions = latent.positions(piece)
+    return np.arange(int(np.prod(latent.shape[: indexed_axes(latent)]))) if positions is None else positions
+
+
+def rounds_of(latent: Latent, piece: Piece, positions: np.ndarray) -> list[np.ndarray]:
     """Which elements of a piece are drawn together: all, or one after another where they need those before."""
     everything = np.arange(len(positions))
     if latent.name not in inputs([*piece.distribution.all_terms]):

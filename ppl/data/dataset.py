@@ -21,7 +21,9 @@ class Dataset:
     """Columns by name, the axis of the table's rows where there is a table, and what the sources are called.
 
     `tables` have rows for the levels of a factor and wait until these are known; `axes` are the levels that statements
-    of the model name; `left_out` are names that stand in the data and are not to be read.
+    of the model name; `left_out` are names that stand in the data and are not to be read. Where rows for which
+    something is to be predicted stand behind those of a fit, these are the first `fitted`; `absent` are the columns
+    that the new ones lack, and `row_counts` the names that `data` lines give to the number of rows.
     """
 
     columns: Mapping[str, Column]
@@ -31,6 +33,9 @@ class Dataset:
     tables: tuple[Table, ...] = ()
     axes: Mapping[str, Axis] = field(default_factory=dict)
     left_out: frozenset[str] = frozenset()
+    fitted: int | None = None
+    absent: frozenset[str] = frozenset()
+    row_counts: frozenset[str] = frozenset()
 
 
 def read(sources: Iterable[Any], tables: Mapping[str, Any] | None = None) -> Dataset:

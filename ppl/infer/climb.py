@@ -6,7 +6,7 @@ of the Gaussian at each point says when to turn back (as in Pathfinder, Zhang et
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,13 +27,14 @@ class Summit:
     """The best point of one way up.
 
     `precision` is the curvature there made positive definite (D, D), `elbo` that of the mean field `guide` it gives.
-    `arrived` says whether the way ended in a proper mode.
+    `arrived` says whether the way ended in a proper mode, `path` holds the ELBOs on the way there.
     """
 
     guide: MeanField
     precision: np.ndarray
     elbo: float
     arrived: bool
+    path: tuple[float, ...] = ()
 
 
 def climb(joint: LogDensity, starts: np.ndarray, directions: Directions, eps: np.ndarray) -> list[Summit | None]:
@@ -51,7 +52,7 @@ def climb(joint: LogDensity, starts: np.ndarray, directions: Directions, eps: np
         ways.look_around(joint, spectra, eps)
         ways.step(joint, spectra)
     return [
-        None if found is None else Summit(found.guide, found.precision, found.elbo, bool(arrived))
+        None if found is None else replace(found, arrived=bool(arrived))
         for found, arrived in zip(ways.best, ways.arrived, strict=True)
     ]
 
@@ -72,6 +73,7 @@ class _Ways:
     since_best: np.ndarray
     arrived: np.ndarray
     going: np.ndarray  # positions
+    paths: list[tuple[float, ...]]  # the ELBO at every step
 
     @staticmethod
     def of(joint: LogDensity, starts: np.ndarray) -> _Ways:
@@ -80,7 +82,15 @@ class _Ways:
         n = len(starts)
         scale = np.full(starts.shape, 0.1)
         return _Ways(
-            starts.copy(), value, gradient, scale, [None] * n, np.zeros(n, dtype=int), np.zeros(n, dtype=bool), going
+            starts.copy(),
+            value,
+            gradient,
+            scale,
+            [None] * n,
+            np.zeros(n, dtype=int),
+            np.zeros(n, dtype=bool),
+            going,
+            [()] * n,
         )
 
     def look_around(self, joint: LogDensity, spectra: _Spectra, eps: np.ndarray) -> None:
@@ -91,10 +101,13 @@ class _Ways:
         elbos = values.mean(axis=1) + np.log(scale).sum(axis=1) + z.shape[1] * ENTROPY_OF_ONE
         for k, i in enumerate(self.going):
             best, elbo = self.best[i], float(elbos[k])
+            self.paths[i] += (elbo,)
             if best is None or elbo > best.elbo + 1e-3:
                 self.since_best[i] = 0
             if best is None or elbo > best.elbo:
-                self.best[i] = Summit(MeanField(z[k].copy(), np.log(scale[k])), spectra.positive(k), elbo, False)
+                self.best[i] = Summit(
+                    MeanField(z[k].copy(), np.log(scale[k])), spectra.positive(k), elbo, False, self.paths[i]
+                )
         self.since_best[self.going] += 1
 
     def step(self, joint: LogDensity, spectra: _Spectra) -> None:

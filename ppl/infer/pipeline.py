@@ -46,7 +46,8 @@ class TooLarge(Exception):
 class Approximation:
     """What inference found: weighted proposals z (P, D), and how it went.
 
-    `modes` (N, D) are the optimum, and other modes that the proposals do not reach.
+    `modes` (N, D) are the optimum, and other modes that the proposals do not reach; `path` is the ELBO after each step
+    on the way, where it was kept: over other draws while the start is searched.
     """
 
     guide: MeanField
@@ -56,6 +57,7 @@ class Approximation:
     evaluations: int
     elbo: float
     modes: np.ndarray
+    path: tuple[float, ...] = ()
 
 
 def approximate(joint: LogJoint, seed: int, draws: int = DRAWS, also: np.ndarray | None = None) -> Approximation:
@@ -84,7 +86,8 @@ def _approximate(joint: LogJoint, seed: int, draws: int, also: np.ndarray) -> Ap
     evidence = gather(counted, joint, optimum, draw_error, hidden, z, weights)
     evaluations = int(np.ceil(counted.gradients / GUIDE_DRAWS))
     modes = np.array([mode.guide.mu for mode in (optimum, *hidden)])
-    return Approximation(optimum.guide, z, weights, evidence, evaluations, optimum.elbo, modes)
+    path = found.summit.path + optimum.trace
+    return Approximation(optimum.guide, z, weights, evidence, evaluations, optimum.elbo, modes, path)
 
 
 def gather(

@@ -132,10 +132,10 @@ def _polished(joint: LogDensity, summits: list[Summit], directions: Directions, 
     modes = [
         (
             evidence_of(optimum, optimum.covariance),
-            summit_of(optimum),
+            summit_of(optimum, summit.path),
             optimum,
         )
-        for optimum in optima
+        for summit, optimum in zip(apart, optima, strict=True)
         if optimum.covariance is not None and optimum.newton_step < _ARRIVED
     ]
     if not modes:
@@ -153,10 +153,11 @@ def evidence_of(optimum: Optimum, covariance: np.ndarray) -> float:
     return optimum.elbo + 0.5 * float(np.linalg.slogdet(covariance)[1]) - float(optimum.guide.log_sigma.sum())
 
 
-def summit_of(optimum: Optimum) -> Summit:
-    """An optimum with a covariance, as one of the ways up ends."""
+def summit_of(optimum: Optimum, path: tuple[float, ...] = ()) -> Summit:
+    """An optimum with a covariance, as one of the ways up ends; `path` are the ELBOs on the way to where it started."""
     assert optimum.covariance is not None
-    return Summit(optimum.guide, np.linalg.inv(optimum.covariance), optimum.elbo, True)
+    precision = np.linalg.inv(optimum.covariance)
+    return Summit(optimum.guide, precision, optimum.elbo, True, path + optimum.trace)
 
 
 def are_apart(first: Summit, second: Summit) -> bool:

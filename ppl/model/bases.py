@@ -11,7 +11,8 @@ import numpy as np
 from ppl.data import axes as axes_of
 from ppl.language import syntax as s
 from ppl.model import array_mistakes as mistakes
-from ppl.model import terms
+from ppl.model import fitted, predict_mistakes, terms
+from ppl.model import functions as fn
 from ppl.model.assembly import checked, columns_axis
 from ppl.model.mistakes import needs_an_axis, nothing_to_reduce
 from ppl.model.scope import Failed, as_scalar
@@ -40,11 +41,26 @@ def centred(reader: Reader, node: s.Call) -> Term:
     def standardize(x: np.ndarray) -> np.ndarray:
         return center(x) / anp.expand_dims(reduce.standard_deviation(x, -rank), -rank)
 
-    op = Op(name, center if name == "center" else standardize, (rank,), (rank,))
-    found = reader.apply(op, [term], term.axes, node.span)
+    if fitted.are_rows(reader.env.data, term.axes[0]):
+        found = _centred_as_fitted(reader, term, name, node)
+    else:
+        op = Op(name, center if name == "center" else standardize, (rank,), (rank,))
+        found = reader.apply(op, [term], term.axes, node.span)
     if found.known and not np.isfinite(np.asarray(found.value)).all():
         raise Failed(mistakes.all_the_same(argument.span, name, reader.text(argument)))
     return found
+
+
+def _centred_as_fitted(reader: Reader, term: Term, name: str, node: s.Call) -> Term:
+    """By the mean and the sd of the fit's rows."""
+    rank = len(term.axes)
+    given = fitted.rows_of_fit(reader, term, [0], node.span)
+    mean = Op("mean of fit", lambda x: reduce.mean(x, -rank), (rank,), (rank,))
+    sd = Op("sd of fit", lambda x: reduce.standard_deviation(x, -rank), (rank,), (rank,))
+    found = reader.apply(fn.SUBTRACT, [term, reader.apply(mean, [given], term.axes[1:], node.span)], (), node.span)
+    if name == "center":
+        return found
+    return reader.apply(fn.DIVIDE, [found, reader.apply(sd, [given], term.axes[1:], node.span)], (), node.span)
 
 
 def poly(reader: Reader, node: s.Call) -> Term:
@@ -53,7 +69,9 @@ def poly(reader: Reader, node: s.Call) -> Term:
     x = _data(reader, node, what)
     degree = _degree(reader, "poly", degree_node)
     _check_distinct(reader, node, what, x, degree + 1)
-    return _columns(reader, node, what, x, degree, lambda: bases.polynomials(terms.numeric(x), degree))
+    return _columns(
+        reader, node, what, x, degree, lambda: bases.polynomials(terms.numeric(x), degree, _first(reader, x))
+    )
 
 
 def bspline(reader: Reader, node: s.Call) -> Term:
@@ -61,6 +79,8 @@ def bspline(reader: Reader, node: s.Call) -> Term:
     what, second = node.arguments[0].value, node.arguments[1].value
     x = _data(reader, node, what)
     values = terms.numeric(x)
+    seen = values[: _first(reader, x)]
+    low, high = float(seen.min(initial=np.inf)), float(seen.max(initial=-np.inf))
     degree = _degree(reader, "bspline", node.arguments[2].value) if len(node.arguments) == 3 else 3
     given = reader.number(second)
     if not given.known:
@@ -68,7 +88,6 @@ def bspline(reader: Reader, node: s.Call) -> Term:
     _check_distinct(reader, node, what, x, 2)
     if given.axes:
         knots = terms.numeric(given).reshape(-1)
-        low, high = float(values.min()), float(values.max())
         for knot in knots:
             if not low < knot < high:
                 raise Failed(mistakes.knot_outside(second.span, float(knot), low, high))
@@ -77,8 +96,17 @@ def bspline(reader: Reader, node: s.Call) -> Term:
         if not count >= degree or not count.is_integer():
             raise Failed(mistakes.bad_df(second.span, f"{count:g}", degree))
         _check_distinct(reader, node, what, x, int(count) - degree + 2)
-        knots = bases.knots_for(values, int(count) - degree)
-    return _columns(reader, node, what, x, len(knots) + degree, lambda: bases.splines(values, knots, degree))
+        knots = bases.knots_for(seen, int(count) - degree)
+    for value in values[(values < low) | (values > high)][:1]:
+        raise Failed(predict_mistakes.outside_knots(what.span, reader.text(what), float(value), low, high))
+    return _columns(
+        reader, node, what, x, len(knots) + degree, lambda: bases.splines(values, knots, degree, (low, high))
+    )
+
+
+def _first(reader: Reader, x: Term) -> int | None:
+    """How many elements are those of a fit; None for all."""
+    return reader.env.data.fitted if fitted.are_rows(reader.env.data, x.axes[0]) else None
 
 
 def _data(reader: Reader, node: s.Call, what: s.Node) -> Term:

@@ -31,6 +31,7 @@ def declared(reader: Reader, subscripts: Sequence[s.Node]) -> tuple[tuple[Axis, 
 
 
 def _one_axis(reader: Reader, node: s.Node) -> tuple[Axis, Levels | None]:
+    reader = reader.counting_new_rows()
     data = reader.env.data
     if isinstance(node, s.Name) and node.name == "rows" and "rows" not in data.columns and data.rows:
         return data.rows, None
@@ -92,6 +93,7 @@ class Place:
 
 def place_of(reader: Reader, name: str, subscripts: Sequence[s.Node]) -> Place:
     """The elements that `name[subscripts]` stands for inside the loops of a reader."""
+    reader = reader.counting_new_rows()
     plates = reader.scope.plates
     ranges = [node for node in subscripts if isinstance(node, s.Range)]
     axes: list[Axis] = []

@@ -11,7 +11,7 @@ import numpy as np
 from ppl.data import axes as axes_of
 from ppl.data.column import Kind
 from ppl.language import syntax as s
-from ppl.model import assembly, bases, data_mistakes, kernels, loops, matrices, mistakes, terms
+from ppl.model import assembly, bases, data_mistakes, fitted, kernels, loops, matrices, mistakes, terms
 from ppl.model import functions as fn
 from ppl.model.columns import chosen
 from ppl.model.scope import Failed, Levels, Skipped
@@ -90,9 +90,12 @@ def along_axis(reader: Reader, row: fn.Function, positional: list[s.Expr], node:
     kind = terms.whole_if(term) if row.name in _KEEP_WHOLE else Kind.REAL
     if len(positional) == 1 and row.sort in ("reduction", "either"):
         check_not_empty(reader, row, term, list(range(rank)), node)
+        term = fitted.rows_of_fit(reader, term, list(range(rank)), node.span)
         return reader.apply(fn.over_all(row, rank), [term], (), node.span, kind)
     axis = axis_number(reader, positional[1], rank) if len(positional) > 1 else rank - 1
     check_not_empty(reader, row, term, [axis], node)
+    if row.sort in ("reduction", "either"):
+        term = fitted.rows_of_fit(reader, term, [axis], node.span)
     after = term.axes[axis + 1 :]
     if row.sort == "running":
         after = (term.axes[axis], *after)
@@ -125,8 +128,12 @@ def by_levels(reader: Reader, row: fn.Function, positional: list[s.Expr], by: s.
     if (factor.codes < 0).any():
         where = factor.column.where(int(np.argmin(factor.codes)))
         raise Failed(mistakes.missing_value(by.span, factor.name, where))
-    positions = gather.Positions(factor.codes, factor.axis.length)
-    counts = np.bincount(factor.codes, minlength=factor.axis.length)
+    codes = (
+        factor.codes if not fitted.are_rows(reader.env.data, factor.rows) else factor.codes[: reader.env.data.fitted]
+    )
+    term = fitted.rows_of_fit(plain, term, [len(term.axes) - 1], node.span)
+    positions = gather.Positions(codes, factor.axis.length)
+    counts = np.bincount(codes, minlength=factor.axis.length)
     if (counts == 0).any() and row.name != "sum":
         level = factor.axis.label(int(np.argmin(counts)))
         raise Failed(data_mistakes.level_without_rows(node.span, reader.text(positional[0]), factor.name, level))

@@ -193,7 +193,10 @@ class _Lengths:
         if text not in data.columns:
             self.sources[text] = f"the length of `{column.name}`"
             length = Column(text, np.array(axis.length), Kind.INTEGER, (), column.file)
-            return replace(data, columns={**data.columns, text: length}, left_out=data.left_out - {text})
+            over_rows = data.rows is not None and axis.identity == data.rows.identity
+            counts = data.row_counts | ({text} if over_rows else frozenset())
+            columns = {**data.columns, text: length}
+            return replace(data, columns=columns, left_out=data.left_out - {text}, row_counts=counts)
         known = data.columns[text]
         self.check(node, axis, column, text, mistakes.show_number(known.values), self.sources.get(text, known.file))
         return data

@@ -13,7 +13,7 @@ from ppl.data.column import Kind
 from ppl.language import mistakes as language_mistakes
 from ppl.language import syntax as s
 from ppl.language.source import Span
-from ppl.model import calls, indexing, mends, mistakes, terms
+from ppl.model import calls, fitted, indexing, mends, mistakes, terms
 from ppl.model import functions as fn
 from ppl.model.scope import Environment, Failed, Scope, as_scalar
 from ppl.model.terms import Misaligned, Op, Term, TooLarge
@@ -75,7 +75,12 @@ class Reader:
             except Misaligned as error:
                 raise Failed(mends.misaligned(self, error, args, nodes, span)) from None
 
+    def counting_new_rows(self) -> Reader:
+        """A reader for bounds and lengths: where there are rows behind those of a fit, they count."""
+        return replace(self, scope=replace(self.scope, counts_new=True)) if self.env.data.fitted is not None else self
+
     def apply(self, op: Op, args: list[Term], core_axes: tuple[Axis, ...], span: Span, kind: Kind = Kind.REAL) -> Term:
+        fitted.check_by_rows(self, op, args, span)
         try:
             return terms.apply(op, tuple(args), core_axes, span, kind)
         except TooLarge as error:

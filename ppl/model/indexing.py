@@ -67,7 +67,7 @@ def without_counts(reader: Reader, target: s.Index) -> s.Expr:
     for i, (subscript, axis) in enumerate(zip(target.subscripts, base.axes, strict=False)):
         if not isinstance(subscript, s.Name):
             continue
-        term = as_scalar(reader.read(subscript))
+        term = as_scalar(reader.counting_new_rows().read(subscript))
         if term.axes and axis in term.axes:
             raise Failed(mistakes.already_over_rows(subscript.span, text))
         if not term.known or term.axes or term.kind is Kind.TEXT or term.number() != axis.length:

@@ -35,7 +35,8 @@ def opened(reader: Reader, binders: tuple[s.Binder, ...], plates: dict[int, Axis
 
 
 def _one(reader: Reader, binder: s.Binder, plates: dict[int, Axis] | None) -> Reader:
-    low, high = (_bound(reader, node) for node in (binder.low, binder.high))
+    outside = reader if plates is None else reader.counting_new_rows()
+    low, high = (_bound(outside, node) for node in (binder.low, binder.high))
     first, last = int(_values(low).min(initial=2**31)), int(_values(high).max(initial=-(2**31)))
     length = max(0, last - first + 1)
     terms.check_size((*reader.scope.plates, Axis(binder.name.name, length)))

@@ -64,13 +64,15 @@ class Scope:
     """How names are read in one statement.
 
     Over the levels of `lifted` factors; with parameters of functions and variables of loops `bound`; over the `plates`
-    of the loops around it, of which only the elements count where `mask` is true (all, where there is none).
+    of the loops around it, of which only the elements count where `mask` is true (all, where there is none). Where
+    there are rows behind those of a fit, the number of rows means all of them if it `counts_new` ones.
     """
 
     lifted: tuple[Levels, ...] = ()
     bound: Mapping[str, Term] = field(default_factory=dict)
     plates: tuple[Axis, ...] = ()
     mask: Term | None = None
+    counts_new: bool = False
 
 
 @dataclass(slots=True)
@@ -102,6 +104,9 @@ class Environment:
             self.declare(name)
         if name in self.failed:
             raise Skipped(name)
+        count = None if scope.counts_new or name in self.settled else self.rows_of_fit(name, span)
+        if count is not None:
+            return count
         if name in self.settled:
             term = self.settled[name]
         elif name in self.data.columns:
@@ -122,6 +127,11 @@ class Environment:
         if outside:
             raise Failed(loop_mistakes.used_outside_loop(span, name, outside))
         return self.lift(term, name, span, scope) if scope.lifted and term.known else term
+
+    def rows_of_fit(self, name: str, span: Span) -> Term | None:
+        """How many rows a fit had, where there are more, and a name stands for their number."""
+        fitted, counts = self.data.fitted, ("rows", *self.data.row_counts)
+        return None if fitted is None or name not in counts else terms.constant(fitted, (), span, Kind.INTEGER)
 
     def is_column(self, name: str) -> bool:
         """Whether a name stands for a column of the data, and no statement derives it anew."""
@@ -204,6 +214,8 @@ class Environment:
             raise Failed(data_mistakes.level_without_rows(span, name, factor.name, level))
         picked = term.value[..., factor.first_rows]
         differs = (picked[..., factor.codes] != term.value) & (factor.codes >= 0)
+        if self.data.absent and (name in self.data.absent or not self.is_column(name)):
+            differs[..., self.data.fitted :] = False  # new rows say nothing of it
         if differs.any():
             row = int(np.argwhere(differs.reshape(-1, differs.shape[-1]).any(axis=0))[0, 0])
             first = int(factor.first_rows[factor.codes[row]])

@@ -354,7 +354,8 @@ class Settler:
     def model(self) -> Model:
         latents = self.latents()
         needed = self.needed(latents)
-        self.found += support.check_roles(latents.values(), needed)
+        if self.data.fitted is None:  # nothing is inferred again
+            self.found += support.check_roles(latents.values(), needed)
         inferred = tuple(x for name, x in latents.items() if name in needed and not x.family.discrete)
         self.found += bounds.circles(inferred)
         if not any(factor.observed or factor.distribution is None for factor in self.factors):

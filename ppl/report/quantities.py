@@ -16,7 +16,6 @@ import numpy as np
 from ppl.compile.joint import LogJoint
 from ppl.compile.simulate import derive, simulate
 from ppl.data.axes import Axis
-from ppl.infer import importance
 from ppl.infer.draws import generator
 from ppl.language.errors import UsageError
 from ppl.model.graph import Model
@@ -34,7 +33,6 @@ _AT_ONCE = 4_000_000  # numbers that are simulated or derived together
 class Streams:
     """One stream of random numbers each."""
 
-    resampling: int
     simulation: int
     discrete: int
 
@@ -63,15 +61,15 @@ def left_out(model: Model, draws: int, keep_all: bool) -> tuple[str, ...]:
 
 
 def quantities(
-    model: Model, joint: LogJoint, z: np.ndarray, weights: np.ndarray, draws: int, seed: int, streams: Streams,
-    out: tuple[str, ...],
+    model: Model, joint: LogJoint, z: np.ndarray, weights: np.ndarray, chosen: np.ndarray, seed: int,
+    streams: Streams, out: tuple[str, ...],
 ) -> tuple[dict[str, Quantity], dict[str, float]]:  # fmt: skip
-    """All quantities but those left `out`, from proposals z (P, D) and weights (P,) that sum to 1.
+    """All quantities but those left `out`, from proposals z (P, D) and weights (P,) that sum to 1, of which `chosen`
+    picks S equally weighted draws.
 
     With them, for latents, the effective number of draws behind their sds.
     """
-    z, weights = z[weights > 0], weights[weights > 0]
-    chosen = importance.resample(weights, draws, generator(seed, streams.resampling))
+    draws = len(chosen)
     size = sizes(model)
     wide = joint.constrain(z)
     narrow = {name: value[chosen] for name, value in wide.items()}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ppl.data.axes import Axis
+from ppl.report.given import Given
 
 
 def label_all(name: str, axes: tuple[Axis, ...]) -> list[str]:
@@ -84,6 +85,7 @@ class Tried:
     evaluations: int
     seconds: float
     taken: bool
+    path: tuple[float, ...] = ()  # the ELBO after each step of the optimiser
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,8 @@ class Checked:
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
     """A fit in full. ELBO in nats; `draw_error` and `newton_step` in posterior sds; `evaluations` counts gradients of
-    the ELBO over 64 draws, or their equivalent, on all the rungs that were `tried`.
+    the ELBO over 64 draws, or their equivalent, on all the rungs that were `tried`. `log_weights` (P,) are those of the
+    proposals, normalised; `chosen` (S,) says which of them each draw is.
     """
 
     model: str
@@ -126,6 +129,8 @@ class Record:
     quantities: Mapping[str, Quantity] = field(repr=False)
     observed: Mapping[str, Observed] = field(repr=False)
     log_weights: np.ndarray = field(repr=False)
+    chosen: np.ndarray = field(repr=False)
+    given: Given = field(repr=False)
     left_out: tuple[str, ...] = ()  # names too long to keep unasked
     probabilities: Mapping[str, Probabilities] = field(default_factory=dict, repr=False)
     tried: tuple[Tried, ...] = ()

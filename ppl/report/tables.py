@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ppl.report.record import STATISTICS, Quantity, Record, label_all
+from ppl.report.record import STATISTICS, Quantity, Record, Tried, label_all
 
 _MOST_OF_ONE = 60  # elements of one name that a table shows unless all are asked for
 _MOST_VALUES = 12  # of a discrete latent, whose probabilities a table shows
@@ -37,7 +37,7 @@ def as_json(record: Record, everything: bool = False) -> str:
             "evaluations": record.evaluations,
             "draw_error": _plain(record.draw_error),
             "rungs": [
-                {**asdict(tried), "pareto_k": _plain(tried.pareto_k), "elbo": _plain(tried.elbo)}
+                {**_told(tried), "pareto_k": _plain(tried.pareto_k), "elbo": _plain(tried.elbo)}
                 for tried in record.tried
             ],
             "seed": record.seed,
@@ -54,6 +54,11 @@ def as_json(record: Record, everything: bool = False) -> str:
         ensure_ascii=False,
         indent=1,
     )
+
+
+def _told(tried: Tried) -> dict[str, Any]:
+    """A rung without its path, which is for plots."""
+    return {key: value for key, value in asdict(tried).items() if key != "path"}
 
 
 def scalars(quantity: Quantity) -> Iterator[tuple[str, dict[str, float]]]:
@@ -77,13 +82,13 @@ def as_csv(record: Record, everything: bool = False) -> str:
 def as_text(record: Record, everything: bool = False) -> str:
     """The table for people, its digits chosen by the spread of each quantity."""
     headings, rows, note = cells(record, everything)
-    lines = _aligned([headings, *rows])
+    lines = aligned([headings, *rows])
     for table in probabilities(record, everything):
-        lines += ["", *_aligned(table)]
+        lines += ["", *aligned(table)]
     return "\n".join([*lines, *note])
 
 
-def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+def aligned(rows: list[tuple[str, ...]]) -> list[str]:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return [_line(row, widths) for row in rows]
 
@@ -104,12 +109,14 @@ def probabilities(record: Record, everything: bool) -> list[list[tuple[str, ...]
     return tables
 
 
-def cells(record: Record, everything: bool) -> tuple[tuple[str, ...], list[tuple[str, ...]], list[str]]:
-    """The headings, the rows and the note below them."""
+def cells(
+    record: Record, everything: bool = False, most: int = _MOST_OF_ONE
+) -> tuple[tuple[str, ...], list[tuple[str, ...]], list[str]]:
+    """The headings, the rows (`most` of one name, unless `everything` is asked for) and the note below them."""
     rows: list[tuple[str, ...]] = []
     shown = record.shown(everything)
     for quantity in shown:
-        rows += _rows(quantity, quantity.size if everything else _MOST_OF_ONE)
+        rows += _rows(quantity, quantity.size if everything else most)
     hidden = [quantity.name for quantity in record.quantities.values() if quantity not in shown]
     if any(row[1] == "" for row in rows):
         hidden.append("the rest of long names")
@@ -129,22 +136,22 @@ def _rows(quantity: Quantity, most: int) -> list[tuple[str, ...]]:
     shown = labels if len(labels) <= most else labels[: most // 2]
     rows = []
     for i, label in enumerate(shown):
-        digits = _decimals(float(values["sd"][i]))
-        cells = [_number(float(values[statistic][i]), digits) for statistic in STATISTICS[:-1]]
+        digits = decimals(float(values["sd"][i]))
+        cells = [number(float(values[statistic][i]), digits) for statistic in STATISTICS[:-1]]
         rows.append((label, *cells, f"{float(values['mcse'][i]):.1g}"))
     if len(shown) < len(labels):
         rows.append((f"... {len(labels) - len(shown)} more", *([""] * len(STATISTICS))))
     return rows
 
 
-def _decimals(sd: float) -> int:
+def decimals(sd: float) -> int:
     """Decimals that show two digits and a bit of the sd."""
     if not math.isfinite(sd) or sd <= 0:
         return 3
     return int(np.clip(2 - math.floor(math.log10(sd)), 0, 12))
 
 
-def _number(value: float, decimals: int) -> str:
+def number(value: float, decimals: int) -> str:
     if not math.isfinite(value):
         return str(value)
     if decimals >= 9 or abs(value) >= 1e9:

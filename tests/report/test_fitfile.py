@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import arviz as az
+import h5py
 import numpy as np
+import pandas as pd
 import pytest
 
 import ppl
+from ppl.data.dataset import read
+from ppl.report.given import fingerprints
 
 
 def fit(text: str, data: dict[str, object], **options: object) -> ppl.Fit:
@@ -98,3 +103,62 @@ def test_values_that_are_no_numbers(value: object) -> None:
     posterior = ppl.from_text("q ~ Beta(1, 1)\ny ~ Bernoulli(q)").condition({"y": 1})
     with pytest.raises(ppl.UsageError, match="`q`"):
         posterior.log_density({"q": value})
+
+
+# -- the data in the file ----------------------------------------------------------------------------------------------
+
+TABLE = pd.DataFrame({
+    "y": [1.0, None, 3, 4], "g": ["b", "a", None, "b"], "ok": [True, False, True, True], "k": [1, 2, 3, 4],
+})  # fmt: skip
+OVER = pd.DataFrame({"g": ["a", "b"], "v": [1.5, 2.0]})
+
+
+def test_data_stand_in_the_file_as_they_were_read(tmp_path: Path) -> None:
+    """Text with gaps, truth values, whole numbers, lists from elsewhere, an empty one, a table over levels."""
+    text = "b ~ Normal(0, 1)\ny ~ Normal(b*ok + s*k + sum(M), 1)\ng ~ Categorical([0.5, 0.5])\nE = L\n"
+    text += "a[h] ~ Normal(v, 1)\nu ~ Normal(a[h], 1)\n"
+    table = TABLE.assign(h=["p", "q", "q", "p"], u=[0.1, 0.2, 0.3, 0.4], unused=1)
+    others = {"s": 2.5, "M": [[1, 2], [3, 4]], "L": []}
+    over = OVER.rename(columns={"g": "h"}).assign(h=["p", "q"])
+    found = ppl.from_text(text, "m.ppl").condition(table, others, h=over).fit(draws=100)
+    found.save(tmp_path / "fit.nc")
+    kept, again = found.record.given, ppl.read_fit(tmp_path / "fit.nc").record.given
+    assert kept.data is not None and again.data is not None
+    assert set(again.data.columns) == {"y", "g", "ok", "k", "h", "u", "s", "M", "L"}
+    assert kept.fingerprints == again.fingerprints and "h=v" in kept.fingerprints
+    for name, column in kept.data.columns.items():
+        other = again.data.columns[name]
+        assert (column.kind, column.axes, column.levels, column.file) == (
+            other.kind, other.axes, other.levels, other.file
+        ), name  # fmt: skip
+        assert column.values.dtype == other.values.dtype
+        np.testing.assert_array_equal(column.values, other.values)
+        assert (column.missing is None) == (other.missing is None)
+    inference = az.from_netcdf(tmp_path / "fit.nc")
+    assert {"posterior", "observed_data", "constant_data", "sample_stats"} <= set(inference.groups())
+    assert inference.constant_data["k"].to_numpy().tolist() == [1, 2, 3, 4]
+
+
+def test_a_file_without_its_data_is_damaged(tmp_path: Path) -> None:
+    found = fit("m ~ Normal(0, 1)\ny ~ Normal(m, 1)", {"y": [1.0, 2]}, draws=100)
+    found.save(tmp_path / "fit.nc")
+    with h5py.File(tmp_path / "fit.nc", "a") as file:
+        del file["constant_data"]
+    with pytest.raises(ppl.FileError, match="not a fit that ppl wrote, or a damaged one"):
+        ppl.read_fit(tmp_path / "fit.nc")
+    found.save(tmp_path / "fit.nc")
+    with h5py.File(tmp_path / "fit.nc", "a") as file:
+        file.attrs["ppl_format"] = 2
+    with pytest.raises(ppl.FileError, match="written in format 2, and this ppl reads format 3; fit again"):
+        ppl.read_fit(tmp_path / "fit.nc")
+
+
+def test_fingerprints_tell_data_apart() -> None:
+    def marks(**change: object) -> dict[str, str]:
+        table = TABLE.assign(**change)
+        return fingerprints(read([table]))
+
+    same, other = marks(), marks(y=[1.0, None, 3, 5])
+    assert same == marks() and same["y"] != other["y"] and same["g"] == other["g"]
+    assert marks(y=[1.0, 2, 3, 4])["y"] != same["y"] != marks(y=[1.0, 3, None, 4])["y"]
+    assert marks(g=["b", "a", None, "c"])["g"] != same["g"] and marks(k=[1.0, 2, 3, 4])["k"] != same["k"]

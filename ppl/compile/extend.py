@@ -1,0 +1,156 @@
+"""draws of the latents of a fit -> draws of the same model with more rows or levels.
+
+What was inferred stays as it is; new elements are drawn from their distributions given it, parents first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ppl.compile.simulate import canonical_of, draw, indexed_axes, is_at_once, positions_of, rounds_of
+from ppl.data.axes import Axis
+from ppl.model.graph import Latent, Model, Piece
+from ppl.model.terms import inputs
+
+
+class CannotExtend(Exception):
+    """Why new elements cannot be drawn, in words."""
+
+    def __init__(self, why: str):
+        super().__init__(why)
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """The draws (S, *shape) of a name, over the axes it had in the fit."""
+
+    axes: tuple[Axis, ...]
+    draws: np.ndarray
+
+
+def random_names(model: Model) -> tuple[Latent, ...]:
+    return (*model.latents, *model.discrete, *model.simulated)
+
+
+def in_order(model: Model, wanted: set[str]) -> list[Latent]:
+    """Those random names that the wanted ones are drawn from, and themselves, parents first. Raises `CannotExtend`."""
+    latents = {latent.name: latent for latent in random_names(model)}
+    done: dict[str, Latent] = {}
+    waiting = [latents[name] for name in latents if name in _behind(latents, wanted)]
+    while waiting:
+        ready = next((latent for latent in waiting if parents(latent) <= done.keys()), None)
+        if ready is None:
+            names = ", ".join(f"`{latent.name}`" for latent in waiting)
+            raise CannotExtend(f"{names} depend on each other")
+        done[ready.name] = ready
+        waiting.remove(ready)
+    return list(done.values())
+
+
+def _behind(latents: Mapping[str, Latent], wanted: set[str]) -> set[str]:
+    found, waiting = set(wanted), list(wanted)
+    while waiting:
+        for parent in parents(latents[waiting.pop()]) - found:
+            found.add(parent)
+            waiting.append(parent)
+    return found
+
+
+def parents(latent: Latent) -> set[str]:
+    """The random names that its distributions depend on, itself left out."""
+    terms = [term for piece in latent.pieces for term in piece.distribution.all_terms]
+    return set(inputs(terms)) - {latent.name}
+
+
+def places_of(latent: Latent, known: Known | None) -> np.ndarray | None:
+    """For each element of a name its place among those that were inferred, -1 where it is new; None where all are
+    where they were. Raises `CannotExtend` where only a part of an event is new.
+    """
+    size = int(np.prod(latent.shape))
+    if known is None:
+        return np.full(latent.shape, -1)
+    event = max(piece.distribution.event_rank for piece in latent.pieces)
+    along = []
+    for i, (axis, old) in enumerate(zip(latent.axes, known.axes, strict=True)):
+        places = _along(axis, old)
+        if i >= len(latent.axes) - event and not np.array_equal(places, np.arange(old.length)):
+            raise CannotExtend(
+                f"the elements of `{latent.name}` along {axis.name} have one distribution together, and some are new"
+            )
+        along.append(places)
+    if all(np.array_equal(places, np.arange(old.length)) for places, old in zip(along, known.axes, strict=True)):
+        return None
+    lengths = [axis.length for axis in known.axes]
+    grid = np.meshgrid(*along, indexing="ij")
+    new = np.any([places < 0 for places in grid], axis=0)
+    flat = np.ravel_multi_index([np.maximum(places, 0) for places in grid], lengths)
+    assert flat.size == size
+    return np.where(new, -1, flat)
+
+
+def _along(axis: Axis, old: Axis) -> np.ndarray:
+    """For each element along an axis its place in the fit, -1 for a new one: by label, else by position."""
+    if axis.labels is not None and old.labels is not None:
+        known = {label: i for i, label in enumerate(old.labels)}
+        return np.array([known.get(label, -1) for label in axis.labels])
+    return np.where(np.arange(axis.length) < old.length, np.arange(axis.length), -1)
+
+
+def extended(
+    latent: Latent, known: Known | None, values: Mapping[str, np.ndarray], draws: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Draws (S, *shape) of a name, what was inferred in its place, given those it depends on. Raises `CannotExtend`."""
+    places = places_of(latent, known)
+    if places is None:
+        assert known is not None
+        return known.draws
+    if not all(piece.distribution.can_draw for piece in latent.pieces):
+        raise CannotExtend(f"new elements of `{latent.name}` cannot be drawn: its distribution is not a proper one")
+    shape = (draws, *latent.shape)
+    old = np.zeros(shape)
+    if known is not None:
+        flat = known.draws.reshape(draws, -1)
+        old = np.where(places < 0, 0.0, flat[:, np.maximum(places, 0)])
+    if is_at_once(latent):
+        return np.where(places < 0, draw(latent.pieces[0], values, draws, rng), old)
+    return _piecewise(latent, old, places < 0, values, draws, rng)
+
+
+def _piecewise(
+    latent: Latent, old: np.ndarray, new: np.ndarray, values: Mapping[str, np.ndarray], draws: int,
+    rng: np.random.Generator,
+) -> np.ndarray:  # fmt: skip
+    indexed = indexed_axes(latent)
+    count, event = int(np.prod(latent.shape[:indexed])), latent.shape[indexed:]
+    found, fresh = old.reshape(draws, count, *event), new.reshape(count, -1).any(axis=1)
+    for piece in latent.pieces:
+        positions = positions_of(latent, piece)
+        for chosen in rounds_of(latent, piece, positions):
+            wanted = chosen[np.asarray(fresh)[positions[chosen]]]
+            if not len(wanted):
+                continue
+            so_far = {**values, latent.name: found.reshape(draws, *latent.shape)}
+            drawn = draw(piece, so_far, draws, rng).reshape(draws, len(positions), *event)
+            found[:, positions[wanted]] = drawn[:, wanted]
+    return found.reshape(draws, *latent.shape)
+
+
+def means(piece: Piece, values: Mapping[str, np.ndarray], draws: int) -> np.ndarray:
+    """The means (S, *shape of the piece) of its distributions. Raises `CannotExtend` where there are none."""
+    distribution = piece.distribution
+    family = distribution.family
+    if distribution.lower is not None or distribution.upper is not None or distribution.constraint is not None:
+        raise CannotExtend(f"the mean of a bounded `{distribution.name}` is not worked out")
+    if family.mean is None or family.support.kind == "category":
+        raise CannotExtend(f"`{distribution.name}` has no mean")
+    with np.errstate(all="ignore"):
+        parameters, _, _ = canonical_of(piece, values, draws)
+        found = np.asarray(family.mean(*parameters), dtype=np.float64)
+    if np.isnan(found).any():
+        none = f"{np.isnan(found).reshape(len(found), -1).any(axis=1).mean():.1%} of the draws"
+        raise CannotExtend(f"`{distribution.name}` has no mean in {none}; predict the response")
+    return np.broadcast_to(found, (draws, *piece.shape))

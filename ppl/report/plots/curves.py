@@ -1,0 +1,68 @@
+"""curves -> fitted curves: what is expected of an observed name along one predictor, all others held."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ppl.report.plots import canvas
+
+_MOST = 9
+_POINTS = 800
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """Along values `x` (G,) of a predictor: draws (S, G) of the mean of `name`; beside it the data, `seen` and `values`
+    (N,); `held` says in words where the other predictors stand. With `simulated`, draws of values of `name` in place of
+    its mean, which is not finite.
+    """
+
+    name: str
+    predictor: str
+    x: np.ndarray
+    means: np.ndarray
+    seen: np.ndarray
+    values: np.ndarray
+    held: str
+    simulated: bool = False
+
+
+def draw(curves: Sequence[Curve]) -> Any:
+    """A panel a predictor: the median of the mean, and its middle 90 %."""
+    shown = curves[:_MOST]
+    with canvas.style(text for curve in shown for text in (curve.name, curve.predictor, curve.held)):
+        figure, panels = canvas.grid(len(shown), most_columns=3, width=3.0 if len(shown) > 1 else 4.8, height=2.7)
+        for axes, curve in zip(panels, shown, strict=True):
+            _panel(axes, curve)
+        more = f"   ({len(curves) - len(shown)} more: --of NAME)" if len(curves) > len(shown) else ""
+        held = {curve.held for curve in shown if curve.held}
+        typical = "others held at their mean, whole numbers at their median, levels at the most frequent"
+        below = canvas.written(f"held: {held.pop()}", 76) if len(held) == 1 else typical if held else ""
+        simulated = any(curve.simulated for curve in shown)
+        what = "simulated values (there is no mean), their middle 90 %" if simulated else "the mean, its middle 90 %"
+        note = f"line and band: {what}; dots: the data{more}\n{below}".strip()
+        figure.supxlabel(note, fontsize=8, color=canvas.GREY)
+    return figure
+
+
+def _panel(axes: Any, curve: Curve) -> None:
+    low, middle, high = np.nanquantile(
+        np.where(np.isfinite(curve.means), curve.means, np.nan), [0.05, 0.5, 0.95], axis=0
+    )
+    step = max(1, len(curve.seen) // _POINTS)
+    seen, values = curve.seen[::step], np.asarray(curve.values[::step], dtype=np.float64)
+    axes.plot(
+        seen, values, "o", color=canvas.GREY, markersize=3, alpha=0.55, markeredgewidth=0, rasterized=len(seen) > 300
+    )
+    axes.fill_between(curve.x, low, high, color=canvas.PALE, alpha=0.75, linewidth=0)
+    axes.plot(curve.x, middle, color=canvas.BLUE, linewidth=1.6)
+    axes.set_xlim(canvas.limits(curve.x, 0.02))
+    axes.set_ylim(canvas.limits(np.concatenate([values, low, high])))
+    axes.set_xlabel(canvas.written(curve.predictor))
+    axes.set_ylabel(canvas.written(curve.name, 24))
+    canvas.few_ticks(axes.xaxis, 5)
+    canvas.few_ticks(axes.yaxis, 5)

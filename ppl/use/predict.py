@@ -1,0 +1,257 @@
+"""fit, new rows -> draws of what would be observed there (the posterior predictive), and their summary.
+
+The new rows are put behind those of the fit, and the model is settled anew: levels keep their names, and what the data
+themselves decide (means, knots, counts) comes from the fit's rows. Observed names are missing in the new rows, which
+makes them random; they are drawn given the fit's draws of everything that was inferred.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ppl.compile.extend import CannotExtend, Known, extended, in_order, means, places_of, random_names
+from ppl.compile.simulate import draw
+from ppl.data.append import append, with_rows
+from ppl.data.axes import Axis
+from ppl.data.dataset import Dataset
+from ppl.infer.draws import generator
+from ppl.language.errors import DataError, ModelError, UsageError, nearest
+from ppl.model.brackets import Place
+from ppl.model.graph import Factor, Latent, Model, Piece
+from ppl.model.settle import settle
+from ppl.model.terms import inputs
+from ppl.report.record import Record
+from ppl.use.again import count_of, names_of
+
+_PREDICTIONS = 230  # a stream of random numbers
+_AT_ONCE = 4_000_000  # numbers drawn together
+_MOST = 250_000_000  # numbers of all predictions
+_MOST_LISTED = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """`draws` (S, rows, *axes) of one observed name at the new rows, or of its mean; categories count from 1.
+
+    `levels` are what the categories are called, where the name is one of categories.
+    """
+
+    name: str
+    draws: np.ndarray
+    axes: tuple[Axis, ...]
+    levels: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be predicted: `of` these names (all observed, where None), as "response" or as "mean"."""
+
+    of: tuple[str, ...] | None = None
+    kind: str = "response"
+    sample_levels: bool = False
+    seed: int = 1
+
+
+def predict(record: Record, data: Dataset, new: Dataset, wish: Wish) -> tuple[Prediction, ...]:
+    """`data` are those of the fit. Raises `UsageError` for what cannot be predicted, `DataError` for new data that lack
+    what the prediction needs.
+    """
+    if wish.kind not in ("response", "mean"):
+        raise UsageError(f'kind: "response" or "mean", not {wish.kind!r}')
+    targets = _targets(record, wish.of)
+    random = set(names_of(record).random) & data.columns.keys()
+    columns = [name for name in targets if name in data.columns]
+    outcomes = {*columns, *(name for name in random if name not in new.columns)}
+    base = with_rows(data, columns or [name for name in random if name in record.observed])
+    outcomes = {name for name in outcomes if _over_rows(base, name)}
+    fixed = [name for name in columns if name not in outcomes]
+    if fixed:
+        raise UsageError(f"`{fixed[0]}` does not vary over the rows of the data: there is nothing new to predict")
+    joined = append(base, new, outcomes, random, _row_counts(record, base, outcomes))
+    model = _settled(record, joined, new)
+    assert joined.fitted is not None and joined.rows is not None
+    known = {name: Known(q.axes, q.draws) for name, q in record.quantities.items() if q.role in ("latent", "simulated")}
+    try:
+        needed = in_order(model, _random_parents(model, targets))
+        changed = {one.name for one in needed if places_of(one, known.get(one.name)) is not None}
+        if not wish.sample_levels:
+            _check_levels(needed, known, new)
+        _check_columns(model, joined, targets, outcomes, changed, new)
+        return _drawn(model, joined, needed, known, targets, count_of(record), wish)
+    except CannotExtend as error:
+        raise UsageError(f"new rows cannot be predicted: {error.why}") from None
+
+
+def _targets(record: Record, of: tuple[str, ...] | None) -> tuple[str, ...]:
+    if of is None:
+        return tuple(record.observed)
+    for name in of:
+        if name not in record.observed:
+            close = nearest(name, record.observed)
+            hint = f"; did you mean `{close}`?" if close else ""
+            shown = ", ".join(f"`{key}`" for key in record.observed)
+            raise UsageError(f"`{name}` is not observed in this fit, which observes {shown}{hint}")
+    return tuple(dict.fromkeys(of))
+
+
+def _row_counts(record: Record, data: Dataset, outcomes: set[str]) -> set[str]:
+    """Single numbers that say how many rows there are: in the bracket of what is observed, or in its loops."""
+    assert data.rows is not None
+    names = names_of(record)
+    used = {name for outcome in outcomes for line in names.lines_of(outcome) for name in line.shape_uses}
+    held = {name: data.columns[name] for name in used & data.columns.keys()}
+    return {name for name, c in held.items() if not c.axes and c.levels is None and c.values == data.rows.length}
+
+
+def _over_rows(data: Dataset, name: str) -> bool:
+    axes = data.columns[name].axes
+    return bool(axes) and data.rows is not None and axes[0].identity == data.rows.identity
+
+
+def _settled(record: Record, joined: Dataset, new: Dataset) -> Model:
+    try:
+        return settle(names_of(record), joined)
+    except ModelError as error:
+        assert joined.fitted is not None
+        told = f"{', '.join(new.sources)}: these rows, counted on from {joined.fitted + 1:,}, do not fit the model"
+        raise DataError(f"{told}\n{error}") from None
+
+
+def _factor(model: Model, name: str) -> Factor:
+    return next(factor for factor in model.factors if factor.name == name)
+
+
+def _random_parents(model: Model, targets: Sequence[str]) -> set[str]:
+    """The random names that the targets are, or depend on where they are expressions."""
+    names = {latent.name for latent in random_names(model)}
+    found = {name for name in targets if name in names}
+    for name in targets:
+        if name not in names:
+            distribution = _factor(model, name).distribution
+            assert distribution is not None
+            found |= set(inputs(distribution.all_terms))
+    return found
+
+
+def _check_columns(
+    model: Model, joined: Dataset, targets: Sequence[str], outcomes: set[str], changed: set[str], new: Dataset
+) -> None:
+    """Raises `DataError` where the new data lack a column that the targets depend on."""
+    waiting, seen, lacking = list(targets), set(targets), []
+    while waiting:
+        name = waiting.pop()
+        for parent in sorted(model.graph.predecessors(name)):
+            if parent in seen or (name not in joined.columns and _only_on_the_left(model, name, parent)):
+                continue
+            seen.add(parent)
+            role = model.graph.nodes[parent]["role"]
+            if parent in joined.absent:
+                lacking.append(parent)
+            elif role == "derived" or parent in changed or parent in outcomes:
+                waiting.append(parent)
+    if lacking:
+        shown = ", ".join(f"`{name}`" for name in sorted(lacking))
+        what = "column" if len(lacking) == 1 else "columns"
+        raise DataError(f"{', '.join(new.sources)}: the prediction needs the {what} {shown}")
+
+
+def _only_on_the_left(model: Model, target: str, name: str) -> bool:
+    """Whether an observed expression is made of a name that its distribution does not read."""
+    if model.graph.nodes[target]["role"] != "observed":
+        return False
+    said = model.source.cut(_factor(model, target).span)
+    word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+    return len(word.findall(said)) == len(word.findall(target))
+
+
+def _check_levels(needed: Sequence[Latent], known: dict[str, Known], new: Dataset) -> None:
+    """Raises `DataError` for levels that the fit did not see."""
+    for latent in needed:
+        old = known.get(latent.name)
+        for axis, before in zip(latent.axes, old.axes if old is not None else (), strict=False):
+            if not (axis.identity or "").startswith("levels:") or axis.labels is None or before.labels is None:
+                continue
+            fresh = sorted(set(axis.labels) - set(before.labels))
+            if fresh:
+                shown = ", ".join(f'"{label}"' for label in fresh[:_MOST_LISTED])
+                more = f" and {len(fresh) - _MOST_LISTED} more" if len(fresh) > _MOST_LISTED else ""
+                raise DataError(
+                    f"{', '.join(new.sources)}: `{axis.name}` has levels that the fit has not seen: {shown}{more};"
+                    f" `--new-levels sample` draws `{latent.name}` for them from its prior"
+                )
+
+
+def _drawn(
+    model: Model, joined: Dataset, needed: Sequence[Latent], known: dict[str, Known], targets: Sequence[str],
+    draws: int, wish: Wish,
+) -> tuple[Prediction, ...]:  # fmt: skip
+    assert joined.fitted is not None and joined.rows is not None
+    count = joined.rows.length - joined.fitted
+    widest = max([joined.rows.length, *(int(np.prod(latent.shape)) for latent in needed)])
+    if draws * count * len(targets) > _MOST:
+        raise UsageError(f"{draws:,} draws for {count:,} rows do not fit into memory: predict fewer rows at once")
+    step = max(1, _AT_ONCE // widest)
+    rng = generator(wish.seed, _PREDICTIONS)
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in targets}
+    for first in range(0, draws, step):
+        size = min(step, draws - first)
+        values: dict[str, np.ndarray] = {}
+        for latent in needed:
+            old = known.get(latent.name)
+            own = None if old is None else replace(old, draws=old.draws[first : first + size])
+            values[latent.name] = extended(latent, own, values, size, rng)
+        for name in targets:
+            parts[name].append(_at_new_rows(model, joined, name, values, size, count, wish.kind, rng))
+    return tuple(_named(model, joined, name, np.concatenate(parts[name])) for name in targets)
+
+
+def _at_new_rows(
+    model: Model, joined: Dataset, name: str, values: dict[str, np.ndarray], draws: int, count: int, kind: str,
+    rng: np.random.Generator,
+) -> np.ndarray:  # fmt: skip
+    """Draws (S, rows, *rest) of one observed name, or of its mean."""
+    latents = {latent.name: latent for latent in random_names(model)}
+    if name not in latents:
+        factor = _factor(model, name)
+        assert factor.distribution is not None and factor.value is not None
+        if not factor.axes or joined.rows not in factor.axes:
+            raise CannotExtend(f"`{name}` does not vary over the rows of the data")
+        place = Place((), factor.value.plates, ()) if factor.value.plates else None
+        piece = Piece(factor.distribution, factor.log_prob, place, factor.axes, factor.span)
+        whole = means(piece, values, draws) if kind == "mean" else draw(piece, values, draws, rng)
+        return np.moveaxis(whole, 1 + factor.axes.index(joined.rows), 1)[:, joined.fitted :]
+    latent = latents[name]
+    cells = values[name] if kind == "response" else _means(latent, values, draws)
+    rest = joined.columns[name].values.shape[1:]
+    flat = cells.reshape(draws, -1)
+    return flat[:, flat.shape[1] - count * int(np.prod(rest)) :].reshape(draws, count, *rest)
+
+
+def _means(latent: Latent, values: dict[str, np.ndarray], draws: int) -> np.ndarray:
+    found = np.empty((draws, latent.shape[0], *latent.shape[1:]))
+    for piece in latent.pieces:
+        positions = latent.positions(piece)
+        own = means(piece, values, draws)
+        if positions is None:
+            return own
+        found[:, positions] = own.reshape(draws, len(positions), *latent.shape[1:])
+    return found
+
+
+def _named(model: Model, joined: Dataset, name: str, draws: np.ndarray) -> Prediction:
+    column = joined.columns.get(name)
+    factor = next((factor for factor in model.observed if factor.name.partition("[")[0] in (name, f"`{name}`")), None)
+    levels = None
+    distribution = None if factor is None else factor.distribution
+    if distribution is not None and distribution.family.support.kind == "category":
+        held = column.levels if column is not None else None
+        count = distribution.categories
+        levels = held if held is not None and len(held) == count else tuple(str(i + 1) for i in range(count))
+    axes = column.axes[1:] if column is not None else ()
+    if draws.ndim - 2 != len(axes):
+        axes = tuple(Axis(str(length), length) for length in draws.shape[2:])
+    return Prediction(name, draws, axes, levels)

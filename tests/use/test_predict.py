@@ -1,0 +1,245 @@
+"""Predictions against closed forms, and that what the fit's data decide stays as it was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import ppl
+
+RNG = np.random.default_rng(1)
+N = 60
+X = RNG.normal(3, 2, N)
+G = RNG.choice(list("abc"), N)
+U = np.array([{"a": 1.0, "b": 2.0, "c": -1.0}[g] for g in G])
+ROWS = pd.DataFrame({
+    "x": X, "g": G, "u": U, "y": 1 + 2 * X + U + RNG.normal(0, 0.5, N), "n": RNG.poisson(3, N),
+    "k": RNG.choice(["lo", "mid", "hi"], N),
+})  # fmt: skip
+LINE = "sigma ~ HalfNormal(2)\na ~ Normal(0, 10)\nb ~ Normal(0, 10)\n"
+NEW = pd.DataFrame({"x": [3.0, 7.0], "g": ["a", "b"], "u": [1.0, 2.0]})
+
+
+def fit(text: str, data: Any = ROWS, draws: int = 400, **tables: Any) -> ppl.Fit:
+    return ppl.from_text(text, "m.ppl").condition(data, **tables).fit(draws=draws, guide="meanfield")
+
+
+def test_closed_form() -> None:
+    """Normal mean with known sd: the predictive is normal, its sd made of both."""
+    found = fit("mu ~ Normal(0, 10)\ny ~ Normal(mu, 2)\n", ROWS[["y"]], draws=4000).predict({"z": [0.0, 0.0]})
+    precision = 1 / 100 + N / 4
+    mean, sd = ROWS.y.sum() / 4 / precision, np.sqrt(4 + 1 / precision)
+    y = found["y"]
+    assert y.shape == (4000, 2)
+    np.testing.assert_allclose(y.mean(axis=0), mean, atol=4 * sd / np.sqrt(4000))
+    np.testing.assert_allclose(y.std(axis=0), sd, rtol=0.05)
+    assert abs(np.corrcoef(y.T)[0, 1]) < 0.1  # the mean is known, so rows are nearly independent
+    summary = found.summary()
+    np.testing.assert_allclose(summary["y_mean"], y.mean(axis=0))
+    np.testing.assert_allclose(summary["y_q95"], mean + 1.645 * sd, atol=0.2)
+
+
+SAME_LINE = {
+    "standardize": "y ~ Normal(a + b*standardize(x), sigma)\n",
+    "center": "y ~ Normal(a + b*center(x), sigma)\n",
+    "by hand": "m = mean(y)\ny ~ Normal(m + a + b*(x - mean(x))/sd(x), sigma)\n",
+    "function": "z(v) = (v - mean(v))/sd(v)\ny ~ Normal(a + b*z(x), sigma)\n",
+    "rows": "y ~ Normal(a + b*(x - sum(x)/rows), sigma)\n",
+    "data line": "data y[N]\ny ~ Normal(a + b*(x - sum(x)/N), sigma)\n",
+    "loop": "data y[N]\nfor i in 1..N { y[i] ~ Normal(a + b*(x[i] - sum(x[j] for j in 1..N)/N), sigma) }\n",
+    "poly": "B = poly(x, 2)\nc[B] ~ Normal(0, 100)\ny ~ Normal(a + B @ c + 0*b, sigma)\n",
+    "bspline": "B = bspline(x, 4)\nc[B] ~ Normal(0, 100)\ny ~ Normal(a + B @ c + 0*b, sigma)\n",
+    "means by level": "m = mean(x, by = g)\ny ~ Normal(a + b*(x - m[g]) + 2*m[g], sigma)\n",
+}
+
+
+@pytest.mark.parametrize("text", SAME_LINE.values(), ids=SAME_LINE)
+def test_what_the_data_decide_does_not_shift(text: str) -> None:
+    """Means, sds, knots and counts are those of the fit's rows: a row is predicted alike alone and beside others, and
+    a row of the fit as the fit itself has it."""
+    found = fit(text + LINE, draws=200)
+    both = found.predict(NEW, kind="mean")["y"]
+    alone = found.predict(NEW.iloc[[1]], kind="mean")["y"]
+    np.testing.assert_allclose(both[:, 1], alone[:, 0], rtol=1e-9)
+    np.testing.assert_allclose(both.mean(axis=0), 1.8 + 2 * NEW.x, atol=1.5)
+    again = found.predict(ROWS, kind="mean")["y"]
+    noise = (ROWS.y.to_numpy() - again) / found.draws["sigma"][:, None]
+    expected = -0.5 * noise**2 - np.log(found.draws["sigma"])[:, None] - 0.5 * np.log(2 * np.pi)
+    known = found.log_likelihood()
+    np.testing.assert_allclose(expected, known[next(iter(known))].reshape(expected.shape), rtol=1e-6, atol=1e-8)
+
+
+LEVELS = "y ~ Normal(al[g] + b*x, sigma)\nal[g] ~ Normal(a + t*u, s)\ns ~ HalfNormal(2)\nt ~ Normal(0, 3)\n" + LINE
+
+
+def test_levels() -> None:
+    found = fit(LEVELS)
+    old = found.predict(NEW[["x", "g"]], kind="mean")["y"]
+    al, b = found.draws["al"], found.draws["b"]
+    np.testing.assert_allclose(old, al[:, :2] + b[:, None] * NEW.x.to_numpy())
+    new = pd.DataFrame({"x": [1.0, 1.0], "g": ["a", "aa"], "u": [1.0, 5.0]})
+    with pytest.raises(ppl.DataError, match='`g` has levels that the fit has not seen: "aa"'):
+        found.predict(new)
+    both = found.predict(new, kind="mean", new_levels="sample")["y"]
+    np.testing.assert_allclose(both[:, 0], al[:, 0] + b)
+    draws = found.draws
+    expected = draws["a"] + 5 * draws["t"] + b
+    away = (both[:, 1] - expected) / draws["s"]
+    assert abs(away.mean()) < 0.2 and away.std() == pytest.approx(1, abs=0.15)
+    with pytest.raises(ppl.DataError, match="needs the column `u`"):
+        found.predict(new[["x", "g"]], new_levels="sample")
+    with pytest.raises(ppl.DataError, match="`u` is not constant within g"):
+        found.predict(new.assign(g="a"))
+
+
+def test_tables_over_levels() -> None:
+    table = pd.DataFrame({"g": ["a", "b", "c"], "u": [1.0, 2.0, -1.0]})
+    found = fit(LEVELS, ROWS.drop(columns="u"), g=table)
+    assert found.predict(NEW[["x", "g"]])["y"].shape == (400, 2)
+    new = pd.DataFrame({"x": [1.0], "g": ["new"]})
+    with pytest.raises(ppl.DataError, match='no row has the level "new"'):
+        found.predict(new, new_levels="sample")
+    more = pd.DataFrame({"g": ["new", "a"], "u": [100.0, 7.0]})
+    drawn = found.predict(new, new_levels="sample", kind="mean", g=more)["y"][:, 0]
+    draws = found.draws
+    away = (drawn - draws["a"] - 100 * draws["t"] - draws["b"]) / draws["s"]
+    assert away.std() == pytest.approx(1, abs=0.2)
+
+
+def test_only_what_is_needed() -> None:
+    """Several observed names, one of which the other depends on: it is drawn too, or read where it is given."""
+    text = "y ~ Normal(a + b*x + c*n, sigma)\nn ~ Poisson(rate)\nrate ~ Gamma(2, 1)\nc ~ Normal(0, 1)\n" + LINE
+    found = fit(text)
+    assert found.predict({"q": 0.0}, of="n")["n"].shape == (400, 1)
+    with pytest.raises(ppl.DataError, match="the prediction needs the column `x`"):
+        found.predict({"q": 0.0})
+    both = found.predict(NEW)
+    assert set(both.draws) == {"y", "n"}
+    given = found.predict(NEW.assign(n=[3, 100]), of="y", kind="mean")["y"]
+    draws = found.draws
+    np.testing.assert_allclose(given[:, 1] - given[:, 0], 4 * draws["b"] + 97 * draws["c"])
+    with pytest.raises(ppl.UsageError, match=r"`x` is not observed in this fit, which observes `.`, `.`"):
+        found.predict(NEW, of="x")
+
+
+def test_series() -> None:
+    """Rows behind those of the fit go on with the series: each depends on the one before, of the fit or drawn."""
+    y = [0.0]
+    for step in np.random.default_rng(3).normal(0, 0.1, 79):
+        y.append(0.9 * y[-1] + step)
+    y[-1] = 3.0
+    text = "y[1] ~ Normal(0, 1)\nfor t in 2..rows { y[t] ~ Normal(phi*y[t-1], s) }\n"
+    text += "phi ~ Uniform(-1, 1)\ns ~ Exponential(1)\n"
+    found = fit(text, pd.DataFrame({"y": y}))
+    new = found.predict({"z": [0.0] * 3})["y"]
+    phi = found.draws["phi"]
+    np.testing.assert_allclose(new.mean(axis=0), [(3 * phi).mean(), (3 * phi**2).mean(), (3 * phi**3).mean()], atol=0.2)
+    step = (new[:, 1:] - phi[:, None] * new[:, :-1]) / found.draws["s"][:, None]
+    assert step.std() == pytest.approx(1, abs=0.1)
+
+
+def test_latents_of_rows_and_discrete_ones() -> None:
+    """New rows have latents of their own, drawn from their distribution."""
+    text = "w ~ Beta(2, 2)\nz[rows] ~ Bernoulli(w)\nm[2] ~ Ordered(Normal(0, 20))\ny ~ Normal(m[z + 1], 0.5)\n"
+    y = np.concatenate([np.full(9, -4.0), np.full(21, 6.0)]) + np.random.default_rng(2).normal(0, 0.5, 30)
+    new = fit(text, pd.DataFrame({"y": y}), draws=1000).predict({"x": [1.0]})["y"][:, 0]
+    assert (new > 1).mean() == pytest.approx((21 + 2) / (30 + 4), abs=0.06)
+    assert new[new > 1].mean() == pytest.approx(6, abs=0.3)
+
+
+def test_categories_and_expressions() -> None:
+    found = fit("p[3] ~ Dirichlet(1)\nk ~ Categorical(p)\nlog(n + 1) ~ Normal(a + b*x, sigma)\n" + LINE)
+    both = found.predict(NEW)
+    assert set(both.draws) == {"k", "log(n + 1)"}
+    shares = [both.summary()[f"k_p_{level}"] for level in ("hi", "lo", "mid")]
+    np.testing.assert_allclose(np.sum(shares, axis=0), 1)
+    np.testing.assert_allclose(np.transpose(shares)[0], found.draws["p"].mean(axis=0), atol=0.08)
+    means = found.predict(NEW, of="log(n + 1)", kind="mean")["log(n + 1)"]
+    expected = found.draws["a"][:, None] + found.draws["b"][:, None] * NEW.x.to_numpy()
+    np.testing.assert_allclose(means, expected)
+    with pytest.raises(ppl.UsageError, match="`Categorical` has no mean"):
+        found.predict(NEW, of="k", kind="mean")
+
+
+def test_missing_cells() -> None:
+    """What was imputed in the fit stays; a missing predictor is drawn, where it has a distribution."""
+    data = ROWS.copy()
+    data.loc[[3, 7], "y"] = np.nan
+    data.loc[5, "x"] = np.nan
+    text = "y ~ Normal(a + b*x, sigma)\nx ~ Normal(m, s)\nm ~ Normal(0, 10)\ns ~ HalfNormal(5)\n" + LINE
+    found = fit(text, data)
+    draws = found.draws
+    known = found.predict(NEW, of="y", kind="mean")["y"]
+    np.testing.assert_allclose(known, draws["a"][:, None] + draws["b"][:, None] * NEW.x.to_numpy())
+    drawn = found.predict({"q": [0.0]}, of="y")["y"]
+    assert drawn.mean() == pytest.approx(data.y.mean(), abs=0.8)
+    assert drawn.std() == pytest.approx(data.y.std(), rel=0.15)
+
+
+def test_arrays_without_rows() -> None:
+    """Lists of one length are as good as a table."""
+    text = "y ~ Normal(a + b*standardize(x), sigma)\n" + LINE
+    lists = {"x": X, "y": ROWS.y.to_numpy()}
+    expected = fit(text).predict(NEW, kind="mean")["y"]
+    np.testing.assert_allclose(fit(text, lists).predict({"x": [3.0, 7.0]}, kind="mean")["y"], expected, rtol=1e-6)
+
+
+COUNTED = ("y[N] ~ Normal(a + b*x + N/60, sigma)\n", "for i in 1..N { y[i] ~ Normal(a + b*x[i] + N/60, sigma) }\n")
+
+
+@pytest.mark.parametrize("line", COUNTED)
+def test_a_count_of_rows_from_the_data(line: str) -> None:
+    """In a loop or a bracket it counts the new rows too; in a formula it is what it was."""
+    found = fit(line + LINE, {"N": N, "x": X, "y": ROWS.y.to_numpy()})
+    draws = found.draws
+    expected = draws["a"][:, None] + 1 + draws["b"][:, None] * NEW.x.to_numpy()
+    np.testing.assert_allclose(found.predict({"x": [3.0, 7.0]}, kind="mean")["y"], expected)
+
+
+def test_systems_of_equations() -> None:
+    """Later times go on with the solution."""
+    text = "ode s in t from 0 { u = u0; u' = -k*u }\nk ~ Exponential(1)\nu0 ~ Exponential(0.1)\ny ~ Normal(u, 0.1)\n"
+    t = np.linspace(0.1, 2, 20)
+    data = pd.DataFrame({"t": t, "y": 8 * np.exp(-0.7 * t) + np.random.default_rng(4).normal(0, 0.1, 20)})
+    found = fit(text, data, draws=100)
+    later = found.predict({"t": [3.0, 4.0]}, kind="mean")["y"]
+    draws = found.draws
+    expected = draws["u0"][:, None] * np.exp(-draws["k"][:, None] * np.array([3.0, 4.0]))
+    np.testing.assert_allclose(later, expected, rtol=1e-4)
+    with pytest.raises(ppl.DataError, match="counted on from 21"):
+        found.predict({"t": [1.0]})
+
+
+def test_same_bits(tmp_path: Any) -> None:
+    """From the file as from the fit itself; another seed gives others."""
+    found = fit(LEVELS, draws=200)
+    found.save(tmp_path / "fit.nc")
+    again = ppl.read_fit(tmp_path / "fit.nc")
+    np.testing.assert_array_equal(found.predict(NEW)["y"], again.predict(NEW)["y"])
+    assert (found.predict(NEW, seed=2)["y"] != again.predict(NEW)["y"]).all()
+    again.predict(NEW).save(tmp_path / "p.json")
+    again.predict(NEW).save(tmp_path / "d.csv", all_draws=True)
+    np.testing.assert_array_equal(pd.read_csv(tmp_path / "d.csv").to_numpy(), again.predict(NEW)["y"])
+    np.testing.assert_array_equal(pd.read_json(tmp_path / "p.json").y_mean, again.predict(NEW).summary()["y_mean"])
+
+
+REFUSED = [
+    ("y ~ Normal(a + b*x, sigma)\n", {"x": ["q"]}, "`x` holds text, and real values in the data of the fit"),
+    ("y ~ Normal(a + b*x, sigma)\n", {"x": [None, 1.0]}, r"a value is missing, and the prediction needs it"),
+    ("y ~ Normal(a + b*x, sigma)\n", {"x": [1.0], "u": [1.0, 2.0]}, "has 1 elements, and `u` 2"),
+    ("y ~ Normal(a + b*softmax(x), sigma)\n", NEW, "`softmax` works on all rows of the data at once"),
+    ("B = bspline(x, 4)\nc[B] ~ Normal(0, 9)\ny ~ Normal(a + B @ c + b, sigma)\n", {"x": [100.0]}, "`x` is 100 in"),
+    ("y ~ Normal(a + b*x, sigma) > -50\n", NEW, "the mean of a bounded `Normal` is not worked out"),
+    ("f[rows] ~ MvNormal(0, eye(60))\ny ~ Normal(a + f + 0*b, sigma)\n", NEW, "`f`|rows"),
+    ("f[rows] ~ GaussianRandomWalk(1)\ny ~ Normal(a + f + 0*b, sigma)\n", NEW, "have one distribution together"),
+]
+
+
+@pytest.mark.parametrize(("text", "new", "words"), REFUSED, ids=[words for _, _, words in REFUSED])
+def test_refused(text: str, new: Any, words: str) -> None:
+    kind = "mean" if "> -50" in text else "response"
+    with pytest.raises(ppl.PplError, match=words):
+        fit(text + LINE, draws=100).predict(new, kind=kind)
