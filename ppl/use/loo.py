@@ -107,7 +107,7 @@ def compared_as_text(places: Sequence[Place]) -> str:
     for place in places:
         own = place.held.loo
         lines.append(
-            f"{place.held.name.ljust(width)}{own.total:10.1f}{own.se:8.1f}{place.difference:12.1f}{place.se:8.1f}"
+            f"{place.held.name.ljust(width)}{own.total:10.1f}{own.se:8.1f}{round(place.difference, 1) + 0.0:12.1f}{place.se:8.1f}"
             f"{own.effective_parameters:8.1f}{own.bad:9d}"
         )
     small = [place.held.name for place in places[1:] if abs(place.difference) < _SMALL]
