@@ -1,7 +1,7 @@
 """log joint, draws of its latents -> the log likelihood of elements that have a discrete latent each, summed over it.
 
-Where an observed element alone tells of its discrete latent, its likelihood is the sum over that of the prior of the latent
-and the density given it: a mixture. Elements that share one, or whose discrete latents form a chain, have none.
+Where an observed element alone tells of its discrete latent, its likelihood is the sum over that latent of the latent's
+prior times the density given it: a mixture. Elements that share one, or whose latents form a chain, have none.
 """
 
 from __future__ import annotations

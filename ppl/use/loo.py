@@ -105,9 +105,9 @@ def compared_as_text(places: Sequence[Place]) -> str:
     head = f"{''.ljust(width)}{'elpd':>10}{'se':>8}{'difference':>12}{'its se':>8}{'p_loo':>8}{'k > 0.7':>9}"
     lines = [head]
     for place in places:
-        own = place.held.loo
+        own, difference = place.held.loo, round(place.difference, 1) + 0.0  # no minus before a zero
         lines.append(
-            f"{place.held.name.ljust(width)}{own.total:10.1f}{own.se:8.1f}{place.difference:12.1f}{place.se:8.1f}"
+            f"{place.held.name.ljust(width)}{own.total:10.1f}{own.se:8.1f}{difference:12.1f}{place.se:8.1f}"
             f"{own.effective_parameters:8.1f}{own.bad:9d}"
         )
     small = [place.held.name for place in places[1:] if abs(place.difference) < _SMALL]
