@@ -29,7 +29,7 @@ _PENALTY = 5.0  # of acceptance, for the share of trajectories that diverged
 _WINDOWS = (20, 30, 50, 50)  # iterations, the covariance learnt at the end of each but the last
 _CHAINS_WARMED_UP = 2  # of a superchain: afterwards all of it start where the first has come to
 _FIRST_LOOK = 25  # draws of a chain, doubled while they are too few
-_FEWEST_MORE = 5
+_FEWEST_MORE = 0.2  # of the draws so far: fewer change little, and each look costs
 _LONGEST = 128  # leapfrog steps, fewer where gradients are dear
 _TRAJECTORIES = 200  # of a chain, the longest, that must be affordable
 _DRAWS_PER_COORDINATE = 10  # in a window, for a full covariance
@@ -103,7 +103,7 @@ def sample_chains(
             affordable = (most_gradients - found.gradients) * len(kept) // (found.gradients - spent)
             more = min(len(kept), affordable, _MOST_ELEMENTS // starts.size - len(kept))
             hopeless = len(kept) >= _ENOUGH_TO_TELL and _needed(found) > _HOPELESS * (len(kept) + affordable)
-            if enough or hopeless or more < _FEWEST_MORE:
+            if enough or hopeless or more < _FEWEST_MORE * len(kept):
                 return found
             look += more
 
@@ -123,11 +123,12 @@ def _judge(kept: list[Move], superchains: int, steps: float, gradients: int) -> 
     diverged, step = np.stack([made.diverged for made in kept]), np.stack([made.step for made in kept])
     small = step < _SMALL * step.max()
     both = np.concatenate([z, value[..., None]], axis=-1)
+    rhat, bulk = convergence.robust(both, superchains)
     return Chains(
         z=z,
         log_density=value,
-        rhat=convergence.robust_nested_rhat(both, superchains),
-        ess=np.minimum(convergence.bulk_ess(both), convergence.tail_ess(both)),
+        rhat=rhat,
+        ess=np.minimum(bulk, convergence.tail_ess(both)),
         divergent=float(diverged[small].mean()) if small.any() else 0.0,
         e_bfmi=convergence.e_bfmi(np.stack([made.energy for made in kept])),
         acceptance=float(np.mean([made.acceptance.mean() for made in kept])),
