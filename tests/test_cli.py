@@ -158,7 +158,7 @@ def test_exit_code_of_wrong_usage(tmp_path: Path, ppl_command: Run) -> None:
 def test_exit_code_of_a_fit_not_to_be_used(tmp_path: Path, ppl_command: Run) -> None:
     """The file is written all the same."""
     write(tmp_path, m_ppl="m ~ Normal(0, 10)\ny ~ Normal(m^2, 1)\n", d_csv="y\n25\n25.1\n")
-    done = ppl_command("fit", "m.ppl", "d.csv", "-o", "fit.nc")
+    done = ppl_command("fit", "m.ppl", "d.csv", "--guide", "meanfield", "-o", "fit.nc")
     assert done.returncode == 3
     assert "verdict: do not use" in done.stdout
     assert "other mode" in done.stdout

@@ -42,9 +42,9 @@ def mixture_unordered() -> None:
 
 
 def gp_poisson() -> None:
-    """Counts at 30 places between 0 and 10; the log rate is a wave about 1, low in places: many zeros."""
+    """Counts at 20 places between 0 and 10; the log rate is a wave about 1, low in places: many zeros."""
     rng = np.random.default_rng(303)
-    x = np.linspace(0, 10, 30).round(2)
+    x = np.linspace(0, 10, 20).round(2)
     y = rng.poisson(np.exp(1 + 1.2 * np.sin(x) - 0.1 * (x - 5)))
     write("gp_poisson", ["x", "y"], ([f"{place:.2f}", count] for place, count in zip(x, y, strict=True)))
 

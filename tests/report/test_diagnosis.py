@@ -21,7 +21,7 @@ SQUARE = "a ~ Normal(0, 5)\nb ~ Cauchy(0, 1)\ny ~ Normal(a^2, 0.5)\n"
 @pytest.fixture(scope="module")
 def square() -> ppl.Fit:
     """Two modes, and a latent without a mean."""
-    return ppl.from_text(SQUARE, "square.ppl").condition({"y": [9.0]}).fit(draws=1000)
+    return ppl.from_text(SQUARE, "square.ppl").condition({"y": [9.0]}).fit(draws=1000, guide="meanfield")
 
 
 def test_every_rule_is_kept(square: ppl.Fit, tmp_path: Path) -> None:
@@ -95,7 +95,8 @@ def test_require(square: ppl.Fit, tmp_path: Path, ppl_command: Run) -> None:
         square.require("best")
     (tmp_path / "square.ppl").write_text(SQUARE)
     (tmp_path / "square.json").write_text('{"y": [9.0]}')
-    done = ppl_command("fit", "square.ppl", "square.json", "--require", "good", "-o", "fit.nc")
+    options = ("--guide", "meanfield", "--require", "good", "-o", "fit.nc")
+    done = ppl_command("fit", "square.ppl", "square.json", *options)
     assert done.returncode == 3
     assert "`good` is required" in done.stderr
     assert "verdict: do not use" in done.stdout
