@@ -150,7 +150,7 @@ def gp_poisson() -> Problem:
         return f"mean slope of the log density by the level {slope.mean():.3f}, standard error {error:.3f} (0 is right)"
 
     names = {"level": None, "alpha": None, "rho": None, "f": _numbered(len(x))}
-    return Problem(model, names, check, 20_000)
+    return Problem(model, names, check, 40_000, target=0.99)
 
 
 def horseshoe() -> tuple[Scalars, str]:
