@@ -111,7 +111,7 @@ MODELS: dict[str, tuple[Callable[[Point, Table], float], Callable[[Table], Point
     ),
     "gp_poisson": (
         gp_poisson,
-        lambda d: {"level": RNG.normal(), "alpha": positive(), "rho": 0.5 * positive(), "f": RNG.normal(size=30)},
+        lambda d: {"level": RNG.normal(), "alpha": positive(), "rho": 0.5 * positive(), "f": RNG.normal(size=20)},
     ),
     "local_level": (
         local_level,
