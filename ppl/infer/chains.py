@@ -49,6 +49,7 @@ class Chains:
     rhat: np.ndarray  # (D + 1,) nested, of coordinates and of the log density
     ess: np.ndarray  # (D + 1,) the smaller of bulk and tail
     divergent: float  # share of trajectories with small steps that lost their path all the same
+    divergent_at: np.ndarray  # (D,) how far from the rest, in sds, these began
     e_bfmi: float
     acceptance: float
     steps: float  # leapfrog steps of a trajectory, on average
@@ -130,11 +131,22 @@ def _judge(kept: list[Move], superchains: int, steps: float, gradients: int) -> 
         rhat=rhat,
         ess=np.minimum(bulk, convergence.tail_ess(both)),
         divergent=float(diverged[small].mean()) if small.any() else 0.0,
+        divergent_at=_apart(z, diverged & small),
         e_bfmi=convergence.e_bfmi(np.stack([made.energy for made in kept])),
         acceptance=float(np.mean([made.acceptance.mean() for made in kept])),
         steps=steps,
         gradients=gradients,
     )
+
+
+def _apart(z: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """How far the mean of chosen (T, C) positions z (T, C, D) lies from that of all, in sds (D,). (A trajectory that
+    lost its path ends where it began.)
+    """
+    if not chosen.any():
+        return np.zeros(z.shape[-1])
+    apart = np.abs(z[chosen].mean(axis=0) - z.mean(axis=(0, 1))) / z.std(axis=(0, 1))
+    return np.nan_to_num(apart, nan=0.0, posinf=1e6)
 
 
 def _warm_up(joint: LogDensity, points: Points, tuning: Tuning, rng: np.random.Generator) -> tuple[Tuning, Points, int]:

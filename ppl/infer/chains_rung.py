@@ -85,7 +85,7 @@ def _thinned(chains: Chains, draws: int) -> np.ndarray:
     return z[np.unique(np.linspace(len(z) - 1, 0, kept).round().astype(int))].reshape(-1, z.shape[2])
 
 
-def slowest_tail(joint: LogJoint, z: np.ndarray) -> tuple[float, str]:
+def slowest_tail(joint: LogJoint, z: np.ndarray) -> tuple[float, tuple[str, ...]]:
     """How slowly the tails of latents without bounds fall, over draws z (P, D): the largest and its latent.
 
     The logarithm of (95 % quantile - median) / (75 % quantile - median) over that of 5, of either side: 0.55 for a
@@ -101,14 +101,17 @@ def slowest_tail(joint: LogJoint, z: np.ndarray) -> tuple[float, str]:
             found = float(np.log(np.nan_to_num(ratio, nan=1.0).max(initial=1.0)) / np.log(5.0))
             if found > worst:
                 worst, name = found, block.name
-    return worst, f"`{name}`"
+    return worst, (name,) if name else ()
 
 
 def _gather(joint: LogJoint, before: Evidence, chains: Chains, z: np.ndarray) -> Evidence:
     """What speaks against the chains. Modes known to be far apart are no rivals where all chains visit them."""
     coordinates = np.maximum(chains.rhat[:-1] - 1.0, 0.0)
     mixed = float(chains.rhat.max()) <= RHAT
-    where = {"rhat": doubts.names(joint.blocks, np.minimum(coordinates, 1e6)) or "the log density"}
+    where = {
+        "rhat": doubts.names(joint.blocks, np.minimum(coordinates, 1e6)),
+        "divergent": doubts.names(joint.blocks, chains.divergent_at),
+    }
     if "rivals" in before.where:
         where["rivals"] = before.where["rivals"]
     slow, where["slow_tail"] = slowest_tail(joint, z)

@@ -19,15 +19,16 @@ _REACHED = 200  # effective proposals in another mode
 _SURE = 3.5  # standard errors by which a moment must have moved
 
 
-def names(blocks: Sequence[Block], share: np.ndarray) -> str:
-    """The latents whose coordinates have much of a share (D,): "`a` and `b`"."""
+def names(blocks: Sequence[Block], share: np.ndarray) -> tuple[str, ...]:
+    """The latents whose coordinates have much of a share (D,)."""
     much = share > _MUCH * share.max(initial=0.0)
     if not much.any():
-        return ""
-    return listed([block.name for block in blocks if much[block.start : block.stop].any()])
+        return ()
+    return tuple(dict.fromkeys(block.name for block in blocks if much[block.start : block.stop].any()))
 
 
 def listed(found: Sequence[str]) -> str:
+    """In words: "`a` and `b`"."""
     quoted = [f"`{name}`" for name in dict.fromkeys(found)]
     if len(quoted) > 5:
         quoted = [*quoted[:4], "others"]
@@ -74,6 +75,15 @@ def moved(optimum: Optimum, z: np.ndarray, weights: np.ndarray) -> tuple[np.ndar
     with np.errstate(divide="ignore"):
         spreads = np.abs(np.log(ratio)) - _SURE * error / np.sqrt(2)
     return np.maximum(means, 0.0), np.maximum(spreads, 0.0)
+
+
+def uncovered(z: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """How far the weights move each coordinate's mean, in sds of the proposals, and log sd: together (D,)."""
+    mean, sd = z.mean(axis=0), z.std(axis=0)
+    moved = weights @ z
+    with np.errstate(all="ignore"):
+        share = np.abs(moved - mean) / sd + np.abs(np.log(np.sqrt(weights @ (z - moved) ** 2) / sd))
+    return np.nan_to_num(share, nan=0.0, posinf=1e6)
 
 
 def is_covered(rival: Optimum, optimum: Optimum, z: np.ndarray, weights: np.ndarray) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from ppl.compile.joint import LogJoint
-from ppl.infer import affine
+from ppl.infer import affine, doubts
 from ppl.infer.affine import AffineOptimum, Family, FullRank, LowRank
 from ppl.infer.draws import antithetic, generator
 from ppl.infer.meanfield import Optimum
@@ -110,13 +110,8 @@ def _block(so_far: Approximation) -> np.ndarray:
     dimension = so_far.z.shape[1]
     if dimension <= _MOST_FULL:
         return np.arange(dimension)
-    mean, sd = so_far.z.mean(axis=0), so_far.z.std(axis=0)
-    weights = so_far.weights.weights
-    moved = weights @ so_far.z
-    with np.errstate(all="ignore"):
-        spread = np.sqrt(weights @ (so_far.z - moved) ** 2)
-        share = np.abs(moved - mean) / sd + np.abs(np.log(spread / sd))
-    return np.sort(np.argsort(-np.nan_to_num(share), kind="stable")[:_BLOCK])
+    share = doubts.uncovered(so_far.z, so_far.weights.weights)
+    return np.sort(np.argsort(-share, kind="stable")[:_BLOCK])
 
 
 def _settled(joint: LogDensity, seed: int, family: Family, whitened: int) -> tuple[AffineOptimum, float]:

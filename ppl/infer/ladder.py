@@ -68,13 +68,14 @@ class Attempt:
     @property
     def rank(self) -> tuple[float, ...]:
         """Smaller is better: by verdict; then, of good ones, by Pareto k, where it is positive, and effective draws; of
-        others chains, then, as weights tell little, by the ELBO: all bound the same evidence.
+        others chains, then, as weights tell little, by the ELBO: all bound the same evidence. What chains are asked to
+        look at again stands no higher than usable ones.
         """
         found = self.found.approximation
-        if self.verdict == Verdict.GOOD:
+        if self.verdict == Verdict.GOOD and (self.found.sampled or CHAINS.is_content(self)):
             return (0.0, max(found.weights.pareto_k, 0.0), -found.weights.effective)
         bound = -found.elbo if np.isfinite(found.elbo) else np.inf
-        return (_ORDER.index(self.verdict), -float(self.found.sampled), bound)
+        return (max(1, _ORDER.index(self.verdict)), -float(self.found.sampled), bound)
 
     @property
     def title(self) -> str:

@@ -195,6 +195,7 @@ def _gather(
         if model.dimension > HEAVY_TAILED_BELOW:
             moved = doubts.moved(mode.optimum, z, own / own.sum())
             means, spreads = np.maximum(means, moved[0]), np.maximum(spreads, moved[1])
+    where["pareto_k"] = doubts.names(model.blocks, doubts.uncovered(z, weights.weights))
     where |= {"moved_mean": doubts.names(model.blocks, means), "moved_sd": doubts.names(model.blocks, spreads)}
     return Evidence(
         newton_step=max(mode.optimum.newton_step for mode in modes),

@@ -103,6 +103,7 @@ def gather(
     weakest = doubts.weakest_direction(counted, optimum)
     where = {"not_definite": doubts.names(joint.blocks, weakest.share)}
     where["flat"] = where["not_definite"]
+    where["pareto_k"] = doubts.names(joint.blocks, doubts.uncovered(z, weights.weights))
     if hidden:
         where["rivals"] = doubts.names(joint.blocks, doubts.apart_in(hidden[0], optimum))
     means = spreads = np.zeros(1)

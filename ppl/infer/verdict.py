@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from ppl.infer.doubts import listed
 from ppl.infer.importance import good_k
 
 MOST_TAIL = 1 / 100  # of 1 / the effective number of draws that an sd rests on
@@ -45,11 +46,12 @@ class Finding:
     rule: Rule
     value: float | None
     verdict: Verdict
-    where: str
+    where: tuple[str, ...]
 
     @property
     def sentence(self) -> str:
-        return self.rule.sentence.format(value=self.value, limit=self.rule.good, where=self.where)
+        blamed = listed(self.where) if self.where else "all latents together"
+        return self.rule.sentence.format(value=self.value, limit=self.rule.good, where=blamed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Evidence:
     rivals: int  # other modes that ways up from other starts ended in, and that the proposals do not reach
     moved_mean: float  # by the weights; in few coordinates they are trusted, and this is 0
     moved_sd: float  # |log| of the ratio
-    where: Mapping[str, str]  # for some rules, the names it is about
+    where: Mapping[str, tuple[str, ...]]  # for some rules, the latents it is about
     unseen: int = 0  # coordinates, where they are too many for a Hessian
     unchecked: int = 0  # coordinates, where linear response was not checked by weights or integrals
     surface: float = 0.0  # nats by which the border's density is not the polynomial fitted to it
@@ -134,7 +136,7 @@ def rules(draws: int) -> dict[str, Rule]:
         ),
         "pareto_k": Rule(
             "Pareto k", good_k(draws), good_k(draws),
-            "Pareto k is {value:.2f} (good below {limit:.2f}): the guide does not cover the posterior",
+            "Pareto k is {value:.2f} (good below {limit:.2f}): the guide does not cover the posterior of {where}",
             "let `--guide auto` try chains, or give scales tighter priors",
         ),
         "moved_mean": Rule(
@@ -159,7 +161,7 @@ def rules(draws: int) -> dict[str, Rule]:
         ),
         "divergent": Rule(
             "divergences", 0.001, 0.05,
-            "chains cannot enter a narrow part of the posterior ({value:.1%} of trajectories with small steps diverge)",
+            "chains cannot enter a narrow part of the posterior, in {where} ({value:.1%} of short steps diverge)",
             "give scales tighter priors, or leave out what the data cannot tell apart",
         ),
         "lacking_energy": Rule(
@@ -218,7 +220,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
     findings = []
     for key, rule in rules(evidence.draws).items():
         value = numbers[key]
-        findings.append(Finding(rule, value, _rate(rule, value), evidence.where.get(key, "")))
+        findings.append(Finding(rule, value, _rate(rule, value), evidence.where.get(key, ())))
     return max((finding.verdict for finding in findings), key=FROM_BEST.index), findings
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import networkx as nx
@@ -123,3 +123,19 @@ def parents_first(links: nx.DiGraph) -> list[str]:
     members = {group: sorted(groups.nodes[group]["members"]) for group in groups}
     order = nx.lexicographical_topological_sort(groups, key=lambda group: members[group][0])
     return [name for group in order for name in members[group]]
+
+
+def edges_between(model: Model, names: Sequence[str]) -> list[tuple[str, str]]:
+    """Which of the names depends on which, directly or through derived names alone: pairs of parent and child."""
+    found = []
+    for parent in names:
+        reached: set[str] = set()
+        ahead = [parent] if parent in model.graph else []
+        while ahead:
+            for child in model.graph.successors(ahead.pop()):
+                if child not in reached:
+                    reached.add(child)
+                    if child in model.derived:
+                        ahead.append(child)
+        found += [(parent, child) for child in names if child in reached and child != parent]
+    return found

@@ -62,6 +62,7 @@ def as_text(record: Record, name: str, everything: bool = False) -> str:
     for rule in rules:
         if rule.verdict != "good":
             lines += ["", f"{rule.name}: {rule.sentence}", f"  remedy: {rule.remedy}"]
+            lines += [f"  along: {rule.edges}"] if rule.edges else []
     found = list(doubtful(record, everything))
     if found:
         lines += ["", f"rest on few draws (mean on fewer than {FEWEST_BEHIND_MEAN:.0f}, sd {FEWEST_BEHIND_SD:.0f}):"]

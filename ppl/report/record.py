@@ -103,6 +103,7 @@ class Checked:
     names: str
     sentence: str
     remedy: str
+    edges: str = ""  # between these names, along which one depends on the other: "`tau -> theta`"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,10 +7,11 @@ import numpy as np
 from ppl.data.axes import Axis
 from ppl.data.column import Column
 from ppl.infer import importance, pipeline
+from ppl.infer.doubts import listed
 from ppl.infer.draws import generator
 from ppl.infer.ladder import Attempt
 from ppl.infer.verdict import Finding, Verdict, judge
-from ppl.model.graph import Model
+from ppl.model.graph import Model, edges_between
 from ppl.report import given
 from ppl.report.quantities import Streams, probabilities, quantities
 from ppl.report.record import Checked, Observed, Record, Tried
@@ -44,7 +45,7 @@ def recorded(
         observed=_observed(model), log_weights=log_weights, chosen=counting[resampled], left_out=out,
         probabilities=probabilities(model, joint, found.z, weights),
         tried=tuple(_tried(attempt, attempt is best) for attempt in tried),
-        rules=tuple(_checked(finding) for finding in findings), given=data,
+        rules=tuple(_checked(finding, model) for finding in findings), given=data,
     )  # fmt: skip
 
 
@@ -82,9 +83,11 @@ def _tried(attempt: Attempt, taken: bool) -> Tried:
     )  # fmt: skip
 
 
-def _checked(finding: Finding) -> Checked:
+def _checked(finding: Finding, model: Model) -> Checked:
     rule, verdict = finding.rule, finding.verdict
     number = None if finding.value is None else float(finding.value)
     sentence = "" if verdict == Verdict.GOOD else finding.sentence
-    blamed = "" if verdict == Verdict.GOOD else finding.where
-    return Checked(rule.name, number, rule.good, rule.usable, verdict.value, blamed, sentence, rule.remedy)
+    blamed = () if verdict == Verdict.GOOD else finding.where
+    names = listed(blamed) if blamed else ""
+    edges = ", ".join(f"`{parent} -> {child}`" for parent, child in edges_between(model, blamed))
+    return Checked(rule.name, number, rule.good, rule.usable, verdict.value, names, sentence, rule.remedy, edges)

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 
 from ppl.data.axes import Axis
-from ppl.infer.doubts import listed
 from ppl.infer.importance import each_behind_sd
 from ppl.infer.verdict import MOST_TAIL, Evidence
 from ppl.report.record import Quantity
@@ -62,4 +61,4 @@ def with_tails(evidence: Evidence, behind_sds: Mapping[str, float]) -> Evidence:
     if not worst:
         return evidence
     tails = max(1 / behind_sds[name] for name in worst)
-    return replace(evidence, tails=tails, where={**evidence.where, "tails": listed(worst)})
+    return replace(evidence, tails=tails, where={**evidence.where, "tails": tuple(worst)})

@@ -88,6 +88,16 @@ def test_a_file_without_rules(square: ppl.Fit, tmp_path: Path, ppl_command: Run)
     assert ppl_command("summary", "old.nc").returncode == 0
 
 
+def test_the_edges_to_blame() -> None:
+    """Centred eight schools: `theta` depends on both, on one of them through a derived name."""
+    text = "mu ~ Normal(0, 5)\ntau ~ HalfCauchy(5)\ns = 1*tau\ntheta[8] ~ Normal(mu, s)\ny ~ Normal(theta, sigma)"
+    data = {"y": [28, 8, -3, 7, -1, 1, 18, 12.0], "sigma": [15, 10, 16, 11, 9, 11, 10, 18.0]}
+    found = ppl.from_text(text).condition(data).fit(guide="meanfield")
+    rule = next(rule for rule in found.rules if rule.name == "Pareto k")
+    assert "`tau`" in rule.names and "`tau -> theta`" in rule.edges and "theta -> tau" not in rule.edges
+    assert "  along: " + rule.edges in diagnosis.as_text(found.record, "fit.nc")
+
+
 def test_require(square: ppl.Fit, tmp_path: Path, ppl_command: Run) -> None:
     with pytest.raises(ppl.VerdictError, match="`do not use`, and `usable` is required: starts"):
         square.require("usable")
