@@ -18,7 +18,7 @@ from ppl.infer.draws import antithetic, generator
 from ppl.infer.meanfield import Optimum
 from ppl.infer.objective import Counted, LogDensity, MeanField
 from ppl.infer.pipeline import DRAW_ERROR, FRESH, GUIDE, GUIDE_DRAWS, MOST_SEEN, PROPOSALS, Approximation, gather
-from ppl.infer.proposals import Component, correct
+from ppl.infer.proposals import Component, correct_twice
 from ppl.infer.verdict import could_help
 
 _MOST_FULL = 100  # coordinates with all covariances free
@@ -76,8 +76,8 @@ def _approximate(
         before = Component(so_far.guide.mu, np.linalg.cholesky(covariance), _BESIDE)
         assert found.covariance is not None
         components = [Component(optimum.mu, np.linalg.cholesky(found.covariance), 1 - _BESIDE), before]
-        z, weights = correct(counted, generator(seed, PROPOSALS), components, draws)
-        evidence = gather(counted, joint, found, error, (), z, weights)
+        z, weights, wider = correct_twice(counted, generator(seed, PROPOSALS), components, draws)
+        evidence = gather(counted, joint, found, error, (), z, weights, wider)
     where = {**evidence.where, **{name: so_far.evidence.where[name] for name in ("rivals",) if so_far.evidence.rivals}}
     return Approximation(
         guide=found.guide,

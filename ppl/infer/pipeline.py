@@ -16,7 +16,7 @@ from ppl.infer.draws import antithetic, generator
 from ppl.infer.importance import Weights
 from ppl.infer.meanfield import Optimum, maximise, newton_step
 from ppl.infer.objective import Counted, LogDensity, MeanField, negative_elbo
-from ppl.infer.proposals import HEAVY_TAILED_BELOW, Component, correct
+from ppl.infer.proposals import HEAVY_TAILED_BELOW, Component, correct_twice
 from ppl.infer.search import search
 from ppl.infer.sparse import SparseOptimum
 from ppl.infer.verdict import Evidence
@@ -26,6 +26,7 @@ DRAWS = 4000
 GUIDE_DRAWS = 64
 _MOST_GUIDE_DRAWS = 1024
 DRAW_ERROR = 0.05  # posterior sds
+_KNOWN = 0.1  # posterior sds by which wider proposals may move what the first ones found
 _MOST_BATCHES_OF_HESSIAN = 20  # of as many draws as are evaluated at once
 MOST_SEEN = 1500  # coordinates with a dense Hessian; beyond, it is a sparse one, or the guide alone is reported
 _MOST_DIRECTIONS = 60  # that show a sparse Hessian
@@ -81,9 +82,10 @@ def _approximate(joint: LogJoint, seed: int, draws: int, also: np.ndarray) -> Ap
     found = search(counted, joint, seed, (CLIMBING, STARTS, GUIDE), directions, also)
     optimum, draw_error = settled_optimum(counted, seed, found.summit, directions)
     proposed = Component(optimum.guide.mu, root_of(optimum))
-    z, weights = correct(counted, generator(seed, PROPOSALS), [proposed], draws)
-    hidden = [rival for rival in found.rivals if not doubts.is_covered(rival, optimum, z, weights.weights)]
-    evidence = gather(counted, joint, optimum, draw_error, hidden, z, weights)
+    z, weights, wider = correct_twice(counted, generator(seed, PROPOSALS), [proposed], draws)
+    known = wider.max(initial=0.0) <= _KNOWN  # other modes, before the second look
+    hidden = [r for r in found.rivals if not (known and doubts.is_covered(r, optimum, z, weights.weights))]
+    evidence = gather(counted, joint, optimum, draw_error, hidden, z, weights, wider)
     evaluations = int(np.ceil(counted.gradients / GUIDE_DRAWS))
     modes = np.array([mode.guide.mu for mode in (optimum, *hidden)])
     path = found.summit.path + optimum.trace
@@ -98,14 +100,17 @@ def gather(
     hidden: Sequence[Optimum],
     z: np.ndarray,
     weights: Weights,
+    wider: np.ndarray | None = None,
 ) -> Evidence:
-    """All that speaks for and against the weighted proposals."""
+    """All that speaks for and against the weighted proposals; `wider` (D,) is how far wider ones moved moments."""
     weakest = doubts.weakest_direction(counted, optimum)
     where = {"not_definite": doubts.names(joint.blocks, weakest.share)}
     where["flat"] = where["not_definite"]
     where["pareto_k"] = doubts.names(joint.blocks, doubts.uncovered(z, weights.weights))
     if hidden:
         where["rivals"] = doubts.names(joint.blocks, doubts.apart_in(hidden[0], optimum))
+    if wider is not None:
+        where["wider"] = doubts.names(joint.blocks, wider)
     means = spreads = np.zeros(1)
     if optimum.covariance is not None and joint.dimension > HEAVY_TAILED_BELOW:
         means, spreads = doubts.moved(optimum, z, weights.weights)
@@ -125,6 +130,7 @@ def gather(
         moved_mean=float(means.max()),
         moved_sd=float(spreads.max()),
         where=where,
+        wider=0.0 if wider is None else float(wider.max(initial=0.0)),
     )
 
 

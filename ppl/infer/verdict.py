@@ -74,6 +74,7 @@ class Evidence:
     surface: float = 0.0  # nats by which the border's density is not the polynomial fitted to it
     misfit: float = 0.0  # how far integrals moved means (in sds) and log sds of groups, given the border
     point: int = 0  # 1 for the posterior mode alone
+    wider: float = 0.0  # how far wider proposals moved means, in sds, or log sds
     tails: float = 0.0  # 1 / the effective number of draws that an sd rests on
     rhat: float | None = None  # of Hamiltonian chains, the largest; None, as the two below, where none ran
     divergent: float | None = None  # share of their trajectories with small steps
@@ -139,6 +140,11 @@ def rules(draws: int) -> dict[str, Rule]:
             "Pareto k is {value:.2f} (good below {limit:.2f}): the guide does not cover the posterior of {where}",
             "let `--guide auto` try chains, or give scales tighter priors",
         ),
+        "wider": Rule(
+            "wider proposals", 0.1, 0.3,
+            "wider proposals move mean or log sd of {where} by {value:.2g} sds: others may still miss a tail",
+            "let `--guide auto` try chains, or give scales tighter priors",
+        ),
         "moved_mean": Rule(
             "moved means", 0.25, 0.5,
             "the weights move the mean of {where} by {value:.2g} sds, and among so many coordinates may miss as much",
@@ -170,7 +176,7 @@ def rules(draws: int) -> dict[str, Rule]:
             "give scales tighter priors, or priors with lighter tails",
         ),
         "slow_tail": Rule(
-            "propriety", 1.4, 1.65,
+            "propriety", 1.35, 1.5,
             "the tails of {where} fall so slowly ({value:.2f}, a Cauchy 1.14) that the posterior may not be proper",
             "give it a proper prior, or one with lighter tails",
         ),
@@ -208,6 +214,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
         "rivals": None if alone else evidence.rivals,
         "draw_error": None if evidence.not_definite or alone or chains else evidence.draw_error,
         "pareto_k": None if alone or chains else evidence.pareto_k,
+        "wider": None if alone or chains else evidence.wider,
         "moved_mean": None if alone or chains else evidence.moved_mean,
         "moved_sd": None if alone or chains else evidence.moved_sd,
         "tails": evidence.tails,

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 import ppl
-from ppl.infer import ladder
+from ppl.infer import ladder, pipeline
 from ppl.infer.verdict import Verdict
 from ppl.report import tables
 
@@ -171,3 +171,11 @@ def test_rungs_of_others() -> None:
     assert [attempt.rung for attempt in tried] == ["mean field", "worse"] and seen == [best]
     best, tried = ladder.climb(problem, (*ladder.GUIDES["auto"], ladder.Rung("worse", worse)))
     assert best.rung == "non-centred" and len(tried) == 2
+
+
+def test_wider_proposals_find_the_tail_that_others_end_before() -> None:
+    """A funnel whose log scale `v` has an sd of 3: the first proposals know little of its mouth, and look good."""
+    text = "v ~ Flat()\nx ~ Flat()\nfactor -v^2/18 - v/2 - 0.5*exp(-v)*x^2"
+    joint = ppl.from_text(text).condition({}).joint
+    moved = [pipeline.approximate(joint, seed).evidence.wider for seed in (6, 9)]
+    assert min(moved) > 0.3
