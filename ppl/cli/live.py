@@ -19,7 +19,7 @@ from ppl.language.errors import text_width
 if TYPE_CHECKING:
     from ppl.infer.watch import Progress, Watch
 
-_PATIENCE = 1.0  # seconds after an interruption, for the record of all that was found
+_PATIENCE = 0.7  # seconds after an interruption, for the record of all that was found
 
 
 class _Line:
@@ -41,7 +41,7 @@ class _Line:
 
 
 def told(progress: Progress) -> str:
-    """`mean field, guide · ELBO -12.34 nats · 5,120 evaluations · 1.2 s`."""
+    """`mean field, guide · ELBO -12.34 nats · 5,120 gradients · 1.2 s`."""
     elbo = "" if math.isnan(progress.elbo) else f" · ELBO {progress.elbo:,.2f} nats"
     return f"{progress.phase}{elbo} · {progress.evaluations:,} gradients · {progress.seconds:.1f} s"
 

@@ -118,7 +118,7 @@ def _sample(
     try:
         while True:
             while len(now.kept) < now.look:
-                watch.step(f"draw {len(now.kept) + 1} of {now.look} from {chains} chains")
+                watch.step(f"draw {len(now.kept) + 1} of {now.look}")
                 _iterate(joint, now, rng)
                 watch.keep(UNDER_WAY, now.as_piece, eager=False)
             found = judged()
@@ -130,7 +130,7 @@ def _sample(
                 return found
             now.look += more
     except KeyboardInterrupt:
-        watch.keep(UNDER_WAY, now.as_piece, eager=False)
+        watch.keep(UNDER_WAY, now.as_piece)
         if found is None or not watch.is_stopped():
             raise
         return found

@@ -118,7 +118,7 @@ def resume(path: str | os.PathLike[str], of: Mapping[str, Any]) -> Checkpoint:
 
 
 def _read(name: str) -> tuple[Any, dict[str, Piece]]:
-    with np.load(name, allow_pickle=False) as file:
+    with Path(name).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         about = json.loads(bytes(file["about"]).decode("utf-8", "surrogatepass"))
         arrays: list[dict[str, np.ndarray]] = [{} for _ in about["pieces"]]
         for key in file.files:

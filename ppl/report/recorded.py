@@ -21,7 +21,7 @@ from ppl.report.record import Checked, Observed, Record, Tried
 from ppl.report.summarise import with_tails
 from ppl.version import VERSION
 
-_FEW = 200  # draws in a record that must be made at once
+_FEW, _FEWEST, _NUMBERS = 1000, 100, 2_000_000  # draws in a record that must be made at once, and their numbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,8 +51,9 @@ def recorded_in_time(model: Model, climbed: Climbed, draws: int, out: tuple[str,
 
 def in_haste(model: Model, climbed: Climbed, draws: int) -> Record:
     """The record of a few draws, without simulated and derived names."""
-    best, few = climbed.best, min(draws, _FEW)
+    best = climbed.best
     found = best.found.approximation
+    few = min(draws, int(np.clip(_NUMBERS // max(1, found.z.shape[1]), _FEWEST, _FEW)))
     chosen = importance.resample(found.weights.weights, few, generator(climbed.seed, pipeline.RESAMPLING))
     weights = replace(found.weights, weights=np.full(few, 1 / few))
     thinned = replace(best, found=replace(best.found, approximation=replace(found, z=found.z[chosen], weights=weights)))
