@@ -200,18 +200,15 @@ class Posterior:
 
         `draws` is how many equally weighted draws the fit holds; `keep_all` keeps those of very long simulated and
         derived names too, which `left_out` names otherwise. The same seed gives the same bits.
-
         What is found on the way is kept in the file `checkpoint`; `resume` goes on from such a file, to the same bits.
-        `watch` is told how far the fit is; where it is stopped, the fit ends with what there is. Raises `ModelError`
-        where the density is not finite at the start, `UsageError` for what makes no sense or does not fit into memory,
-        `FileError` for a checkpoint that cannot be read or written.
+        `watch` is told how far the fit is, and a fit whose watch is stopped ends with what there is. Raises
+        `ModelError` where the density is not finite at the start, `UsageError` for what makes no sense or does not fit
+        into memory, `FileError` for a checkpoint that cannot be read or written.
         """
-        seed = _whole("seed", seed, 0, 2**32 - 1)
-        draws = _whole("draws", draws, 100, 1_000_000)
-        out = left_out(self.model, draws, keep_all)
-        rungs = self._rungs(guide)
+        seed, draws = _whole("seed", seed, 0, 2**32 - 1), _whole("draws", draws, 100, 1_000_000)
+        out, rungs = left_out(self.model, draws, keep_all), self._rungs(guide)
         given = keep(self.data, self.model)
-        now = Watch() if watch is None else watch
+        now = watch or Watch()
         if checkpoint is not None or resume is not None:
             now.store = store(checkpoint, resume, identity(self.model.source.text, given, seed, draws, guide))
         with one_blas_thread(), watched(now):
@@ -234,8 +231,8 @@ class Posterior:
             raise ModelError(self.model.source, [why_not_finite(self.model, error.joint, error.z)]) from None
         finally:
             watch.inferring = False
-        climbed = Climbed(best, tried, seed, time.perf_counter() - start, given)
-        return Fit(recorded_in_time(self.model, climbed, draws, out), self)
+        seconds = time.perf_counter() - start
+        return Fit(recorded_in_time(self.model, Climbed(best, tried, seed, seconds, given), draws, out), self)
 
     def _rungs(self, guide: str) -> tuple[ladder.Rung, ...]:
         if guide not in ladder.GUIDES:
