@@ -185,19 +185,15 @@ def _interrupted(problem: Problem, tried: list[Attempt]) -> tuple[Attempt, tuple
     """The best of what there is, which is at best usable; where that is no attempt, the best guide that was seen."""
     now = watch.current()
     assert now is not None
-    during = f"while `{now.phase}` was under way"
     if not tried:
         if now.seen is None or now.joint is None:
             raise KeyboardInterrupt
-        during += ", before there was a first result"
         begun = unfinished.approximation(now.seen, problem.seed, problem.draws, now.evaluations)
         about = tuple(dict.fromkeys(block.name for block in now.joint.blocks if block.noncentred))
         tried = [Attempt(now.phase, Found(now.joint, begun, about), Verdict.DO_NOT_USE, 0.0)]
     best = _best(tried)
     evidence = best.found.approximation.evidence
-    if not evidence.where.get("interrupted"):
-        where = {**evidence.where, "interrupted": during}
-        evidence = replace(evidence, interrupted=max(evidence.interrupted, 1), where=where)
+    evidence = replace(evidence, interrupted=max(evidence.interrupted, 1))
     found = replace(best.found, approximation=replace(best.found.approximation, evidence=evidence))
     marked = replace(best, found=found, verdict=judge(evidence)[0])
     return marked, tuple(marked if attempt is best else attempt for attempt in tried)

@@ -53,11 +53,12 @@ def _plain(value: Any) -> Any:
 def approximation(piece: Piece) -> Approximation:
     """Raises `KeyError` and `TypeError` where the piece is not that of an approximation."""
     arrays, own = piece.arrays, piece.words["found"]
+    where = {rule: tuple(names) for rule, names in own["evidence"]["where"].items()}
     return Approximation(
         guide=MeanField(arrays["mu"], arrays["log_sigma"]),
         z=arrays["z"],
         weights=Weights(arrays["weights"], own["pareto_k"]),
-        evidence=Evidence(**own["evidence"]),
+        evidence=Evidence(**{**own["evidence"], "where": where}),
         evaluations=own["evaluations"],
         elbo=own["elbo"],
         modes=arrays["modes"],

@@ -126,8 +126,13 @@ def rules(draws: int) -> dict[str, Rule]:
             "leave the guide to auto to see the posterior itself",
         ),
         "interrupted": Rule(
-            "interruption", 0, 1,
-            "the fit was interrupted {where}",
+            "interruption", 0, np.inf,
+            "the fit was interrupted before all that might mend it was tried",
+            "let it run to its end; with a checkpoint it can go on from there",
+        ),
+        "unfinished": Rule(
+            "no result", 0, 0,
+            "the fit was interrupted before there was a first result",
             "let it run to its end; with a checkpoint it can go on from there",
         ),
         "rivals": Rule(
@@ -211,7 +216,8 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
         "surface": evidence.surface,
         "misfit": evidence.misfit,
         "point": evidence.point,
-        "interrupted": evidence.interrupted,
+        "interrupted": int(evidence.interrupted == 1),
+        "unfinished": int(evidence.interrupted > 1),
         "rivals": None if alone else evidence.rivals,
         "draw_error": None if evidence.not_definite or alone or chains else evidence.draw_error,
         "pareto_k": None if alone or chains else evidence.pareto_k,
