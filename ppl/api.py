@@ -28,6 +28,7 @@ from ppl.infer.draws import generator
 from ppl.infer.loo import Loo
 from ppl.infer.pipeline import TooLarge
 from ppl.infer.verdict import FROM_BEST, Verdict, is_worse
+from ppl.infer.watch import Watch, watched
 from ppl.language.errors import ModelError, PplError, UsageError, VerdictError
 from ppl.language.files import from_string, read_source
 from ppl.language.parser import parse
@@ -39,10 +40,11 @@ from ppl.model.program import compile_terms
 from ppl.model.settle import settle
 from ppl.numeric.threads import one_blas_thread
 from ppl.report import fitfile, labelled, notebook, ranks
-from ppl.report.given import keep
+from ppl.report.checkpoint import identity, store
+from ppl.report.given import Given, keep
 from ppl.report.quantities import left_out
 from ppl.report.record import Checked, Record
-from ppl.report.recorded import recorded
+from ppl.report.recorded import Climbed, recorded_in_time
 from ppl.report.summary import Summary
 from ppl.rewrite.guards import without_needless_guards
 from ppl.rewrite.sum_out import SummedOut, sum_out
@@ -182,7 +184,11 @@ class Posterior:
                 total += sum(float(np.sum(part)) for part in found)
         return total
 
-    def fit(self, seed: int = 1, draws: int = pipeline.DRAWS, keep_all: bool = False, guide: str = "auto") -> Fit:
+    def fit(
+        self, seed: int = 1, draws: int = pipeline.DRAWS, keep_all: bool = False, guide: str = "auto", *,
+        checkpoint: str | PathLike[str] | None = None, resume: str | PathLike[str] | None = None,
+        watch: Watch | None = None,
+    ) -> Fit:  # fmt: skip
         """The posterior, found by the automatic mean-field guide and corrected.
 
         With the `guide` "auto" further rungs are tried while the verdict is not good. Others fix the rung: "meanfield"
@@ -193,18 +199,26 @@ class Posterior:
         do, the fit is that of the mean field.
 
         `draws` is how many equally weighted draws the fit holds; `keep_all` keeps those of very long simulated and
-        derived names too, which `left_out` names otherwise. The same seed gives the same bits. Raises `ModelError`
-        where the density is not finite at the start, `UsageError` for what makes no sense or does not fit into memory.
+        derived names too, which `left_out` names otherwise. The same seed gives the same bits.
+        What is found on the way is kept in the file `checkpoint`; `resume` goes on from such a file, to the same bits.
+        `watch` is told how far the fit is, and a fit whose watch is stopped ends with what there is. Raises
+        `ModelError` where the density is not finite at the start, `UsageError` for what makes no sense or does not fit
+        into memory, `FileError` for a checkpoint that cannot be read or written.
         """
-        seed = _whole("seed", seed, 0, 2**32 - 1)
-        draws = _whole("draws", draws, 100, 1_000_000)
-        out = left_out(self.model, draws, keep_all)
-        rungs = self._rungs(guide)
-        with one_blas_thread():
-            return self._fit(seed, draws, out, rungs)
+        seed, draws = _whole("seed", seed, 0, 2**32 - 1), _whole("draws", draws, 100, 1_000_000)
+        out, rungs = left_out(self.model, draws, keep_all), self._rungs(guide)
+        given = keep(self.data, self.model)
+        now = watch or Watch()
+        if checkpoint is not None or resume is not None:
+            now.store = store(checkpoint, resume, identity(self.model.source.text, given, seed, draws, guide))
+        with one_blas_thread(), watched(now):
+            return self._fit(seed, draws, out, rungs, given, now)
 
-    def _fit(self, seed: int, draws: int, out: tuple[str, ...], rungs: tuple[ladder.Rung, ...]) -> Fit:
+    def _fit(
+        self, seed: int, draws: int, out: tuple[str, ...], rungs: tuple[ladder.Rung, ...], given: Given, watch: Watch
+    ) -> Fit:  # fmt: skip
         start = time.perf_counter()
+        watch.inferring = True
         try:
             best, tried = ladder.climb(ladder.Problem(self.model, self.summed, self.joint, seed, draws), rungs)
         except TooLarge:
@@ -215,8 +229,10 @@ class Posterior:
             raise UsageError(f"the latents have {self.joint.dimension:,} unknown numbers: {fewer}") from None
         except ladder.Nowhere as error:
             raise ModelError(self.model.source, [why_not_finite(self.model, error.joint, error.z)]) from None
+        finally:
+            watch.inferring = False
         seconds = time.perf_counter() - start
-        return Fit(recorded(self.model, best, tried, seed, draws, out, seconds, keep(self.data, self.model)), self)
+        return Fit(recorded_in_time(self.model, Climbed(best, tried, seed, seconds, given), draws, out), self)
 
     def _rungs(self, guide: str) -> tuple[ladder.Rung, ...]:
         if guide not in ladder.GUIDES:

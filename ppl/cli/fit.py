@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
-from ppl.cli.group import EXIT_DO_NOT_USE, commands
-from ppl.cli.shared import check_output, condition, show, split, status
+from ppl.cli.group import EXIT_DO_NOT_USE, EXIT_INTERRUPTED, commands
+from ppl.cli.live import watching
+from ppl.cli.shared import check_output, condition, show, split
+from ppl.language.errors import UsageError
 
 
 @commands.command()
@@ -22,25 +24,46 @@ from ppl.cli.shared import check_output, condition, show, split, status
     show_default=True,
     help="auto (further rungs until good), meanfield, noncentred, partial, fullrank, lowrank, mixture, chains, point.",
 )
+@click.option("--checkpoint", type=click.Path(), help="Keep what is found on the way in this file.")
+@click.option("--resume", type=click.Path(), help="Go on from this checkpoint, to the same bits, and keep it up.")
 @click.option("--require", type=click.Choice(["good", "usable"]), help="Exit with 3 where the verdict is worse.")
 def fit(
     model: str, data: tuple[str, ...], seed: int, draws: int, output: str | None, as_json: bool, everything: bool,
-    guide: str, require: str | None,
+    guide: str, require: str | None, checkpoint: str | None, resume: str | None,
 ) -> int:  # fmt: skip
     """Find the posterior of MODEL given DATA (CSV, TSV, Parquet, JSON or npz; several files are merged).
 
-    COLUMN=FILE is a table with a row for each level of a column.
+    COLUMN=FILE is a table with a row for each level of a column. Ctrl-C ends a fit with what it has found so far.
     """
-    if output is not None:
-        plain, tables = split(data)
-        check_output(output, (model, *plain, *tables.values()))
+    plain, tables = split(data)
+    inputs = (model, *plain, *tables.values())
+    for target in (output, checkpoint, resume):
+        if target is not None:
+            check_output(target, inputs)
+    if output is not None and output in (checkpoint, resume):
+        raise UsageError(f"{output} is the checkpoint of this fit; choose another name for -o")
     posterior = condition(model, data)
-    with status("fitting"):
-        found = posterior.fit(seed=seed, draws=draws, keep_all=everything, guide=guide)
+    with watching() as watch:
+        try:
+            found = posterior.fit(
+                seed=seed, draws=draws, keep_all=everything, guide=guide, checkpoint=checkpoint, resume=resume,
+                watch=watch,
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            if not watch.stopped:
+                raise
+            found = None
+    if found is None:
+        click.echo("interrupted before anything was found: there is nothing to show or to write", err=True)
+        return EXIT_INTERRUPTED
+    if watch.stopped:
+        click.echo("interrupted: this is what there is", err=True)
     show(found.record, as_json, everything)
     if output is not None:
         found.save(output)
         click.echo(f"written to {output}", err=True)
+    if watch.stopped:
+        return EXIT_INTERRUPTED
     if require is not None:
         found.require(require)
     return EXIT_DO_NOT_USE if found.verdict == "do not use" else 0

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,18 +77,6 @@ def check_output(output: str, inputs: tuple[str, ...]) -> None:
     for name in inputs:
         if target.exists() and Path(name).exists() and target.samefile(name):
             raise UsageError(f"{output} is an input of this fit; choose another name for -o")
-
-
-@contextmanager
-def status(words: str) -> Iterator[None]:
-    """A spinner on a terminal; elsewhere silence."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status(words):
-        yield
 
 
 def read_fit(fit: str, data: tuple[str, ...] = ()) -> tuple[Record, Model]:

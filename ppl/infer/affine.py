@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ppl.infer import watch
 from ppl.infer.objective import ENTROPY_OF_ONE, LogDensity
 from ppl.infer.optimise import lbfgs
 
@@ -186,7 +187,9 @@ def maximise(joint: LogDensity, family: Family, eps: np.ndarray, begin: np.ndarr
         except np.linalg.LinAlgError:  # a scale has run to nothing
             return np.inf, np.zeros(len(packed))
         pulled = family.pull_back(packed, gradients.mean(axis=0), gradients.T @ eps / len(eps))
-        return -float(values.mean()) - volume - len(mu) * ENTROPY_OF_ONE, -pulled - by_volume
+        value = -float(values.mean()) - volume - len(mu) * ENTROPY_OF_ONE
+        watch.note(-value)
+        return value, -pulled - by_volume
 
     for halvings in range(_MOST_SHRINKS):
         start = family.first(0.5**halvings) if begin is None else begin

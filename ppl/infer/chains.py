@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from ppl.infer import convergence
+from ppl.infer import convergence, watch
+from ppl.infer.chains_stored import Sampling, Tuning
 from ppl.infer.hamiltonian import Move, Points, at, move
 from ppl.infer.objective import LogDensity
 
@@ -38,6 +39,7 @@ _RATE = 0.1  # of change of the log of the trajectory length
 _WORTH = 0.5  # power of the trajectory length with which ChEES must grow for longer ones to be worth their cost
 _SHORTEST_STEP = 1.5  # nats by which a jittered step is smaller at most
 _MOST_ELEMENTS = 16_000_000  # of the draws kept
+UNDER_WAY = "chains under way"  # the key of what is kept
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,16 +58,6 @@ class Chains:
     gradients: int  # of one chain each, warm-up included
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Tuning:
-    """Step size and trajectory length in coordinates whitened by `root`, (D, D) or its diagonal (D,)."""
-
-    root: np.ndarray
-    step: float
-    length: float
-    longest: int  # leapfrog steps
-
-
 def sample_chains(
     joint: LogDensity,
     starts: np.ndarray,
@@ -79,43 +71,82 @@ def sample_chains(
     A few of each superchain are warmed up; then all of it continue from where one of them has come to.
 
     Sampled until every nested R-hat is below 1.01 and every effective number of draws above 2,000, or until the
-    gradients of single chains would exceed their most. `root` is the lower Cholesky factor of a covariance, (D, D), or
-    its diagonal (D,).
+    gradients of single chains would exceed their most. Chains that were kept go on where they were. `root` is the lower
+    Cholesky factor of a covariance, (D, D), or its diagonal (D,).
     """
     with np.errstate(all="ignore"):
         longest = int(np.clip(most_gradients // (_TRAJECTORIES * len(starts)), 4, _LONGEST))
         each = len(starts) // superchains
         few = min(each, _CHAINS_WARMED_UP)
         warm = np.arange(len(starts)).reshape(superchains, each)[:, :few].ravel()
-        tuning, points, spent = _warm_up(joint, at(joint, starts[warm]), Tuning(root, 0.5, _SHORTEST, longest), rng)
-        points = points.at(np.repeat(np.arange(0, len(warm), few), each))
-        kept: list[Move] = []
-        look = _FIRST_LOOK
-        steps = 0
+        now = _resumed(rng)
+        if now is None:
+            points = at(joint, starts[warm])
+            tuning = Tuning(root, 0.5, _SHORTEST, longest)
+            now = Sampling(tuning, points, len(points.z), _FIRST_LOOK, rng.bit_generator.state)
+        while now.windows < len(_WINDOWS):
+            watch.step(f"warm-up {now.windows + 1} of {len(_WINDOWS)}")
+            _warm_up(joint, now, rng)
+            if now.windows == len(_WINDOWS):
+                now.begin = now.begin.at(np.repeat(np.arange(0, len(warm), few), each))
+            watch.keep(UNDER_WAY, now.as_piece)
+        return _sample(joint, now, superchains, most_gradients, rng)
+
+
+def _resumed(rng: np.random.Generator) -> Sampling | None:
+    """Chains that were kept on the way, with their random stream."""
+    if not watch.holds(UNDER_WAY):
+        return None
+    now = watch.recall(UNDER_WAY, Sampling.of)
+    rng.bit_generator.state = now.stream
+    return now
+
+
+def _sample(
+    joint: LogDensity, now: Sampling, superchains: int, most_gradients: int, rng: np.random.Generator
+) -> Chains:
+    """Iterations until all is well or nothing is left to spend; where these are interrupted, the chains as they were
+    when they were last judged.
+    """
+    chains = len(now.points.z)
+
+    def judged() -> Chains:
+        moves = [iteration.move for iteration in now.kept]
+        return _judge(moves, superchains, now.steps / len(moves), now.spent + now.steps * chains)
+
+    found = judged() if len(now.kept) >= _FIRST_LOOK else None
+    try:
         while True:
-            while len(kept) < look:
-                count = _count(tuning, float(rng.random()))
-                made = move(joint, points, tuning.root, _jittered(tuning.step, len(starts), rng), count, rng)
-                points = made.points
-                kept.append(replace(made, proposed=_NOTHING, velocity=_NOTHING))
-                steps += count
-            found = _judge(kept, superchains, steps / len(kept), spent + steps * len(starts))
+            while len(now.kept) < now.look:
+                watch.step(f"draw {len(now.kept) + 1} of {now.look}")
+                _iterate(joint, now, rng)
+                watch.keep(UNDER_WAY, now.as_piece, eager=False)
+            found = judged()
             enough = found.rhat.max() < RHAT and found.ess.min() > ENOUGH
-            affordable = (most_gradients - found.gradients) * len(kept) // (found.gradients - spent)
-            more = min(len(kept), affordable, _MOST_ELEMENTS // starts.size - len(kept))
-            hopeless = len(kept) >= _ENOUGH_TO_TELL and _needed(found) > _HOPELESS * (len(kept) + affordable)
-            if enough or hopeless or more < _FEWEST_MORE * len(kept):
+            affordable = (most_gradients - found.gradients) * len(now.kept) // (found.gradients - now.spent)
+            more = min(len(now.kept), affordable, _MOST_ELEMENTS // now.points.z.size - len(now.kept))
+            hopeless = len(now.kept) >= _ENOUGH_TO_TELL and _needed(found) > _HOPELESS * (len(now.kept) + affordable)
+            if enough or hopeless or more < _FEWEST_MORE * len(now.kept):
                 return found
-            look += more
+            now.look += more
+    except KeyboardInterrupt:
+        watch.keep(UNDER_WAY, now.as_piece)
+        if found is None or not watch.is_stopped():
+            raise
+        return found
+
+
+def _iterate(joint: LogDensity, now: Sampling, rng: np.random.Generator) -> None:
+    count = _count(now.tuning, float(rng.random()))
+    jittered = _jittered(now.tuning.step, len(now.points.z), rng)
+    made = move(joint, now.points, now.tuning.root, jittered, count, rng)
+    now.keep(made, count, rng.bit_generator.state)
 
 
 def _needed(found: Chains) -> float:
     """About how many draws of a chain until R-hat and the least effective number would do: B / W falls like 1 / T."""
     apart = float(found.rhat.max()) ** 2 - 1
     return len(found.z) * max(apart / (RHAT**2 - 1), _LEAST / max(float(found.ess.min()), 1.0))
-
-
-_NOTHING = np.zeros((0, 0))
 
 
 def _judge(kept: list[Move], superchains: int, steps: float, gradients: int) -> Chains:
@@ -149,35 +180,37 @@ def _apart(z: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     return np.nan_to_num(apart, nan=0.0, posinf=1e6)
 
 
-def _warm_up(joint: LogDensity, points: Points, tuning: Tuning, rng: np.random.Generator) -> tuple[Tuning, Points, int]:
-    """Windows of iterations; the step size starts anew after each, as the coordinates have changed. Ends with the step
-    size averaged over the second half of the last window.
+def _warm_up(joint: LogDensity, now: Sampling, rng: np.random.Generator) -> None:
+    """A window of iterations; the step size starts anew after each, as the coordinates have changed. The last ends with
+    the step size averaged over its second half.
     """
-    spent = len(points.z)
-    for number, window in enumerate(_WINDOWS):
-        seen, log_steps = [], []
-        for t in range(window):
-            u = float(rng.random())
-            count = _count(tuning, u)
-            before = points
-            jittered = _jittered(tuning.step, len(points.z), rng)
-            made = move(joint, points, tuning.root, jittered, count, rng)
-            points = made.points
-            spent += count * len(points.z)
-            seen.append(points.z)
-            gain = 1.0 / np.sqrt(1.0 + t)
-            rate = _RATE * float(
-                np.clip(_gain_of_length(made, before, tuning.root, 2 * u * tuning.length) - _WORTH, -1, 1)
-            )
-            inside = np.isfinite(before.value)  # a chain that is still nowhere says nothing of the step size
-            signal = float((made.acceptance - _PENALTY * made.diverged)[inside].mean()) if inside.any() else _ACCEPTANCE
-            step = tuning.step * np.exp(gain * (signal - _ACCEPTANCE))
-            length = min(max(tuning.length * np.exp(rate), _SHORTEST), 0.5 * tuning.longest * step)
-            tuning = replace(tuning, step=step, length=length)
-            log_steps.append(np.log(step))
-        if number < len(_WINDOWS) - 1:
-            tuning = replace(tuning, root=_learn(tuning.root, np.concatenate(seen[window // 3 :])))
-    return replace(tuning, step=float(np.exp(np.mean(log_steps[len(log_steps) // 2 :])))), points, spent
+    window = _WINDOWS[now.windows]
+    tuning, points, spent = now.tuning, now.begin, now.spent
+    seen, log_steps = [], []
+    for t in range(window):
+        u = float(rng.random())
+        count = _count(tuning, u)
+        before = points
+        jittered = _jittered(tuning.step, len(points.z), rng)
+        made = move(joint, points, tuning.root, jittered, count, rng)
+        points = made.points
+        spent += count * len(points.z)
+        seen.append(points.z)
+        gain = 1.0 / np.sqrt(1.0 + t)
+        rate = _RATE * float(np.clip(_gain_of_length(made, before, tuning.root, 2 * u * tuning.length) - _WORTH, -1, 1))
+        inside = np.isfinite(before.value)  # a chain that is still nowhere says nothing of the step size
+        signal = float((made.acceptance - _PENALTY * made.diverged)[inside].mean()) if inside.any() else _ACCEPTANCE
+        step = float(tuning.step * np.exp(gain * (signal - _ACCEPTANCE)))
+        length = float(min(max(tuning.length * np.exp(rate), _SHORTEST), 0.5 * tuning.longest * step))
+        tuning = replace(tuning, step=step, length=length)
+        log_steps.append(np.log(step))
+    if now.windows < len(_WINDOWS) - 1:
+        tuning = replace(tuning, root=_learn(tuning.root, np.concatenate(seen[window // 3 :])))
+    else:
+        tuning = replace(tuning, step=float(np.exp(np.mean(log_steps[len(log_steps) // 2 :]))))
+    root = np.ascontiguousarray(tuning.root)  # as it is when it was kept and read again
+    now.tuning, now.begin, now.spent = replace(tuning, root=root), points, spent
+    now.windows, now.stream = now.windows + 1, rng.bit_generator.state
 
 
 def _count(tuning: Tuning, u: float) -> int:

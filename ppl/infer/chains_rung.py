@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from ppl.compile.joint import LogJoint
-from ppl.infer import doubts
-from ppl.infer.chains import RHAT, Chains, sample_chains
+from ppl.infer import doubts, watch
+from ppl.infer.chains import RHAT, UNDER_WAY, Chains, sample_chains
 from ppl.infer.draws import generator
 from ppl.infer.importance import Weights
 from ppl.infer.pipeline import CHAINS, GUIDE_DRAWS, MOST_SEEN, Approximation
@@ -40,6 +40,8 @@ def approximate(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -
     most = min(_MOST_GRADIENTS, _MOST_BATCHES * joint.draws_at_once)
     with np.errstate(all="ignore"):
         chains = sample_chains(joint, starts, root, rng, _SUPERCHAINS, most)
+    if not watch.is_stopped():
+        watch.forget(UNDER_WAY)
     z = _thinned(chains, draws)
     evidence = _gather(joint, so_far.evidence, chains, z)
     weights = Weights(np.full(len(z), 1 / len(z)), 0.0)  # nothing was weighted

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ppl.infer import curvature
+from ppl.infer import curvature, watch
 from ppl.infer.curvature import Directions
 from ppl.infer.objective import ENTROPY_OF_ONE, LogDensity, MeanField
 
@@ -81,6 +81,9 @@ class _Ways:
         going = np.flatnonzero(np.isfinite(value) & np.isfinite(gradient).all(axis=1))
         n = len(starts)
         scale = np.full(starts.shape, 0.1)
+        if len(going):
+            best = going[np.argmax(value[going])]
+            watch.note(np.nan, starts[best], np.log(scale[best]))
         return _Ways(
             starts.copy(),
             value,
@@ -105,6 +108,7 @@ class _Ways:
             if best is None or elbo > best.elbo + 1e-3:
                 self.since_best[i] = 0
             if best is None or elbo > best.elbo:
+                watch.note(elbo, z[k].copy(), np.log(scale[k]))
                 self.best[i] = Summit(
                     MeanField(z[k].copy(), np.log(scale[k])), spectra.positive(k), elbo, False, self.paths[i]
                 )

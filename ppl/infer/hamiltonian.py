@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ppl.infer import watch
 from ppl.infer.objective import LogDensity
 
 MOST_ERROR = 1000.0  # nats of energy: a trajectory that gains more has left the path
@@ -49,6 +50,7 @@ class Move:
 
 def at(joint: LogDensity, z: np.ndarray) -> Points:
     """A gradient taken as 0 where it is not finite is a function of position like any other: steps stay reversible."""
+    watch.tick(len(z))
     value, gradient = joint.value_and_gradient(z)
     finite = np.isfinite(value) & np.isfinite(gradient).all(axis=1)
     return Points(z, np.where(finite, value, -np.inf), np.where(finite[:, None], gradient, 0.0))

@@ -13,14 +13,14 @@ Rungs share the random streams of `pipeline.py`, so that the same seed gives the
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ppl.compile.blocks import candidates
+from ppl.compile.blocks import Centring, candidates
 from ppl.compile.joint import LogJoint, compile_joint
-from ppl.infer import fullrank, mixture, pipeline, point
+from ppl.infer import fullrank, mixture, pipeline, point, stored, unfinished, watch
 from ppl.infer.centring import centrings, is_new, typical_draws
 from ppl.infer.doubts import listed
 from ppl.infer.draws import generator
@@ -54,6 +54,7 @@ class Found:
     approximation: Approximation
     about: tuple[str, ...] = ()
     sampled: bool = False  # by chains: no weights
+    centring: Mapping[str, Centring] = field(default_factory=dict)  # of latents that are centred in part
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,26 +110,93 @@ class Nowhere(Exception):
 
 
 def climb(problem: Problem, rungs: tuple[Rung, ...]) -> tuple[Attempt, tuple[Attempt, ...]]:
-    """The best attempt, and all in order. Raises `Nowhere` and `pipeline.TooLarge`."""
+    """The best attempt, and all in order; where the fit was interrupted, of what there is.
+
+    Raises `Nowhere` and `pipeline.TooLarge`, and `KeyboardInterrupt` where there is nothing yet.
+    """
     tried: list[Attempt] = []
-    best: Attempt | None = None
-    for rung in rungs:
-        if best is not None and rung.is_content(best):
-            continue
-        start = time.perf_counter()
-        try:
-            found = rung.run(problem, best)
-        except Nowhere:
-            if best is None:
-                raise
-            continue  # an earlier rung stands
-        if found is not None:
-            verdict, _ = judge(found.approximation.evidence)
-            tried.append(Attempt(rung.name, found, verdict, time.perf_counter() - start))
-            best = min(tried, key=lambda attempt: attempt.rank)
-    if best is None:  # the one rung that was asked for has nothing to try
+    try:
+        _up(problem, rungs, tried)
+    except KeyboardInterrupt:
+        if not watch.is_stopped():
+            raise
+    if watch.is_stopped():
+        return _interrupted(problem, tried)
+    if not tried:  # the one rung that was asked for has nothing to try
         return climb(problem, (MEAN_FIELD,))
-    return best, tuple(tried)
+    return _best(tried), tuple(tried)
+
+
+def _up(problem: Problem, rungs: tuple[Rung, ...], tried: list[Attempt]) -> None:
+    for rung in rungs:
+        best = _best(tried) if tried else None
+        if watch.is_stopped() or (best is not None and rung.is_content(best)):
+            continue
+        attempt = _attempt(problem, rung, best)
+        if attempt is not None:
+            tried.append(attempt)
+
+
+def _best(tried: list[Attempt]) -> Attempt:
+    return min(tried, key=lambda attempt: attempt.rank)
+
+
+def _attempt(problem: Problem, rung: Rung, best: Attempt | None) -> Attempt | None:
+    """A rung, tried or, where the fit goes on from a store, read from it."""
+    if watch.holds(rung.name):
+        return watch.recall(rung.name, lambda piece: _recalled(problem, rung, piece))
+    start = time.perf_counter()
+    watch.enter(rung.name)
+    try:
+        found = rung.run(problem, best)
+    except Nowhere:
+        if best is None:
+            raise
+        found = None  # an earlier rung stands
+    attempt = None
+    if found is not None:
+        found = replace(found, approximation=stored.in_order(found.approximation))
+        verdict, _ = judge(found.approximation.evidence)
+        attempt = Attempt(rung.name, found, verdict, time.perf_counter() - start)
+    if not watch.is_stopped():
+        watch.keep(rung.name, lambda: _as_piece(attempt))
+    return attempt
+
+
+def _as_piece(attempt: Attempt | None) -> watch.Piece:
+    if attempt is None:
+        return watch.Piece({"found": None}, {})
+    found = attempt.found
+    words = {"about": list(found.about), "sampled": found.sampled, "seconds": attempt.seconds}
+    return stored.as_piece(found.approximation, found.centring, words)
+
+
+def _recalled(problem: Problem, rung: Rung, piece: watch.Piece) -> Attempt | None:
+    """Raises `KeyError` and `TypeError` where the piece is not that of a rung."""
+    if piece.words["found"] is None:
+        return None
+    about, centring = tuple(piece.words["about"]), stored.centring(piece)
+    joint = compile_joint(problem.model, problem.summed, about, centring or None) if about else problem.joint
+    found = Found(joint, stored.approximation(piece), about, bool(piece.words["sampled"]), centring)
+    return Attempt(rung.name, found, judge(found.approximation.evidence)[0], float(piece.words["seconds"]))
+
+
+def _interrupted(problem: Problem, tried: list[Attempt]) -> tuple[Attempt, tuple[Attempt, ...]]:
+    """The best of what there is, which is at best usable; where that is no attempt, the best guide that was seen."""
+    now = watch.current()
+    assert now is not None
+    if not tried:
+        if now.seen is None or now.joint is None:
+            raise KeyboardInterrupt
+        begun = unfinished.approximation(now.seen, problem.seed, problem.draws, now.evaluations)
+        about = tuple(dict.fromkeys(block.name for block in now.joint.blocks if block.noncentred))
+        tried = [Attempt(now.phase, Found(now.joint, begun, about), Verdict.DO_NOT_USE, 0.0)]
+    best = _best(tried)
+    evidence = best.found.approximation.evidence
+    evidence = replace(evidence, interrupted=max(evidence.interrupted, 1))
+    found = replace(best.found, approximation=replace(best.found.approximation, evidence=evidence))
+    marked = replace(best, found=found, verdict=judge(evidence)[0])
+    return marked, tuple(marked if attempt is best else attempt for attempt in tried)
 
 
 def _mean_field(problem: Problem, best: Attempt | None) -> Found | None:
@@ -148,7 +216,14 @@ def _partly_centred(problem: Problem, best: Attempt | None) -> Found | None:
     names = candidates(problem.model.latents)
     if not names or problem.joint.dimension > pipeline.MOST_SEEN:
         return None
-    found = _approximated(problem, problem.joint, ()) if best is None else best.found
+    if best is not None:
+        return _partly_centred_from(problem, best.found, best)
+    first = climb(problem, (MEAN_FIELD,))[0].found
+    return _from(first, PARTLY_CENTRED.name, lambda: _partly_centred_from(problem, first, None))
+
+
+def _partly_centred_from(problem: Problem, found: Found, best: Attempt | None) -> Found | None:
+    names = candidates(problem.model.latents)
     rng = generator(problem.seed, pipeline.FRESH)
     draws = typical_draws(found.joint, found.approximation.z, found.approximation.weights.weights, rng)
     centring = centrings(problem.joint, compile_joint(problem.model, problem.summed, names), draws)
@@ -156,11 +231,25 @@ def _partly_centred(problem: Problem, best: Attempt | None) -> Found | None:
     if not is_new(centring.values(), 0.0 if found.about else 1.0):
         return None
     joint = compile_joint(problem.model, problem.summed, names, centring)
-    return _approximated(problem, joint, names, best)
+    return replace(_approximated(problem, joint, names, best), centring=centring)
+
+
+def _from(first: Found, name: str, run: Callable[[], Found | None]) -> Found | None:
+    """What a rung finds that begins from another's result; where it is interrupted, that result."""
+    if watch.is_stopped():
+        return first
+    watch.enter(name)
+    try:
+        return run()
+    except KeyboardInterrupt:
+        if not watch.is_stopped():
+            raise
+        return first
 
 
 def _approximated(problem: Problem, joint: LogJoint, about: tuple[str, ...], best: Attempt | None = None) -> Found:
     """The pipeline in other coordinates; it also starts where the best attempt ended, so as not to miss its modes."""
+    watch.coordinates(joint)
     also = np.zeros((0, joint.dimension))
     if best is not None:
         also = joint.unconstrain(best.found.joint.constrain(best.found.approximation.modes))
@@ -184,31 +273,37 @@ def _chains(problem: Problem, best: Attempt | None) -> Found | None:
 def _chains_whatever(problem: Problem, best: Attempt | None) -> Found | None:
     """After the rungs that cost little, whatever these are worth; what they found, where there is nothing to sample."""
     first, _ = climb(problem, (MEAN_FIELD, NONCENTRED))
-    return _sampled(problem, first.found) or first.found
+    return _from(first.found, CHAINS.name, lambda: _sampled(problem, first.found) or first.found)
 
 
 def _sampled(problem: Problem, found: Found) -> Found | None:
     from ppl.infer import chains_rung
 
     sampled = chains_rung.approximate(found.joint, found.approximation, problem.seed, problem.draws)
-    return None if sampled is None else Found(found.joint, sampled, found.about, sampled=True)
+    return None if sampled is None else replace(found, approximation=sampled, sampled=True)
 
 
 Refine = Callable[[LogJoint, Approximation, int, int], Approximation | None]
 
 
-def _refined(refine: Refine) -> Callable[[Problem, Attempt | None], Found | None]:
+def _refined(name: str, refine: Refine) -> Callable[[Problem, Attempt | None], Found | None]:
     """A rung that starts from the best attempt, in its coordinates; alone, from the mean field."""
 
     def run(problem: Problem, best: Attempt | None) -> Found | None:
-        found = _approximated(problem, problem.joint, ()) if best is None else best.found
-        refined = refine(found.joint, found.approximation, problem.seed, problem.draws)
-        return None if refined is None else replace(found, approximation=refined)
+        if best is not None:
+            return refined(problem, best.found)
+        first = climb(problem, (MEAN_FIELD,))[0].found
+        return _from(first, name, lambda: refined(problem, first))
+
+    def refined(problem: Problem, found: Found) -> Found | None:
+        approximation = refine(found.joint, found.approximation, problem.seed, problem.draws)
+        return None if approximation is None else replace(found, approximation=approximation)
 
     return run
 
 
 def _point(problem: Problem, best: Attempt | None) -> Found | None:
+    watch.coordinates(problem.joint)
     try:
         found = point.mode(problem.joint, problem.seed, problem.draws)
     except NoStart as error:
@@ -219,9 +314,9 @@ def _point(problem: Problem, best: Attempt | None) -> Found | None:
 MEAN_FIELD = Rung("mean field", _mean_field)
 NONCENTRED = Rung("non-centred", _noncentred, content=_FINITE_VARIANCE)
 PARTLY_CENTRED = Rung("partly centred", _partly_centred)
-FULL_RANK = Rung("full rank", _refined(fullrank.full_rank))
-LOW_RANK = Rung("low rank", _refined(fullrank.low_rank))
-MIXTURE = Rung("mixture over modes", _refined(mixture.mixture))
+FULL_RANK = Rung("full rank", _refined("full rank", fullrank.full_rank))
+LOW_RANK = Rung("low rank", _refined("low rank", fullrank.low_rank))
+MIXTURE = Rung("mixture over modes", _refined("mixture over modes", mixture.mixture))
 CHAINS = Rung("chains", _chains, content=_FINITE_VARIANCE, wary_of=(FULL_RANK.name,))
 POINT = Rung("posterior mode", _point)
 GUIDES: dict[str, tuple[Rung, ...]] = {

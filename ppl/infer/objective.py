@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ppl.infer import curvature
+from ppl.infer import curvature, watch
 from ppl.infer.curvature import Directions
 
 ENTROPY_OF_ONE = 0.5 * np.log(2 * np.pi * np.e)  # nats, of a standard normal
@@ -49,6 +49,7 @@ class Counted:
 
     def value_and_gradient(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         self.gradients += len(z)
+        watch.tick(len(z))
         return self.density.value_and_gradient(z)
 
 
@@ -90,7 +91,9 @@ def negative_elbo(joint: LogDensity, guide: MeanField, eps: np.ndarray) -> tuple
         return np.inf, np.zeros(2 * len(guide.mu))
     by_mu = -gradients.mean(axis=0)
     by_log_sigma = -(gradients * eps).mean(axis=0) * guide.sigma - 1.0
-    return -float(values.mean()) - entropy(guide), np.concatenate([by_mu, by_log_sigma])
+    value = -float(values.mean()) - entropy(guide)
+    watch.note(-value, guide.mu, guide.log_sigma)
+    return value, np.concatenate([by_mu, by_log_sigma])
 
 
 def hessian(

@@ -9,7 +9,7 @@ import numpy as np
 
 from ppl.compile.joint import LogJoint
 from ppl.compile.sparsity import interactions, sparse_interactions
-from ppl.infer import arrow, curvature, doubts, importance, large
+from ppl.infer import arrow, curvature, doubts, importance, large, watch
 from ppl.infer.climb import Summit
 from ppl.infer.curvature import Directions
 from ppl.infer.draws import antithetic, generator
@@ -79,8 +79,11 @@ def approximate(joint: LogJoint, seed: int, draws: int = DRAWS, also: np.ndarray
 def _approximate(joint: LogJoint, seed: int, draws: int, also: np.ndarray) -> Approximation:
     directions = curvature.plan(interactions(joint))
     counted = Counted(joint)
+    watch.step("ways up")
     found = search(counted, joint, seed, (CLIMBING, STARTS, GUIDE), directions, also)
+    watch.step("guide")
     optimum, draw_error = settled_optimum(counted, seed, found.summit, directions)
+    watch.step("weights")
     proposed = Component(optimum.guide.mu, root_of(optimum))
     z, weights, wider = correct_twice(counted, generator(seed, PROPOSALS), [proposed], draws)
     known = wider.max(initial=0.0) <= _KNOWN  # other modes, before the second look
@@ -182,15 +185,18 @@ def _sparse(joint: LogJoint, seed: int, draws: int) -> Approximation | None:
     counted = Counted(joint)
     splits = arrow.splits(joint, pattern, hubs)
     guide_draws = _DRAWS_BEFORE_INTEGRALS if splits else GUIDE_DRAWS
+    watch.step("guide")
     optimum = large.newton(counted, joint, seed, (STARTS, GUIDE), directions, guide_draws)
     if optimum.factor is None:
         return None
+    watch.step("weights")
     corrected = arrow.correct(joint, pattern, hubs, optimum, generator(seed, PROPOSALS), draws) if splits else None
     if corrected is None:
         z = _linear_response_draws(optimum, seed, draws)
         weights = Weights(np.full(draws, 1 / draws), -np.inf)
     else:
         z, weights = corrected.z, corrected.weights
+    watch.step("another mode")
     rival = large.elsewhere(counted, joint, seed, (STARTS, GUIDE), directions, optimum)
     where = {"misfit": doubts.names(joint.blocks, corrected.misfit)} if corrected else {}
     if rival is not None:

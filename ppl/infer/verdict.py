@@ -80,6 +80,7 @@ class Evidence:
     divergent: float | None = None  # share of their trajectories with small steps
     lacking_energy: float | None = None  # 1 / E-BFMI of chains
     slow_tail: float | None = None  # of latents of chains: 0.55 for a normal, 1.14 for a Cauchy
+    interrupted: int = 0  # 1 where further rungs were left, 2 before the first was done
 
 
 def rules(draws: int) -> dict[str, Rule]:
@@ -124,6 +125,16 @@ def rules(draws: int) -> dict[str, Rule]:
             "mode alone", 0, np.inf,
             "this is the posterior mode with the curvature there, not the posterior",
             "leave the guide to auto to see the posterior itself",
+        ),
+        "interrupted": Rule(
+            "interruption", 0, np.inf,
+            "the fit was interrupted before all that might mend it was tried",
+            "let it run to its end; with a checkpoint it can go on from there",
+        ),
+        "unfinished": Rule(
+            "no result", 0, 0,
+            "the fit was interrupted before there was a first result",
+            "let it run to its end; with a checkpoint it can go on from there",
         ),
         "rivals": Rule(
             "rival modes", 0, 0,
@@ -198,9 +209,9 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
     """The verdict, which is the worst finding, and all findings in the order of the rules.
 
     What follows from another finding has no number: without an optimum there is no distance to it. Nor has what a mean
-    field alone, where there are too many coordinates for a Hessian, does not show.
+    field alone, where there are too many coordinates for a Hessian or where it was interrupted, does not show.
     """
-    alone = bool(evidence.unseen)
+    alone = bool(evidence.unseen) or evidence.interrupted > 1
     chains = evidence.rhat is not None
     numbers: dict[str, float | None] = {
         "newton_step": None if evidence.not_definite or alone or chains else evidence.newton_step,
@@ -211,6 +222,8 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
         "surface": evidence.surface,
         "misfit": evidence.misfit,
         "point": evidence.point,
+        "interrupted": int(evidence.interrupted == 1),
+        "unfinished": int(evidence.interrupted > 1),
         "rivals": None if alone else evidence.rivals,
         "draw_error": None if evidence.not_definite or alone or chains else evidence.draw_error,
         "pareto_k": None if alone or chains else evidence.pareto_k,

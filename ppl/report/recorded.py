@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
 from ppl.data.axes import Axis
@@ -11,6 +13,7 @@ from ppl.infer.doubts import listed
 from ppl.infer.draws import generator
 from ppl.infer.ladder import Attempt
 from ppl.infer.verdict import Finding, Verdict, judge
+from ppl.infer.watch import Late, current
 from ppl.model.graph import Model, edges_between
 from ppl.report import given
 from ppl.report.quantities import Streams, probabilities, quantities
@@ -18,12 +21,50 @@ from ppl.report.record import Checked, Observed, Record, Tried
 from ppl.report.summarise import with_tails
 from ppl.version import VERSION
 
+_FEW, _FEWEST, _NUMBERS = 1000, 100, 2_000_000  # draws in a record that must be made at once, and their numbers
 
-def recorded(
-    model: Model, best: Attempt, tried: tuple[Attempt, ...], seed: int, draws: int, out: tuple[str, ...],
-    seconds: float, data: given.Given,
-) -> Record:  # fmt: skip
-    """The record of the best attempt, with as many equally weighted draws as were asked for."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Climbed:
+    """What the ladder gave, in so many seconds, from a seed and data."""
+
+    best: Attempt
+    tried: tuple[Attempt, ...]
+    seed: int
+    seconds: float
+    data: given.Given
+
+
+def recorded_in_time(model: Model, climbed: Climbed, draws: int, out: tuple[str, ...]) -> Record:
+    """The record; one in haste where the fit was interrupted and that takes too long."""
+    watch = current()
+    if watch is None:
+        return recorded(model, climbed, draws, out)
+    watch.finishing = True
+    try:
+        return recorded(model, climbed, draws, out)
+    except Late:
+        return in_haste(model, climbed, draws)
+    finally:
+        watch.finishing = False
+
+
+def in_haste(model: Model, climbed: Climbed, draws: int) -> Record:
+    """The record of a few draws, without simulated and derived names."""
+    best = climbed.best
+    found = best.found.approximation
+    few = min(draws, int(np.clip(_NUMBERS // max(1, found.z.shape[1]), _FEWEST, _FEW)))
+    chosen = importance.resample(found.weights.weights, few, generator(climbed.seed, pipeline.RESAMPLING))
+    weights = replace(found.weights, weights=np.full(few, 1 / few))
+    thinned = replace(best, found=replace(best.found, approximation=replace(found, z=found.z[chosen], weights=weights)))
+    tried = tuple(thinned if attempt is best else attempt for attempt in climbed.tried)
+    out = (*(latent.name for latent in model.simulated), *model.derived)
+    return recorded(model, replace(climbed, best=thinned, tried=tried), few, out)
+
+
+def recorded(model: Model, climbed: Climbed, draws: int, out: tuple[str, ...]) -> Record:
+    """The best attempt with as many equally weighted draws as were asked for, without the names `out`."""
+    best, tried, seed = climbed.best, climbed.tried, climbed.seed
     found, joint = best.found.approximation, best.found.joint
     weights = found.weights.weights
     counting = np.flatnonzero(weights > 0)
@@ -39,13 +80,13 @@ def recorded(
     return Record(
         model=model.source.name, model_text=model.source.text, sources=model.data.sources,
         seed=seed, verdict=verdict.value, reasons=reasons, pareto_k=found.weights.pareto_k, elbo=found.elbo,
-        evaluations=sum(attempt.found.approximation.evaluations for attempt in tried), seconds=seconds,
+        evaluations=sum(attempt.found.approximation.evaluations for attempt in tried), seconds=climbed.seconds,
         newton_step=found.evidence.newton_step, draw_error=found.evidence.draw_error,
         effective_draws=found.weights.effective, version=VERSION, quantities=shown,
         observed=_observed(model), log_weights=log_weights, chosen=counting[resampled], left_out=out,
         probabilities=probabilities(model, joint, found.z, weights),
         tried=tuple(_tried(attempt, attempt is best) for attempt in tried),
-        rules=tuple(_checked(finding, model) for finding in findings), given=data,
+        rules=tuple(_checked(finding, model) for finding in findings), given=climbed.data,
     )  # fmt: skip
 
 

@@ -176,6 +176,8 @@ def verdict_lines(record: Record) -> list[str]:
     judged = f"Pareto k {record.pareto_k:.2f}" if rhat is None else f"R-hat {rhat:.3f}"
     facts = [judged, f"ELBO {record.elbo:.2f} nats", f"{record.evaluations} evaluations"]
     facts += [f"draw error {record.draw_error:.2g} sd"] if rhat is None else []
+    if any(rule.name == "no result" and rule.number for rule in record.rules):  # nothing was judged yet
+        facts = [f"{record.evaluations} evaluations"]
     facts += [f"{record.seconds:.2f} s", f"seed {record.seed}"]
     return [*lines, *_rungs(record), f"  {', '.join(facts)}"]
 
