@@ -91,7 +91,9 @@ GOOD: dict[str, tuple[str, dict[str, object]]] = {
     "missing cells": ("s ~ HalfNormal(1)\ny ~ Normal(0, s)", {"y": [1.0, np.nan, 2.0]}),
     "one mode, symmetric": ("a ~ Normal(0, 5)\nfactor -a^2", {}),
     "funnel": ("v ~ Normal(0, 3)\nx ~ Flat()\nfactor -0.5*x^2*exp(-v) - v/2", {}),
-    "peak between the images": ("a ~ Normal(0, 9)\nb ~ Normal(0, 9)\nfactor logsumexp([-a^2 - b^2, -2*a^2 - 2*b^2])", {}),
+    "peak between the images": (
+        "a ~ Normal(0, 9)\nb ~ Normal(0, 9)\nfactor logsumexp([-a^2 - b^2, -2*a^2 - 2*b^2])", {}
+    ),
     "positive": ("a ~ Normal(0, 5) > 0\ny ~ Normal(a^2, 1)", {"y": Y}),
     "proper sum": ("a ~ Flat()\nb ~ Normal(0, 1)\ny ~ Normal(a + b, 1)", {"y": Y}),
     "flat line": ("a ~ Flat()\nb ~ Flat()\ny ~ Normal(a + b*x, 1)", {"y": Y, "x": 2000 + X}),
