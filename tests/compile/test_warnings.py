@@ -135,10 +135,11 @@ TRUE_OF = {  # of the good programs, those that have what is warned of
 }
 
 
-def test_many_rows() -> None:
-    """The columns are looked at in memory that grows with the rows, not with their square."""
+@pytest.mark.parametrize("prior", ["Normal(0, 1)", "Flat()"])
+def test_many_rows(prior: str) -> None:
+    """Columns and slopes are looked at in memory that grows with the rows, not with their square."""
     x = np.random.default_rng(2).normal(size=200_000)
-    assert warnings_of("a ~ Normal(0, 1)\nb ~ Normal(0, 1)\ny ~ Normal(a + b*x, 1)", y=x, x=x) == ()
+    assert warnings_of(f"a ~ {prior}\nb ~ {prior}\ny ~ Normal(a + b*x, 1)", y=x, x=x) == ()
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
