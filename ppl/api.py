@@ -315,6 +315,9 @@ class Fit:
         """Draws and observed data as an arviz.InferenceData. Raises `UsageError` where ArviZ is missing."""
         return labelled.as_inference_data(self.record)
 
+    def __repr__(self) -> str:
+        return f"Fit({self.verdict}; {len(self.record.chosen):,} draws of {', '.join(self.record.quantities)})"
+
     def _repr_html_(self) -> str:
         return notebook.fit_html(self.record)
 

@@ -150,10 +150,24 @@ def test_exit_code_of_files(tmp_path: Path, ppl_command: Run) -> None:
 
 def test_exit_code_of_wrong_usage(tmp_path: Path, ppl_command: Run) -> None:
     write(tmp_path, m_ppl="mu ~ Normal(0, 1)\ny ~ Normal(mu, 1)\n", d_csv="y\n1\n")
-    for arguments in (["fit"], ["fit", "m.ppl"], ["nonsense"], ["fit", "m.ppl", "d.csv", "--draws", "3"]):
+    for arguments in (["fit"], ["nonsense"], ["fit", "m.ppl", "d.csv", "--draws", "3"]):
         assert ppl_command(*arguments).returncode == 2
     assert ppl_command("fit", "m.ppl", "d.csv", "-o", "d.csv").returncode == 2
     assert (tmp_path / "d.csv").read_text() == "y\n1\n"
+
+
+def test_a_model_of_priors_and_factors_needs_no_data(tmp_path: Path, ppl_command: Run) -> None:
+    """Two normal factors of sd 1, the prior one of them: mean 1, sd sqrt(1/2)."""
+    write(tmp_path, m_ppl="x ~ Normal(0, 1)\nfactor -0.5*(x - 2)^2\n", d_ppl="mu ~ Normal(0, 1)\ny ~ Normal(mu, s)\n")
+    done = ppl_command("fit", "m.ppl", "--json")
+    assert done.returncode == 0
+    found = json.loads(done.stdout)["variables"]["x"]
+    assert (found["mean"], found["sd"]) == (pytest.approx(1, abs=0.01), pytest.approx(0.5**0.5, abs=0.01))
+    for command in ("fit", "prior", "simulate"):
+        forgotten = ppl_command(command, "d.ppl")
+        assert forgotten.returncode == 4
+        assert forgotten.stderr.startswith("no data are given; they stand behind the model: d.ppl DATA\n")
+        assert "`s` is neither defined nor in the data" in forgotten.stderr
 
 
 def test_exit_code_of_a_fit_not_to_be_used(tmp_path: Path, ppl_command: Run) -> None:

@@ -12,7 +12,7 @@ from ppl.language.errors import UsageError
 
 @commands.command()
 @click.argument("model", type=click.Path())
-@click.argument("data", nargs=-1, required=True, type=click.Path())
+@click.argument("data", nargs=-1, type=click.Path())
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Same seed, same bits.")
 @click.option("--draws", type=click.IntRange(100, 1_000_000), default=4000, show_default=True, help="Posterior draws.")
 @click.option("-o", "--output", type=click.Path(), help="Write the fit to this netCDF file.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ppl.language.errors import FileError, UsageError
+from ppl.language.errors import FileError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from ppl.api import Posterior
@@ -23,7 +23,13 @@ def condition(model: str, data: tuple[str, ...]) -> Posterior:
     from ppl.data import axes as axes_of
 
     plain, tables = split(data)
-    posterior = ppl.load(model).condition(*plain, **tables)
+    loaded = ppl.load(model)
+    try:
+        posterior = loaded.condition(*plain, **tables)
+    except ModelError:
+        if not data:
+            click.echo(f"no data are given; they stand behind the model: {model} DATA", err=True)
+        raise
     shown = []
     for factor in posterior.model.observed:
         gaps = 0 if factor.missing is None else int(factor.missing.sum())

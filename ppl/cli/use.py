@@ -59,7 +59,7 @@ def ppc(fit: str, data: tuple[str, ...], seed: int, as_json: bool) -> int:
 
 @commands.command()
 @click.argument("model", type=click.Path())
-@click.argument("data", nargs=-1, required=True, type=click.Path())
+@click.argument("data", nargs=-1, type=click.Path())
 @SEED
 @click.option("--draws", "count", type=click.IntRange(100, 1_000_000), default=4000, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -75,7 +75,7 @@ def prior(model: str, data: tuple[str, ...], seed: int, count: int, as_json: boo
 
 @commands.command()
 @click.argument("model", type=click.Path())
-@click.argument("data", nargs=-1, required=True, type=click.Path())
+@click.argument("data", nargs=-1, type=click.Path())
 @click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="The value of a latent; may be repeated.")
 @click.option("--from", "source", type=click.Path(), help="Other latents from this fit, and not from their priors.")
 @SEED

@@ -146,7 +146,7 @@ def means(piece: Piece, values: Mapping[str, np.ndarray], draws: int) -> np.ndar
     if distribution.lower is not None or distribution.upper is not None or distribution.constraint is not None:
         raise CannotExtend(f"the mean of a bounded `{distribution.name}` is not worked out")
     if family.mean is None or family.support.kind == "category":
-        raise CannotExtend(f"`{distribution.name}` has no mean")
+        raise CannotExtend(f"no mean of `{distribution.name}` is worked out; predict the response")
     with np.errstate(all="ignore"):
         parameters, _, _ = canonical_of(piece, values, draws)
         found = np.asarray(family.mean(*parameters), dtype=np.float64)

@@ -30,7 +30,8 @@ def unbounded_directions(model: Model, joint: LogJoint) -> list[str]:
         return []
     slopes = np.concatenate([_slopes(joint, base, i, flat, count) for i in range(few)])
     scale = np.sqrt((slopes**2).sum(axis=0))
-    _, values, directions = np.linalg.svd(slopes / np.where(scale > 0, scale, 1.0), full_matrices=True)
+    triangle = np.linalg.qr(slopes / np.where(scale > 0, scale, 1.0), mode="r")  # as many rows as coordinates at most
+    _, values, directions = np.linalg.svd(triangle, full_matrices=True)
     values = np.concatenate([values, np.zeros(count - len(values))])
     weak = directions[values <= _WEAK * max(1.0, float(values.max()))] / np.where(scale > 0, scale, 1.0)
     weak = np.array([v / np.abs(v).max() for v in weak if _changes_nothing(joint, base, flat, v / np.abs(v).max())])

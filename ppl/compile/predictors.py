@@ -98,7 +98,7 @@ def _dependent(factor: Factor, columns: list[Column]) -> list[str]:
         return [f"what {listed(zero)} multiplies is 0 in every row of `{factor.name}`: only its prior tells of it"]
     if not 1 < len(columns) <= len(x):
         return []
-    _, values, directions = np.linalg.svd(x / norms, full_matrices=True)
+    _, values, directions = np.linalg.svd(x / norms, full_matrices=False)
     weak = directions[values <= _TINY * values[0]]
     if not len(weak):
         return []

@@ -25,6 +25,8 @@ _MOST_TOGETHER = 6  # latents of which all subsets are tried
 _MOST_FLIPPED = 24  # latents of which all pairs are tried
 _MOST_ALIKE = 8  # latents of one shape of which all pairs, and pairs of pairs, are tried
 _STRETCH = 1.7
+_FEW = 4  # coordinates among which the points lie close enough to see where a density rises
+_STEPS = (0.03, 0.3, 1.0)  # shares of the way from halfway between a point and its image to the point
 
 
 def points(joint: LogJoint) -> Values:
@@ -100,7 +102,7 @@ def sign_flips(model: Model, joint: LogJoint) -> list[str]:
     for names in _smallest(sets, _unchanged(joint, base, [partial(_flip, names) for names in sets])):
         signs, together = ("the sign of", "") if len(names) == 1 else ("the signs of", " together")
         found.append(
-            f"{signs} {listed(names)} can flip{together} {_WITHOUT}, so that each mode of the posterior has a twin:"
+            f"{signs} {listed(names)} can flip{together} {_WITHOUT}, so that a mode away from 0 has a twin:"
             f" bound one below by 0, as in `{names[0]} ~ ... > 0`, or one of its elements"
         )
     return found
@@ -110,13 +112,31 @@ _WITHOUT = "without any change in density"
 
 
 def _unchanged(joint: LogJoint, base: Values, changes: Sequence[Change]) -> list[bool]:
-    """Whether the log density stays the same, at all points, under each change of some latents."""
+    """Whether the log density stays the same, at all points, under each change of some latents. Of few latents it must
+    rise as well somewhere from what the change leaves as it is: else there is one mode, its own image.
+    """
     count = len(next(iter(base.values())))
     if count == 0 or _widest(joint) * count * len(changes) > _MOST_ELEMENTS:
         return [False] * len(changes)
     before = joint.log_density(base)
     held = 1e-9 + 1e-12 * np.abs(before)
-    return [bool((np.abs(joint.log_density({**base, **change(base)}) - before) <= held).all()) for change in changes]
+    found = []
+    for change in changes:
+        image = change(base)
+        same = bool((np.abs(joint.log_density({**base, **image}) - before) <= held).all())
+        found.append(same and (joint.dimension > _FEW or _rises(joint, base, image, held)))
+    return found
+
+
+def _rises(joint: LogJoint, base: Values, image: Values, held: np.ndarray) -> bool:
+    """Whether the log density rises anywhere from halfway between a point and its image, near it or farther out."""
+    half = {name: 0.5 * (base[name] + value) for name, value in image.items()}
+    at_half = joint.log_density({**base, **half})
+    for step in _STEPS:
+        there = {name: half[name] + step * (base[name] - half[name]) for name in half}
+        if (joint.log_density({**base, **there}) > at_half + held).any():
+            return True
+    return False
 
 
 def _swap_elements(axes: Mapping[str, Sequence[int]], values: Values) -> Values:

@@ -156,7 +156,7 @@ def number(value: float, decimals: int) -> str:
         return str(value)
     if decimals >= 9 or abs(value) >= 1e9:
         return f"{value:.4g}"
-    return f"{value:.{decimals}f}"
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"  # no minus before a zero
 
 
 def _flat(quantity: Quantity) -> dict[str, np.ndarray]:

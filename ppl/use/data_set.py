@@ -24,11 +24,11 @@ _LATENTS, _DATA = 210, 211  # streams of random numbers
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Made:
-    """The data, and the values of all latents (*shape) behind them."""
+    """The data, and the values of all latents (*shape) behind them; of those `given`, NaN where they were drawn."""
 
     data: Dataset
     latents: Mapping[str, np.ndarray]
-    given: frozenset[str]
+    given: Mapping[str, np.ndarray]
 
 
 def parse_given(texts: Iterable[str], model: Model) -> dict[str, np.ndarray]:
@@ -103,7 +103,7 @@ def make(
     drawn = replicate(model, data, found, 1, generator(seed, _DATA))
     columns = {name: as_column(data.columns[name], values[0]) for name, values in drawn.items()}
     made = replace(data, columns={**data.columns, **columns})
-    return Made(made, {name: value[0] for name, value in found.items()}, frozenset(given))
+    return Made(made, {name: value[0] for name, value in found.items()}, given)
 
 
 def _check_inside(
@@ -152,8 +152,10 @@ def shown(made: Made, latents: Iterable[Latent]) -> list[str]:
     for latent in latents:
         labels = label_all(latent.name, latent.axes)
         values = made.latents[latent.name].reshape(-1)
-        mark = " (given)" if latent.name in made.given else ""
-        lines += [f"{label} = {value:.6g}{mark}" for label, value in list(zip(labels, values, strict=True))[:20]]
+        drawn = np.isnan(made.given.get(latent.name, np.full(latent.shape, np.nan))).reshape(-1)
+        marks = ["" if one else " (given)" for one in drawn]
+        told = list(zip(labels, values, marks, strict=True))[:20]
+        lines += [f"{label} = {value:.6g}{mark}" for label, value, mark in told]
         if len(labels) > 20:
             lines.append(f"... {len(labels) - 20} more of {latent.name}")
     return lines

@@ -43,7 +43,9 @@ def curves_of(model: Model, data: Dataset, record: Record, names: Sequence[str])
         else:
             reasons.append(f"the mean of `{name}` is the same all along `{predictor}`")
     if not curves:
-        raise UsageError(f"no curves: {reasons[0] if reasons else 'no observed name depends on a column of numbers'}")
+        raise UsageError(
+            f"no curves: {reasons[0] if reasons else 'no observed number depends on a column of numbers that vary'}"
+        )
     return curves
 
 

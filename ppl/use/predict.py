@@ -62,6 +62,8 @@ def predict(record: Record, data: Dataset, new: Dataset, wish: Wish) -> tuple[Pr
     """
     if wish.kind not in ("response", "mean"):
         raise UsageError(f'kind: "response" or "mean", not {wish.kind!r}')
+    if not record.observed:
+        raise UsageError("no name is observed in this fit: there is nothing to predict")
     targets = _targets(record, wish.of)
     random = set(names_of(record).random) & data.columns.keys()
     columns = [name for name in targets if name in data.columns]
@@ -206,7 +208,21 @@ def _drawn(
             values[latent.name] = extended(latent, own, values, size, rng)
         for name in targets:
             parts[name].append(_at_new_rows(model, joined, name, values, size, count, wish.kind, rng))
-    return tuple(_named(model, joined, name, np.concatenate(parts[name])) for name in targets)
+    found = {name: np.concatenate(parts[name]) for name in targets}
+    for name, drawn in found.items():
+        _check_numbers(name, drawn)
+    return tuple(_named(model, joined, name, drawn) for name, drawn in found.items())
+
+
+def _check_numbers(name: str, drawn: np.ndarray) -> None:
+    """Raises `CannotExtend` where a row has no value in any draw: parameters outside of what the family allows."""
+    nowhere = np.isnan(drawn).all(axis=0).reshape(drawn.shape[1], -1).any(axis=1)
+    if nowhere.any():
+        shown = ", ".join(str(i + 1) for i in np.flatnonzero(nowhere)[:_MOST_LISTED])
+        more = f" and {nowhere.sum() - _MOST_LISTED} more" if nowhere.sum() > _MOST_LISTED else ""
+        raise CannotExtend(
+            f"`{name}` has no value in row {shown}{more}: the columns there give it parameters it cannot have"
+        )
 
 
 def _at_new_rows(

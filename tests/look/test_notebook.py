@@ -45,6 +45,11 @@ def test_draws_know_their_axes(schools: ppl.Fit) -> None:
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(theta)), theta)
 
 
+def test_repr_outside_a_notebook(schools: ppl.Fit) -> None:
+    count = len(schools.draws["mu"])
+    assert repr(schools) == f"Fit({schools.verdict}; {count:,} draws of mu, tau, theta_raw, theta)"
+
+
 def test_axes_of_one_name_are_told_apart() -> None:
     fit = ppl.from_text("A[g, g] ~ Normal(0, 1)\ny ~ Normal(A[g, g], 1)").condition({"g": ["a", "b"], "y": [1.0, 2]})
     found = fit.fit(draws=100)

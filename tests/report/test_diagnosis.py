@@ -13,6 +13,7 @@ import ppl
 from ppl.infer.importance import each_behind_sd
 from ppl.infer.verdict import Evidence, Verdict, judge, rules
 from ppl.report import diagnosis, fitfile
+from ppl.report.tables import number
 from tests.conftest import MODELS, Run
 
 SQUARE = "a ~ Normal(0, 5)\nb ~ Cauchy(0, 1)\ny ~ Normal(a^2, 0.5)\n"
@@ -121,3 +122,7 @@ def test_usable_is_worse_than_good(square: ppl.Fit) -> None:
     assert usable.require("usable") is usable
     with pytest.raises(ppl.VerdictError):
         usable.require("good")
+
+
+def test_no_minus_before_a_zero() -> None:
+    assert [number(value, 3) for value in (-0.0004, -0.0006, 0.0004, -2.0)] == ["0.000", "-0.001", "0.000", "-2.000"]

@@ -87,6 +87,16 @@ def test_simulate(name: str, command: Command, shop: Path) -> None:
     assert command("simulate", f"{name}.ppl", f"{name}.csv", "--seed", 4).out != done.out
 
 
+def test_simulate_says_which_values_were_given(command: Command) -> None:
+    done = command(
+        "simulate", "eight_schools.ppl", "eight_schools.csv", "--set", "theta_raw[Choate]=2", "--set", "mu=1"
+    )
+    assert [line for line in done.err.splitlines() if "(given)" in line] == [
+        "mu = 1 (given)",
+        "theta_raw[Choate] = 2 (given)",
+    ]
+
+
 @models
 def test_loo_and_compare(name: str, command: Command, shop: Path) -> None:
     done = command("loo", f"{name}.nc", "--json")
@@ -143,7 +153,7 @@ REFUSED = [
     (("ppc", "eight_schools.nc", "--data", "changed.csv"), 5, "they differ in `y`; fit again"),
     (("prior", "flat.ppl", "eight_schools.csv"), 2, "`mu`, `s` cannot be drawn from a prior: give each a proper one"),
     (("prior", "factor.ppl", "eight_schools.csv"), 2, "`mu` cannot be drawn from a prior: a `factor`"),
-    (("prior", "eight_schools.ppl"), 2, "Missing argument"),
+    (("prior", "eight_schools.ppl"), 4, "no data are given"),
     (("simulate", "flat.ppl", "eight_schools.csv", "--set", "mu=1"), 2, "`s` cannot be drawn from a prior"),
     (("simulate", "eight_schools.ppl", "eight_schools.csv", "--set", "Mu=1"), 2, "did you mean `mu`?"),
     (("simulate", "eight_schools.ppl", "eight_schools.csv", "--set", "mu"), 2, "write NAME=VALUE"),

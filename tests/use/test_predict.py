@@ -109,6 +109,13 @@ def test_tables_over_levels() -> None:
     assert away.std() == pytest.approx(1, abs=0.2)
 
 
+def test_rows_that_have_no_value_are_named() -> None:
+    """An exposure below 0 has no logarithm: NaN would stand in the table otherwise."""
+    found = fit("a ~ Normal(0, 1)\nn ~ Poisson(log = a + log(x + 9))\n", draws=100)
+    with pytest.raises(ppl.UsageError, match="`n` has no value in row 2: the columns there"):
+        found.predict({"x": [1.0, -10.0]})
+
+
 def test_only_what_is_needed() -> None:
     """Several observed names, one of which the other depends on: it is drawn too, or read where it is given."""
     text = "y ~ Normal(a + b*x + c*n, sigma)\nn ~ Poisson(rate)\nrate ~ Gamma(2, 1)\nc ~ Normal(0, 1)\n" + LINE
@@ -160,7 +167,7 @@ def test_categories_and_expressions() -> None:
     means = found.predict(NEW, of="log(n + 1)", kind="mean")["log(n + 1)"]
     expected = found.draws["a"][:, None] + found.draws["b"][:, None] * NEW.x.to_numpy()
     np.testing.assert_allclose(means, expected)
-    with pytest.raises(ppl.UsageError, match="`Categorical` has no mean"):
+    with pytest.raises(ppl.UsageError, match="no mean of `Categorical` is worked out; predict the response"):
         found.predict(NEW, of="k", kind="mean")
 
 
