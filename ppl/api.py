@@ -49,6 +49,7 @@ from ppl.report.summary import Summary
 from ppl.rewrite.guards import without_needless_guards
 from ppl.rewrite.sum_out import SummedOut, sum_out
 from ppl.use import again, checks
+from ppl.use.arguments import one_draw, whole
 from ppl.use.loo import hold_out
 from ppl.use.predict import Wish, predict
 from ppl.use.predicted import Predictions
@@ -104,7 +105,7 @@ class Model:
         only nearly uniform. `progress` is called with the number of each round that is done. The same seed gives the
         same bits. Raises `UsageError` where observed names cannot be simulated, and what `condition` and `fit` raise.
         """
-        rounds, seed = _whole("rounds", rounds, 8, 10_000), _whole("seed", seed, 0, 2**32 - 1)
+        rounds, seed = whole("rounds", rounds, 8, 10_000), whole("seed", seed, 0, 2**32 - 1)
         given = dataset.read(data, tables)
         posterior = self._given(given)
         true, improper = posterior.true_values(rounds, seed)
@@ -176,7 +177,7 @@ class Posterior:
         if unknown or missing:
             told = [f"`{name}` is no latent" for name in unknown] + [f"`{name}` is missing" for name in missing]
             raise UsageError(f"log_density: {', '.join(told)}; the latents are {', '.join(known)}")
-        arrays = {name: _one_draw(name, value, known[name].shape) for name, value in values.items()}
+        arrays = {name: one_draw(name, value, known[name].shape) for name, value in values.items()}
         total = float(self.joint.log_density({b.name: arrays[b.name] for b in self.joint.blocks})[0])
         for latent in self.model.simulated:
             if latent.name in arrays:
@@ -205,7 +206,7 @@ class Posterior:
         `ModelError` where the density is not finite at the start, `UsageError` for what makes no sense or does not fit
         into memory, `FileError` for a checkpoint that cannot be read or written.
         """
-        seed, draws = _whole("seed", seed, 0, 2**32 - 1), _whole("draws", draws, 100, 1_000_000)
+        seed, draws = whole("seed", seed, 0, 2**32 - 1), whole("draws", draws, 100, 1_000_000)
         out, rungs = left_out(self.model, draws, keep_all), self._rungs(guide)
         given = keep(self.data, self.model)
         now = watch or Watch()
@@ -242,29 +243,6 @@ class Posterior:
                 "guide noncentred: no latent of this model has a location or scale that is itself inferred; use auto"
             )
         return ladder.GUIDES[guide]
-
-
-def _whole(name: str, value: Any, least: int, most: int) -> int:
-    """A whole number within bounds, or `UsageError`."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
-        shown = value if isinstance(value, int | float) else repr(value)
-        raise UsageError(f"{name} must be a whole number between {least:,} and {most:,}, not {shown}")
-    return int(value)
-
-
-def _one_draw(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
-    try:
-        given = np.asarray(value)
-    except ValueError:  # ragged
-        given = np.array(None)
-    if given.dtype.kind not in "biuf":
-        raise UsageError(f"log_density: the value of `{name}` must be numbers, not {value!r}"[:200]) from None
-    array = given.astype(np.float64)
-    if array.shape != shape:
-        if array.size != int(np.prod(shape)) or array.size != 1:
-            raise UsageError(f"log_density: `{name}` has shape {shape}, and a value of shape {array.shape} was given")
-        array = array.reshape(shape)
-    return array[None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -357,7 +335,7 @@ class Fit:
         if new_levels not in ("error", "sample"):
             raise UsageError(f'new_levels: "error" or "sample", not {new_levels!r}')
         names = (of,) if isinstance(of, str) else None if of is None else tuple(of)
-        wish = Wish(names, kind, new_levels == "sample", _whole("seed", seed, 0, 2**32 - 1))
+        wish = Wish(names, kind, new_levels == "sample", whole("seed", seed, 0, 2**32 - 1))
         return Predictions(predict(self.record, self._data(), dataset.read(data, tables), wish))
 
     def log_likelihood(self) -> dict[str, np.ndarray]:
