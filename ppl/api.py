@@ -80,6 +80,11 @@ class Model:
     program: Program
     names: Names = field(repr=False)
 
+    @staticmethod
+    def from_text(text: str, name: str = "<model>") -> Model:
+        """As `ppl.from_text`."""
+        return from_text(text, name)
+
     def condition(self, *data: Any, **tables: Any) -> Posterior:
         """The posterior given data: paths (CSV, TSV, Parquet, JSON, npz), mappings of names to arrays, data frames.
 
