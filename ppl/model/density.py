@@ -8,7 +8,8 @@ from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
-from autograd.tracer import getval
+from autograd.core import VJPNode
+from autograd.extend import primitive, register_notrace
 
 from ppl.data.axes import Axis
 from ppl.data.column import Kind
@@ -72,7 +73,25 @@ def _together(reader: Reader, distribution: Distribution, density: Term, value: 
 
 
 def _where_ordered(density: Any, value: Any) -> Any:
-    return anp.where(EVENTS["ordered"].holds(np.asarray(getval(value))), density, -np.inf)
+    return anp.where(_is_ordered(value), density, -np.inf)
+
+
+@primitive  # type: ignore[untyped-decorator]
+def _is_ordered(value: Any) -> Any:
+    return EVENTS["ordered"].holds(value)
+
+
+@primitive  # type: ignore[untyped-decorator]
+def _hold(requirements: tuple[Requirement, ...], ranks: tuple[int, ...], *parameters: Any) -> Any:
+    """Where all parameters hold their requirements."""
+    held: Any = True
+    for requirement, rank, parameter in zip(requirements, ranks, parameters, strict=True):
+        held = held & requirement.holds_quickly(np.asarray(parameter), rank)
+    return np.asarray(held)
+
+
+register_notrace(VJPNode, _is_ordered)
+register_notrace(VJPNode, _hold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +105,7 @@ class Guarded:
     ranks: tuple[int, ...]
 
     def __call__(self, density: Any, *parameters: Any) -> Any:
-        held: Any = True
-        for requirement, rank, parameter in zip(self.requirements, self.ranks, parameters, strict=True):
-            held = held & requirement.holds_quickly(np.asarray(getval(parameter)), rank)
-        return anp.where(held, density, -np.inf)
+        return anp.where(_hold(self.requirements, self.ranks, *parameters), density, -np.inf)
 
     def around(self, density: Term, parameters: Sequence[Term]) -> Term:
         """The guarded term. Raises `Misaligned`."""
@@ -144,9 +160,10 @@ def _log_mass(family: Family, form: Form, sides: tuple[bool, ...]) -> Any:
 
 def _within(sides: tuple[bool, ...]) -> Any:
     def within(density: Any, value: Any, *bounds: Any) -> Any:
-        outside = False
+        outside: Any = np.False_
         for is_upper, bound in zip([side for side, given in enumerate(sides) if given], bounds, strict=True):
-            outside = outside | ((value > bound) if is_upper else (value < bound))
+            beyond = anp.greater(value, bound) if is_upper else anp.less(value, bound)
+            outside = anp.logical_or(outside, beyond)
         return anp.where(outside, -np.inf, density)
 
     return within

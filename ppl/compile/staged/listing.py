@@ -1,0 +1,80 @@
+"""What tracing gives and every pass takes and gives: calls of plain NumPy functions, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The place of a value; 0 is the input."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """`target = function(*arguments, **options)`: slots and constants -> an array of this shape and dtype.
+
+    `shape` is None where the result is a tuple of arrays.
+    """
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    options: Mapping[str, Any]
+    target: Slot
+    shape: tuple[int, ...] | None
+    dtype: np.dtype[Any] | None
+
+    def sources(self) -> Iterator[Slot]:
+        return (argument for argument in self.arguments if isinstance(argument, Slot))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listing:
+    """Calls in order, the shape of the input, and where value and gradient end up: slots or constants."""
+
+    calls: tuple[Call, ...]
+    shape: tuple[int, ...]
+    outputs: tuple[Any, ...]
+
+    def shape_of(self, argument: Any) -> tuple[int, ...] | None:
+        """Linear in the calls: passes that ask often use `shapes`."""
+        return self.shapes().get(argument.index) if isinstance(argument, Slot) else np.shape(argument)
+
+    def shapes(self) -> dict[int, tuple[int, ...] | None]:
+        """By index of the slot."""
+        return {0: self.shape, **{call.target.index: call.shape for call in self.calls}}
+
+    def uses(self) -> dict[int, int]:
+        """How often each slot is read, as an output once more."""
+        found: dict[int, int] = {}
+        for slot in [slot for call in self.calls for slot in call.sources()] + [
+            out for out in self.outputs if isinstance(out, Slot)
+        ]:
+            found[slot.index] = found.get(slot.index, 0) + 1
+        return found
+
+
+def renamed(listing: Listing, calls: list[Call], stands_for: Mapping[int, Any]) -> Listing:
+    """The listing with these calls, the outputs read through `stands_for`."""
+    outputs = tuple(resolve(output, stands_for) for output in listing.outputs)
+    return Listing(tuple(calls), listing.shape, outputs)
+
+
+def resolve(argument: Any, stands_for: Mapping[int, Any]) -> Any:
+    """What stands for an argument now."""
+    while isinstance(argument, Slot) and argument.index in stands_for:
+        argument = stands_for[argument.index]
+    return argument
+
+
+def reading(call: Call, stands_for: Mapping[int, Any]) -> Call:
+    """A call whose arguments are read through `stands_for`."""
+    if not any(slot.index in stands_for for slot in call.sources()):
+        return call
+    return replace(call, arguments=tuple(resolve(argument, stands_for) for argument in call.arguments))

@@ -1,0 +1,234 @@
+"""listing -> a listing that gives the same, to the last ulps, with less work: small passes in one ordered table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ppl.compile.staged import kernels
+from ppl.compile.staged.listing import Call, Listing, Slot, reading, renamed, resolve
+from ppl.compile.staged.lower import lower
+
+_MOST_COMPARED = 4096  # elements of constants that are compared by their values
+
+
+def is_elementwise(function: Any) -> bool:
+    """Of one result, element by element of arguments that broadcast."""
+    return function in (kernels.weigh, kernels.where) or (
+        isinstance(function, np.ufunc) and function.nout == 1 and function.signature is None
+    )
+
+
+def numbers_for_constants(listing: Listing) -> Listing:
+    """Constant arrays of one and the same number become that number, where the shape of the result stays."""
+    shapes = listing.shapes()
+    calls = []
+    for call in listing.calls:
+        if is_elementwise(call.function):
+            arguments = list(call.arguments)
+            for i, argument in enumerate(arguments):
+                if isinstance(argument, np.ndarray) and argument.ndim and _is_uniform(argument):
+                    others = [_shape(other, shapes) for j, other in enumerate(arguments) if j != i]
+                    if np.broadcast_shapes(*others) == call.shape:
+                        arguments[i] = argument.reshape(-1)[0]
+            call = replace(call, arguments=tuple(arguments))
+        calls.append(call)
+    return Listing(tuple(calls), listing.shape, listing.outputs)
+
+
+def _is_uniform(array: np.ndarray) -> bool:
+    flat = array.reshape(-1)
+    return bool(flat.size) and bool((flat == flat[0]).all())
+
+
+def _shape(argument: Any, shapes: dict[int, Any]) -> Any:
+    return shapes[argument.index] if isinstance(argument, Slot) else np.shape(argument)
+
+
+def simplify(listing: Listing) -> Listing:
+    """Calls that give an argument of theirs as it is, and those that a cheaper one stands for."""
+    shapes = listing.shapes()
+    calls: list[Call] = []
+    stands_for: dict[int, Any] = {}
+    for call in listing.calls:
+        call = reading(call, stands_for)
+        found = _simpler(call, shapes)
+        if isinstance(found, Call):
+            calls.append(found)
+        else:
+            stands_for[call.target.index] = resolve(found, stands_for)
+    return renamed(listing, calls, stands_for)
+
+
+def _simpler(call: Call, shapes: dict[int, Any]) -> Any:
+    """Another call, the same, or the argument that is the result."""
+    rule = _RULES.get(call.function)
+    if rule is None:
+        return call
+    for found in rule(call, shapes):
+        if isinstance(found, Call) or (isinstance(found, Slot) and shapes[found.index] == call.shape):
+            return found
+        if isinstance(found, Slot):
+            return replace(call, function=np.broadcast_to, arguments=(found, call.shape), options={})
+    return call
+
+
+def _is(argument: Any, number: float) -> bool:
+    return not isinstance(argument, Slot) and np.ndim(argument) == 0 and bool(argument == number)
+
+
+def _sums(call: Call, shapes: dict[int, Any]) -> Iterator[Any]:
+    x, y = call.arguments
+    if _is(y, 0.0):
+        yield x
+    if _is(x, 0.0) and call.function is np.add:
+        yield y
+    if _is(x, 0.0):
+        yield replace(call, function=np.negative, arguments=(y,))
+
+
+def _products(call: Call, shapes: dict[int, Any]) -> Iterator[Any]:
+    x, y = call.arguments
+    if _is(y, 1.0):
+        yield x
+    if _is(x, 1.0) and call.function is not np.divide:
+        yield y
+    if call.function is kernels.weigh and not isinstance(x, Slot) and np.isfinite(x).all() and np.all(x != 0):
+        yield replace(call, function=np.multiply)  # only 0 times infinity is anything else
+
+
+def _powers(call: Call, shapes: dict[int, Any]) -> Iterator[Any]:
+    x, y = call.arguments
+    if _is(y, 1.0):
+        yield x
+    if _is(y, 2.0):
+        yield replace(call, function=np.multiply, arguments=(x, x))
+    if _is(y, -1.0):
+        yield replace(call, function=np.divide, arguments=(1.0, x))
+
+
+def _choices(call: Call, shapes: dict[int, Any]) -> Iterator[Any]:
+    test, x, y = call.arguments
+    if not isinstance(test, Slot) and np.all(test):
+        yield x
+    if not isinstance(test, Slot) and not np.any(test):
+        yield y
+
+
+def _totals(call: Call, shapes: dict[int, Any]) -> Iterator[Any]:
+    x, axes, _ = call.arguments
+    own = _shape(x, shapes)
+    if all(own[axis] == 1 for axis in axes):
+        yield replace(call, function=kernels.reshape, arguments=(x, call.shape))
+
+
+def _reshapes(call: Call, shapes: dict[int, Any]) -> Iterator[Any]:
+    if _shape(call.arguments[0], shapes) == call.shape:
+        yield call.arguments[0]
+
+
+def _views(call: Call, shapes: dict[int, Any]) -> Iterator[Any]:
+    x, key = call.arguments
+    own = _shape(x, shapes)
+    parts = [part for part in (key if isinstance(key, tuple) else (key,)) if part is not Ellipsis]
+    if own == call.shape and all(isinstance(part, slice) and (part.step or 1) > 0 for part in parts):
+        yield x
+
+
+_RULES: dict[Any, Callable[[Call, dict[int, Any]], Iterator[Any]]] = {
+    np.add: _sums,
+    np.subtract: _sums,
+    np.multiply: _products,
+    np.divide: _products,
+    kernels.weigh: _products,
+    np.power: _powers,
+    kernels.where: _choices,
+    kernels.total: _totals,
+    kernels.reshape: _reshapes,
+    kernels.view: _views,
+}
+
+
+def share(listing: Listing) -> Listing:
+    """Equal calls are done once."""
+    known: dict[Any, Slot] = {}
+    calls: list[Call] = []
+    stands_for: dict[int, Any] = {}
+    for call in listing.calls:
+        call = reading(call, stands_for)
+        key = (_named(call.function), *map(_named, call.arguments), *((k, _named(v)) for k, v in call.options.items()))
+        if key in known:
+            stands_for[call.target.index] = known[key]
+        else:
+            known[key] = call.target
+            calls.append(call)
+    return renamed(listing, calls, stands_for)
+
+
+def _named(argument: Any) -> Any:
+    """What is equal for equal arguments; the listing keeps alive what is named by its id."""
+    if isinstance(argument, Slot):
+        return argument
+    if isinstance(argument, np.ndarray | np.generic) and argument.size <= _MOST_COMPARED:
+        return argument.shape, argument.dtype.str, argument.tobytes()
+    if isinstance(argument, int | float | str | bool):
+        return type(argument), argument
+    if isinstance(argument, tuple):
+        return tuple(_named(part) for part in argument)
+    if isinstance(argument, slice):
+        return slice, argument.start, argument.stop, argument.step
+    return id(argument)
+
+
+def drop_dead(listing: Listing) -> Listing:
+    """Without the calls that nothing reads."""
+    needed = {output.index for output in listing.outputs if isinstance(output, Slot)}
+    kept = []
+    for call in reversed(listing.calls):
+        if call.target.index in needed:
+            needed.update(slot.index for slot in call.sources())
+            kept.append(call)
+    return Listing(tuple(reversed(kept)), listing.shape, listing.outputs)
+
+
+def assemble(listing: Listing) -> Listing:
+    """Sums of arrays that are zero but for parts that do not overlap: one array into which the parts are put."""
+    uses = listing.uses()
+    parts: dict[int, Call] = {}
+    calls: list[Call] = []
+    gone: set[int] = set()
+    for call in listing.calls:
+        if call.function is np.add and call.shape is not None:
+            both = [parts.get(slot.index) for slot in call.sources()]
+            if len(both) == 2 and all(part is not None and uses[part.target.index] == 1 for part in both):
+                own = tuple(argument for part in both if part is not None for argument in part.arguments[1:])
+                if _apart(call.shape, own[1::2]):
+                    gone.update(part.target.index for part in both if part is not None)
+                    call = replace(call, function=kernels.assembled, arguments=(call.shape, *own), options={})
+        if call.function is kernels.assembled:
+            parts[call.target.index] = call
+        calls.append(call)
+    return Listing(tuple(call for call in calls if call.target.index not in gone), listing.shape, listing.outputs)
+
+
+def _apart(shape: tuple[int, ...], keys: tuple[Any, ...]) -> bool:
+    """Whether no element lies in two of the keys."""
+    seen = np.zeros(shape, dtype=np.int8)
+    for key in keys:
+        seen[key] += 1
+    return bool((seen <= 1).all())
+
+
+PASSES: tuple[Callable[[Listing], Listing], ...] = (
+    lower, numbers_for_constants, simplify, share, drop_dead, simplify, share, drop_dead, assemble,
+)  # fmt: skip
+
+
+def optimised(listing: Listing) -> Listing:
+    """The listing after all passes, in their order."""
+    for each in PASSES:
+        listing = each(listing)
+    return listing

@@ -1,0 +1,199 @@
+"""function of z (S, D) -> the primitive calls of its value (S,) and its gradient (S, D), found by running it once.
+
+A node type of our own, outside the one of the gradient, sees every call of both passes. What depends on values must not
+be seen through: a Python branch on a traced value raises, and primitives whose way back is plain NumPy (recurrences,
+eliminations) stay one call forward and one call backward.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, NoReturn
+
+import autograd.numpy as anp
+import numpy as np
+from autograd.core import VJPNode, VSpace, backward_pass, primitive_vjps, sparse_add
+from autograd.extend import primitive
+from autograd.numpy.numpy_boxes import ArrayBox
+from autograd.numpy.numpy_vjps import untake
+from autograd.tracer import Box, Node, new_box, notrace_primitives, trace_stack
+from autograd.util import func
+
+from ppl.compile.staged.listing import Call, Listing, Slot
+from ppl.numeric import gather, ode, shape, special
+
+MOST_CALLS = 5_000  # of a trace; more than this are not worth the time it takes
+
+
+class NotStaged(Exception):
+    """This function stays with autograd; the text says why."""
+
+
+NEVER = {ode._answer: "a differential equation's steps depend on its values"}
+
+_OWN = (gather.gather, gather.add_up, gather.pick, gather.place, special.weigh, shape.stack, shape.join, shape.diagonal)
+_AUTOGRADS = (
+    func(ArrayBox.__getitem__), untake, sparse_add, *(func(getattr(VSpace, name)) for name in ("add", "mut_add")),
+)  # fmt: skip
+_SEEN_THROUGH = {
+    id(f) for f in (*_OWN, *_AUTOGRADS, *(f for f in vars(anp).values() if hasattr(f, "fun")))
+}  # whose way back is made of primitives itself
+
+
+class _Tape:
+    """The calls so far."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.next = 1
+
+    def add(self, function: Any, arguments: tuple[Any, ...], options: dict[str, Any], value: Any) -> int:
+        if len(self.calls) >= MOST_CALLS:
+            raise NotStaged(f"more than {MOST_CALLS} calls")
+        if function in NEVER:
+            raise NotStaged(NEVER[function])
+        index = self.next
+        self.next += 1
+        is_array = isinstance(value, np.ndarray | np.generic | float)
+        size = np.shape(value) if is_array else None
+        dtype = np.asarray(value).dtype if is_array else None
+        self.calls.append(Call(function, arguments, options, Slot(index), size, dtype))
+        return index
+
+
+class _Seen(Node):  # type: ignore[misc]
+    """A value, and the call that gave it."""
+
+    __slots__ = ("slot", "tape")
+
+    def __init__(self, value: Any, fun: Any, args: Any, kwargs: Any, parent_argnums: Any, parents: Any):
+        self.tape = parents[0].tape
+        inlined = _inlined(self.tape, fun, args, parent_argnums, parents) if hasattr(fun, "raw") and not kwargs else None
+        if inlined is not None:
+            self.slot = inlined
+            return
+        arguments = list(args)
+        for place, parent in zip(parent_argnums, parents, strict=True):
+            arguments[place] = Slot(parent.slot)
+        self.slot = self.tape.add(fun, tuple(arguments), dict(kwargs), value)
+
+    def initialize_root(self, tape: _Tape) -> None:
+        self.tape, self.slot = tape, 0
+
+
+def _inlined(tape: _Tape, fun: Any, args: Any, places: Sequence[int], parents: Sequence[_Seen]) -> int | None:
+    """The slot of what an elementwise function gives, its own NumPy calls on the tape; None where it has others."""
+    if isinstance(fun.raw, np.ufunc):
+        return None
+    calls, following = len(tape.calls), tape.next
+    try:
+        with trace_stack.new_trace() as trace:
+            boxed = list(args)
+            for place, parent in zip(places, parents, strict=True):
+                boxed[place] = new_box(args[place], trace, parent)
+            found = fun.raw(*boxed)
+            if isinstance(found, Box) and found._trace == trace:
+                return int(found._node.slot)
+    except (TypeError, ValueError, _Untraceable):
+        pass
+    del tape.calls[calls:]
+    tape.next = following
+    return None
+
+
+class _WayBack(VJPNode):  # type: ignore[misc]
+    """A node of the gradient that keeps a way back in plain NumPy as one call."""
+
+    __slots__ = ()
+
+    def __init__(self, value: Any, fun: Any, args: Any, kwargs: Any, parent_argnums: Any, parents: Any):
+        if id(fun) in _SEEN_THROUGH or hasattr(fun, "raw"):
+            super().__init__(value, fun, args, kwargs, parent_argnums, parents)
+            return
+        self.parents = parents
+
+        def vjp(g: Any) -> list[Any]:
+            found = pulled_back(fun, parent_argnums, kwargs, g, value, *args)
+            return [piece(found, i) for i in range(len(parent_argnums))]
+
+        self.vjp = vjp
+
+
+notrace_primitives[_WayBack] = notrace_primitives[VJPNode]
+
+
+@primitive  # type: ignore[untyped-decorator]
+def pulled_back(fun: Any, argnums: Sequence[int], kwargs: Any, g: Any, answer: Any, *args: Any) -> tuple[Any, ...]:
+    """The gradients by some arguments of a primitive, as autograd has them."""
+    return tuple(primitive_vjps[fun](argnums, answer, args, kwargs)(g))
+
+
+@primitive  # type: ignore[untyped-decorator]
+def piece(found: tuple[Any, ...], i: int) -> Any:
+    return found[i]
+
+
+class _Untraceable(Exception):
+    """Code that would look at values while it is traced."""
+
+
+def _refuse(*_: object) -> NoReturn:
+    raise _Untraceable
+
+
+class _StrictBox(ArrayBox):  # type: ignore[misc]
+    """A traced array that NumPy cannot take for a plain one, and no branch can look at."""
+
+    __slots__ = ()
+    __array__ = _refuse
+    __bool__ = _refuse
+    __float__ = _refuse
+    __iter__ = _refuse
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        return _primitive_of(ufunc)(*inputs, called_by_autograd_dispatcher=True, **options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return _primitive_of(function)(*args, **kwargs)
+
+
+_PRIMITIVES = {function.fun: function for function in vars(anp).values() if hasattr(function, "fun")}
+
+
+@cache
+def _primitive_of(function: Any) -> Any:
+    """The primitive for a function of NumPy or scipy that was called on a traced array as if it were a plain one."""
+    return _PRIMITIVES.get(function) or primitive(function)
+
+
+@contextmanager
+def _strict_boxes() -> Iterator[None]:
+    before = dict(Box.type_mappings)
+    Box.types.add(_StrictBox)
+    for kind, box in before.items():
+        if box is ArrayBox:
+            Box.type_mappings[kind] = _StrictBox
+    Box.type_mappings[_StrictBox] = _StrictBox
+    try:
+        yield
+    finally:
+        Box.type_mappings.clear()
+        Box.type_mappings.update(before)
+
+
+def trace(function: Callable[[Any], Any], z: np.ndarray) -> Listing:
+    """The calls of value and gradient of a function of z (S, D), run once here. Raises `NotStaged`."""
+    tape = _Tape()
+    with np.errstate(all="ignore"), _strict_boxes(), trace_stack.new_trace() as outer:
+        seen = new_box(z, outer, _Seen.new_root(tape))
+        with trace_stack.new_trace() as inner:
+            root = _WayBack.new_root()
+            end = function(new_box(seen, inner, root))
+            if not (isinstance(end, Box) and end._trace == inner):
+                raise NotStaged("the density is constant")
+            value, last = end._value, end._node
+        gradient = backward_pass(np.ones(len(z)), last)
+    outputs = tuple(Slot(out._node.slot) if isinstance(out, Box) else out for out in (value, gradient))
+    return Listing(tuple(tape.calls), z.shape, outputs)
