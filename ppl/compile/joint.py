@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import autograd.numpy as np
 import numpy
-from autograd.core import make_vjp
 
 from ppl.compile.blocks import Assembly, Block, Centring, lay_out
 from ppl.compile.elimination import Elimination
+from ppl.compile.staged.stage import Staging
 from ppl.data.axes import Axis
 from ppl.language.source import Span
 from ppl.model import transforms
@@ -62,6 +62,7 @@ class LogJoint:
     dimension: int
     draws_at_once: int
     elimination: Elimination | None = None
+    staging: Staging = field(default_factory=Staging, init=False, repr=False, compare=False)
 
     def __call__(self, z: Any) -> Any:
         """z (S, D) -> log joint (S,). Differentiable by autograd."""
@@ -180,11 +181,10 @@ class LogJoint:
     def value_and_gradient(self, z: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
         """z (S, D) -> log joint (S,) and its gradient for each draw (S, D)."""
         values, gradients = [], []
-        with numpy.errstate(all="ignore"):
-            for i in range(0, len(z), self.draws_at_once):
-                backward, value = make_vjp(self, z[i : i + self.draws_at_once])
-                values.append(value)
-                gradients.append(backward(numpy.ones(len(value))))
+        for i in range(0, len(z), self.draws_at_once):
+            value, gradient = self.staging.value_and_gradient(self, z[i : i + self.draws_at_once])
+            values.append(value)
+            gradients.append(gradient)
         total = numpy.concatenate(values)
         return numpy.where(numpy.isnan(total), -numpy.inf, total), numpy.concatenate(gradients)
 

@@ -59,6 +59,15 @@ class FileError(PplError):
     exit_code = 6
 
 
+class InternalError(PplError):
+    """A mistake of ppl itself, found by a check of its own: no result is better than one that may be wrong."""
+
+    exit_code = 70  # EX_SOFTWARE of sysexits.h
+
+    def __init__(self, message: str):
+        super().__init__(f"internal error: {message}; please report this, with the model")
+
+
 class ModelError(PplError):
     """Mistakes in a model; `str()` shows them all, each with its line and a caret."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,8 @@ class _Layout:
             if call.function is kernels.weigh:
                 careful = (kernels.result_into, (out, kernels.weigh, arguments, {}))
                 self.steps.append(((np.multiply, (*arguments, out)), careful))
+            elif call.function in (np.maximum, np.minimum):  # take no third argument
+                self._add(partial(call.function, out=out), *arguments)
             else:
                 self._add(call.function, *arguments, out)
         else:
