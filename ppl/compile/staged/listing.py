@@ -78,3 +78,14 @@ def reading(call: Call, stands_for: Mapping[int, Any]) -> Call:
     if not any(slot.index in stands_for for slot in call.sources()):
         return call
     return replace(call, arguments=tuple(resolve(argument, stands_for) for argument in call.arguments))
+
+
+def drop_dead(listing: Listing) -> Listing:
+    """Without the calls that nothing reads."""
+    needed = {output.index for output in listing.outputs if isinstance(output, Slot)}
+    kept = []
+    for call in reversed(listing.calls):
+        if call.target.index in needed:
+            needed.update(slot.index for slot in call.sources())
+            kept.append(call)
+    return Listing(tuple(reversed(kept)), listing.shape, listing.outputs)

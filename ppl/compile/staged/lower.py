@@ -52,7 +52,7 @@ Shapes = dict[int, tuple[int, ...] | None]
 
 
 def _key(function: Any) -> Any:
-    return id(function)
+    return id(getattr(function, "fun", function))  # NumPy's own function: autograd has several primitives for some
 
 
 def _dense(call: Call, sparse: dict[int, Call]) -> Call:
@@ -165,7 +165,7 @@ def _reshape(call: Call, shapes: Shapes) -> Lowered:
 
 
 LOWER: dict[int, Callable[[Call, Shapes], Lowered]] = {
-    id(function): lowered
+    _key(function): lowered
     for functions, lowered in (
         ((func(VSpace.add), func(VSpace.mut_add)), _added),
         ((sparse_add,), _added_sparsely),
@@ -175,7 +175,7 @@ LOWER: dict[int, Callable[[Call, Shapes], Lowered]] = {
         ((gather.add_up,), _add_up),
         ((anp.sum,), _sum),
         ((anp.reshape, anp.expand_dims, anp.squeeze, anp.ravel), _reshape),
-        ((anp.where,), lambda call, shapes: iter((_changed(call, kernels.where, *call.arguments),))),
+        ((np.where,), lambda call, shapes: iter((_changed(call, kernels.where, *call.arguments),))),
         ((special.weigh,), lambda call, shapes: iter((_changed(call, kernels.weigh, *call.arguments),))),
         ((shape.diagonal,), lambda call, shapes: iter((_changed(call, np.diagonal, *call.arguments, 0, -2, -1),))),
         ((trace.piece, trace.pulled_back), lambda call, shapes: iter((replace(call, function=call.function.fun),))),

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ppl.compile.staged import kernels
-from ppl.compile.staged.listing import Call, Listing, Slot, reading, renamed, resolve
+from ppl.compile.staged.linear import pull_out
+from ppl.compile.staged.listing import Call, Listing, Slot, drop_dead, reading, renamed, resolve
 from ppl.compile.staged.lower import lower
 
 _MOST_COMPARED = 4096  # elements of constants that are compared by their values
@@ -183,15 +184,93 @@ def _named(argument: Any) -> Any:
     return id(argument)
 
 
-def drop_dead(listing: Listing) -> Listing:
-    """Without the calls that nothing reads."""
-    needed = {output.index for output in listing.outputs if isinstance(output, Slot)}
-    kept = []
-    for call in reversed(listing.calls):
-        if call.target.index in needed:
-            needed.update(slot.index for slot in call.sources())
-            kept.append(call)
-    return Listing(tuple(reversed(kept)), listing.shape, listing.outputs)
+def factors_first(listing: Listing) -> Listing:
+    """`(c x) y` with a number c becomes `c (x y)`: products of arrays are shared more often, and c can be taken out."""
+    uses = listing.uses()
+    made: dict[int, Call] = {}
+    calls = []
+    for call in listing.calls:
+        made[call.target.index] = call
+        if call.function is np.multiply:
+            for i, (one, other) in enumerate((call.arguments, call.arguments[::-1])):
+                scaled = made.get(one.index) if isinstance(one, Slot) else None
+                if scaled is None or scaled.function is not np.multiply or uses[one.index] != 1:
+                    continue
+                if not _is_number(scaled.arguments[0]) or not isinstance(other, Slot):
+                    continue
+                pair = (scaled.arguments[1], other) if i == 0 else (other, scaled.arguments[1])
+                if np.broadcast_shapes(*(_shape(each, _Shapes(made, listing.shape)) for each in pair)) != call.shape:
+                    continue
+                moved = replace(call, arguments=pair, target=scaled.target)
+                made[scaled.target.index] = moved
+                calls = [each for each in calls if each.target != scaled.target]
+                calls.append(moved)
+                call = replace(call, arguments=(scaled.arguments[0], scaled.target))
+                made[call.target.index] = call
+                break
+        calls.append(call)
+    return Listing(tuple(calls), listing.shape, listing.outputs)
+
+
+class _Shapes(dict[int, Any]):
+    """Shapes of the slots made so far."""
+
+    def __init__(self, made: dict[int, Call], shape: tuple[int, ...]):
+        self.made, self.shape = made, shape
+
+    def __getitem__(self, index: int) -> Any:
+        return self.shape if index == 0 else self.made[index].shape
+
+
+def _is_number(argument: Any) -> bool:
+    return not isinstance(argument, Slot) and np.ndim(argument) == 0
+
+
+_JOINED = {
+    (np.subtract, np.subtract): (np.subtract, np.add),
+    (np.subtract, np.add): (np.add, np.subtract),
+    (np.add, np.add): (np.add, np.add),
+    (np.add, np.subtract): (np.subtract, np.subtract),
+}  # x (second) d (first) c as x (result) (d and c joined): x - d - c is x - (d + c), x + d - c is x + (d - c)
+
+
+def constants_together(listing: Listing) -> Listing:
+    """`x - d - c` with known c and d becomes `x - (d + c)`."""
+    uses = listing.uses()
+    made: dict[int, Call] = {}
+    calls = []
+    for call in listing.calls:
+        call = _constant_last(call)
+        inner = made.get(call.arguments[0].index) if call.arguments and isinstance(call.arguments[0], Slot) else None
+        rule = None if inner is None else _JOINED.get((call.function, inner.function))
+        if rule is not None and inner is not None and uses[inner.target.index] == 1:
+            (x, first), second = inner.arguments, call.arguments[1]
+            if not isinstance(first, Slot) and not isinstance(second, Slot) and inner.shape == call.shape:
+                outer, join = rule
+                call = replace(call, function=outer, arguments=(x, join(first, second)))
+        made[call.target.index] = call
+        calls.append(call)
+    return Listing(tuple(calls), listing.shape, listing.outputs)
+
+
+def _constant_last(call: Call) -> Call:
+    if call.function is np.add and not isinstance(call.arguments[0], Slot):
+        return replace(call, arguments=call.arguments[::-1])
+    return call
+
+
+def fold(listing: Listing) -> Listing:
+    """Calls of constants alone are done now."""
+    calls: list[Call] = []
+    stands_for: dict[int, Any] = {}
+    for call in listing.calls:
+        call = reading(call, stands_for)
+        if call.shape is None or any(True for _ in call.sources()) or call.function is kernels.assembled:
+            calls.append(call)
+        else:
+            with np.errstate(all="ignore"):
+                stands_for[call.target.index] = np.asarray(call.function(*call.arguments, **call.options))
+    return renamed(listing, calls, stands_for)
 
 
 def assemble(listing: Listing) -> Listing:
@@ -223,7 +302,8 @@ def _apart(shape: tuple[int, ...], keys: tuple[Any, ...]) -> bool:
 
 
 PASSES: tuple[Callable[[Listing], Listing], ...] = (
-    lower, numbers_for_constants, simplify, share, drop_dead, simplify, share, drop_dead, assemble,
+    lower, numbers_for_constants, simplify, share, drop_dead, factors_first, pull_out, fold, constants_together,
+    simplify, share, drop_dead, assemble,
 )  # fmt: skip
 
 

@@ -106,7 +106,7 @@ class _Layout:
 
     def _into(self, call: Call, arguments: tuple[Any, ...], out: np.ndarray) -> None:
         """The step of a call that writes into memory in its own way, or whose result is copied there."""
-        if call.function is kernels.where:
+        if call.function is kernels.where and np.asarray(arguments[0]).dtype == np.bool_:
             self._add(kernels.where_into, *arguments, out)
         elif call.function is kernels.total:
             x, axes, keepdims = arguments

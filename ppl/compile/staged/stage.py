@@ -71,17 +71,21 @@ def staged(density: Density, shape: tuple[int, ...]) -> Runner:
     """A runner that has given what autograd gives at random points. Raises `NotStaged`, `InternalError`."""
     runner = Runner(listing(density, shape))
     at = np.random.default_rng(1).normal(0.0, 1.0, shape)  # not where it was traced
-    at[:1] *= 3.0
-    for found, expected in zip(runner(at), plain(density, at), strict=True):
-        if not _agree(found, expected):
-            raise InternalError("the staged gradient differs from autograd's")
+    expected = plain(density, at)
+    wrong = _differs(runner(at), expected)
+    if wrong.any():  # where rounding alone moves the result, a difference says nothing
+        for nudge in (1e-15, -1e-15, 3e-15):
+            wrong &= ~_differs(plain(density, at * (1.0 + nudge)), expected, _AS_NEAR * 1e-3)
+    if wrong.any():
+        raise InternalError("the staged gradient differs from autograd's")
     return runner
 
 
-def _agree(found: np.ndarray, expected: np.ndarray) -> bool:
-    finite = np.isfinite(expected)
-    if not np.array_equal(found[~finite], expected[~finite], equal_nan=True):
-        return False
-    found, expected = np.where(finite, found, 0.0), np.where(finite, expected, 0.0)
-    size = np.abs(expected).max(axis=-1, keepdims=True, initial=1.0)
-    return bool((np.abs(found - expected) <= _AS_NEAR * size).all())
+def _differs(found: Found, expected: Found, near: float = _AS_NEAR) -> np.ndarray:
+    """Whether value or gradient of a draw are others (S,)."""
+    one, other = (np.column_stack(pair) for pair in (found, expected))
+    finite = np.isfinite(other)
+    same = finite | (one == other) | (np.isnan(one) & np.isnan(other))
+    one, other = np.where(finite, one, 0.0), np.where(finite, other, 0.0)
+    size = np.abs(other).max(axis=1, keepdims=True, initial=1.0)
+    return np.asarray(~(same & (np.abs(one - other) <= near * size)).all(axis=1))

@@ -18,11 +18,11 @@ from autograd.core import VJPNode, VSpace, backward_pass, primitive_vjps, sparse
 from autograd.extend import primitive
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.numpy.numpy_vjps import untake
-from autograd.tracer import Box, Node, new_box, notrace_primitives, trace_stack
+from autograd.tracer import Box, Node, new_box, notrace_primitives, trace_primitives_map, trace_stack
 from autograd.util import func
 
 from ppl.compile.staged.listing import Call, Listing, Slot
-from ppl.numeric import gather, ode, shape, special
+from ppl.numeric import gather, kernels, linear, ode, reduce, shape, special
 
 MOST_CALLS = 5_000  # of a trace; more than this are not worth the time it takes
 
@@ -33,9 +33,14 @@ class NotStaged(Exception):
 
 NEVER = {ode._answer: "a differential equation's steps depend on its values"}
 
-_OWN = (gather.gather, gather.add_up, gather.pick, gather.place, special.weigh, shape.stack, shape.join, shape.diagonal)
+_OWN = (
+    gather.gather, gather.add_up, gather.pick, gather.place, special.weigh, shape.stack, shape.join, shape.diagonal,
+    shape.to_diagonal, linear.cholesky, linear.inverse_lower, linear.inverse, linear.determinant,
+    linear.log_determinant, linear.solve, kernels.squared_distances, reduce.logsumexp, reduce.product,
+)  # fmt: skip
 _AUTOGRADS = (
     func(ArrayBox.__getitem__), untake, sparse_add, *(func(getattr(VSpace, name)) for name in ("add", "mut_add")),
+    trace_primitives_map[np.where],
 )  # fmt: skip
 _SEEN_THROUGH = {
     id(f) for f in (*_OWN, *_AUTOGRADS, *(f for f in vars(anp).values() if hasattr(f, "fun")))
@@ -159,13 +164,10 @@ class _StrictBox(ArrayBox):  # type: ignore[misc]
         return _primitive_of(function)(*args, **kwargs)
 
 
-_PRIMITIVES = {function.fun: function for function in vars(anp).values() if hasattr(function, "fun")}
-
-
 @cache
 def _primitive_of(function: Any) -> Any:
     """The primitive for a function of NumPy or scipy that was called on a traced array as if it were a plain one."""
-    return _PRIMITIVES.get(function) or primitive(function)
+    return trace_primitives_map.get(function) or primitive(function)
 
 
 @contextmanager
