@@ -53,6 +53,11 @@ class _Work:
         return Listing(tuple(calls), self.listing.shape, self.listing.outputs)
 
     def better(self, call: Call) -> Iterator[Call]:
+        source = call.arguments[0] if call.function is kernels.total else None
+        first = self.made.get(source.index) if isinstance(source, Slot) else None
+        if first is not None and first.function is kernels.total and first.arguments[2]:
+            yield from self.one_total(call, first)
+            return
         inner = self.linear(call)
         if inner is None or not all(self.linear(reader) is inner for reader in self.readers[inner.target.index]):
             return  # something else needs it as it is
@@ -138,6 +143,14 @@ class _Work:
             other = times.target
         both = (summed.target, other) if varying == 0 else (other, summed.target)
         yield replace(call, function=inner.function, arguments=both, options={})
+
+    def one_total(self, call: Call, first: Call) -> Iterator[Call]:
+        """A total of a total that kept its axes."""
+        axes = tuple(sorted({*first.arguments[1], *call.arguments[1]}))
+        shape = tuple(1 if i in axes else n for i, n in enumerate(self.shape(first.arguments[0])))
+        whole = self.fresh(call, kernels.total, (first.arguments[0], axes, True), shape)
+        yield whole
+        yield replace(call, function=kernels.reshape, arguments=(whole.target, call.shape))
 
     def product(self, call: Call, inner: Call, varying: int) -> Iterator[Call]:
         assert call.shape is not None

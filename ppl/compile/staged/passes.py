@@ -185,31 +185,37 @@ def _named(argument: Any) -> Any:
 
 
 def factors_first(listing: Listing) -> Listing:
-    """`(c x) y` with a number c becomes `c (x y)`: products of arrays are shared more often, and c can be taken out."""
+    """`(c x) y` becomes `c (x y)`, for a number or a smaller array c: products are shared more often, and c taken out."""
     uses = listing.uses()
     made: dict[int, Call] = {}
-    calls = []
+    shapes = _Shapes(made, listing.shape)
+    calls: dict[int, Call] = {}
     for call in listing.calls:
         made[call.target.index] = call
-        if call.function is np.multiply:
-            for i, (one, other) in enumerate((call.arguments, call.arguments[::-1])):
-                scaled = made.get(one.index) if isinstance(one, Slot) else None
-                if scaled is None or scaled.function is not np.multiply or uses[one.index] != 1:
-                    continue
-                if not _is_number(scaled.arguments[0]) or not isinstance(other, Slot):
-                    continue
-                pair = (scaled.arguments[1], other) if i == 0 else (other, scaled.arguments[1])
-                if np.broadcast_shapes(*(_shape(each, _Shapes(made, listing.shape)) for each in pair)) != call.shape:
-                    continue
-                moved = replace(call, arguments=pair, target=scaled.target)
-                made[scaled.target.index] = moved
-                calls = [each for each in calls if each.target != scaled.target]
-                calls.append(moved)
-                call = replace(call, arguments=(scaled.arguments[0], scaled.target))
-                made[call.target.index] = call
-                break
-        calls.append(call)
-    return Listing(tuple(calls), listing.shape, listing.outputs)
+        found = _factor_first(call, made, uses, shapes) if call.function is np.multiply else None
+        if found is not None:
+            product, call = found
+            del calls[product.target.index]
+            calls[product.target.index] = made[product.target.index] = product
+            made[call.target.index] = call
+        calls[call.target.index] = call
+    return Listing(tuple(calls.values()), listing.shape, listing.outputs)
+
+
+def _factor_first(
+    call: Call, made: dict[int, Call], uses: dict[int, int], shapes: dict[int, Any]
+) -> tuple[Call, Call] | None:
+    """`x y` in the slot of `c x`, and c times it."""
+    for one, other in (call.arguments, call.arguments[::-1]):
+        scaled = made.get(one.index) if isinstance(one, Slot) else None
+        if scaled is None or scaled.function is not np.multiply or uses[one.index] != 1 or _is_number(other):
+            continue
+        for factor, x in (scaled.arguments, scaled.arguments[::-1]):
+            small, whole = (int(np.prod(_shape(each, shapes))) for each in (factor, Slot(call.target.index)))
+            if small < whole and np.broadcast_shapes(_shape(x, shapes), _shape(other, shapes)) == call.shape:
+                product = replace(call, arguments=(x, other), target=scaled.target)
+                return product, replace(call, arguments=(factor, scaled.target))
+    return None
 
 
 class _Shapes(dict[int, Any]):
@@ -220,6 +226,42 @@ class _Shapes(dict[int, Any]):
 
     def __getitem__(self, index: int) -> Any:
         return self.shape if index == 0 else self.made[index].shape
+
+
+_NEVER_NEGATIVE = (np.exp, np.square, np.sqrt, np.absolute)
+
+
+def known_signs(listing: Listing) -> Listing:
+    """What is below 0 nowhere; a minus sign that a constant or a difference can take."""
+    made: dict[int, Call] = {}
+    calls = []
+    stands_for: dict[int, Any] = {}
+    for call in listing.calls:
+        call = reading(call, stands_for)
+        made[call.target.index] = call
+        if call.function is np.less and _is(call.arguments[1], 0.0):
+            x = _without_views(call.arguments[0], made)
+            if isinstance(x, Call) and x.function in _NEVER_NEGATIVE and call.shape is not None:
+                stands_for[call.target.index] = np.zeros(call.shape, dtype=bool)
+                continue
+        minus = [made.get(a.index) if isinstance(a, Slot) else None for a in call.arguments]
+        turned = [each.arguments[0] if each is not None and each.function is np.negative else None for each in minus]
+        if call.function is np.divide and turned[0] is not None and not isinstance(call.arguments[1], Slot):
+            call = replace(call, arguments=(turned[0], -np.asarray(call.arguments[1])))
+        elif call.function is np.add and turned[1] is not None:
+            call = replace(call, function=np.subtract, arguments=(call.arguments[0], turned[1]))
+        calls.append(call)
+    return renamed(listing, calls, stands_for)
+
+
+def _without_views(argument: Any, made: dict[int, Call]) -> Any:
+    """The call whose elements these are."""
+    while isinstance(argument, Slot) and argument.index in made:
+        call = made[argument.index]
+        if call.function not in kernels.VIEWS:
+            return call
+        argument = call.arguments[0]
+    return argument
 
 
 def _is_number(argument: Any) -> bool:
@@ -302,8 +344,8 @@ def _apart(shape: tuple[int, ...], keys: tuple[Any, ...]) -> bool:
 
 
 PASSES: tuple[Callable[[Listing], Listing], ...] = (
-    lower, numbers_for_constants, simplify, share, drop_dead, factors_first, pull_out, fold, constants_together,
-    simplify, share, drop_dead, assemble,
+    lower, numbers_for_constants, simplify, known_signs, numbers_for_constants, simplify, share, drop_dead,
+    factors_first, pull_out, fold, constants_together, simplify, known_signs, share, drop_dead, assemble,
 )  # fmt: skip
 
 

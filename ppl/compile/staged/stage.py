@@ -18,7 +18,7 @@ from ppl.language.errors import InternalError
 Density = Callable[[Any], Any]
 Found = tuple[np.ndarray, np.ndarray]
 
-FIRST_STAGED = 8  # the call with so many draws that is staged: making the listing costs about as much as 8 calls
+FIRST_STAGED = 16  # which call with the same number of draws: making the listing costs about as much as 16 calls
 _MOST_BYTES = 1 << 26  # of the buffers of all listings kept
 _AS_NEAR = 1e-7  # relative to the largest value, and the largest slope of a draw
 
@@ -82,10 +82,10 @@ def staged(density: Density, shape: tuple[int, ...]) -> Runner:
 
 
 def _differs(found: Found, expected: Found, near: float = _AS_NEAR) -> np.ndarray:
-    """Whether value or gradient of a draw are others (S,)."""
+    """Whether value or gradient are others, for each draw (S,)."""
     one, other = (np.column_stack(pair) for pair in (found, expected))
     finite = np.isfinite(other)
-    same = finite | (one == other) | (np.isnan(one) & np.isnan(other))
-    one, other = np.where(finite, one, 0.0), np.where(finite, other, 0.0)
+    same = finite == np.isfinite(one)  # infinite or no number: which may turn on the order of a product
+    one, other = np.where(finite & same, one, 0.0), np.where(finite & same, other, 0.0)
     size = np.abs(other).max(axis=1, keepdims=True, initial=1.0)
     return np.asarray(~(same & (np.abs(one - other) <= near * size)).all(axis=1))
