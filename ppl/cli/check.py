@@ -14,7 +14,7 @@ from ppl.language.errors import UsageError
 @commands.command()
 @click.argument("model", type=click.Path())
 @click.argument("data", nargs=-1, type=click.Path())
-@click.option("--show", type=click.Choice(["names", "syntax", "graph", "joint"]), default="names", show_default=True)
+@click.option("--show", type=click.Choice(["names", "syntax", "graph", "joint", "gradient"]), default="names", show_default=True)
 @click.option("--calibrate", is_flag=True, help="Fit simulated data, and see whether the fits are right on average.")
 @click.option("--rounds", type=click.IntRange(8, 10_000), default=64, show_default=True, help="Of --calibrate.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Of --calibrate.")
@@ -39,8 +39,11 @@ def check(
         click.echo(stages.names_without_data(loaded.names))
     else:
         posterior = condition(model, data)
-        show_stage = {"names": stages.names, "graph": stages.graph}.get(show)
-        click.echo(stages.joint(posterior.joint) if show_stage is None else show_stage(posterior.model))
+        of_model, of_joint = {"names": stages.names, "graph": stages.graph}, {"gradient": stages.gradient}
+        if show in of_model:
+            click.echo(of_model[show](posterior.model))
+        else:
+            click.echo(of_joint.get(show, stages.joint)(posterior.joint))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""a model at each stage -> text: the syntax tree, names and graph, the log joint (`ppl check --show`)."""
+"""a model at each stage -> text: the syntax tree, names and graph, the log joint, its gradient (`ppl check --show`)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 
 from ppl.compile.joint import LogJoint
+from ppl.compile.staged import stage
+from ppl.compile.staged.listing import Slot
+from ppl.compile.staged.trace import NotStaged
 from ppl.data import axes as axes_of
 from ppl.language import syntax as s
 from ppl.language.source import Source, Span
@@ -16,6 +19,7 @@ from ppl.model.graph import Model, parents_first
 from ppl.model.names import Names
 from ppl.model.terms import Term
 
+_DRAWS = 32  # of the gradient that is shown
 _ROLES = ("observed", "potential", "latent", "derived", "simulated", "data")
 
 
@@ -98,6 +102,43 @@ def joint(found: LogJoint) -> str:
         arguments = ", ".join(names.get(source, f"%{source}") for source in step.sources)
         lines.append(f"  %{step.target} = {step.op.name}({arguments})")
     return "\n".join(lines)
+
+
+def gradient(found: LogJoint) -> str:
+    """The list of NumPy calls that gives the log joint and its gradient over 32 draws, or why there is none."""
+    if found.dimension == 0:
+        return "no coordinates: nothing to differentiate"
+    try:
+        calls = stage.listing(found, (_DRAWS, found.dimension))
+    except NotStaged as reason:
+        return f"by autograd, call by call: {reason}"
+    lines = [f"{len(calls.calls)} calls for {_DRAWS} draws of {found.dimension} coordinates, %0"]
+    for call in calls.calls:
+        arguments = [_argument(argument) for argument in call.arguments]
+        arguments += [f"{name}={value}" for name, value in call.options.items()]
+        shape = "" if call.shape is None else f"  {call.shape}"
+        lines.append(f"  %{call.target.index} = {_name(call.function)}({', '.join(arguments)}){shape}")
+    value, slope = (_argument(output) for output in calls.outputs)
+    return "\n".join([*lines, f"value {value}, gradient {slope}"])
+
+
+def _name(function: Any) -> str:
+    own = getattr(function, "fun", function)
+    return str(getattr(own, "__name__", type(own).__name__))
+
+
+def _argument(argument: Any) -> str:
+    if isinstance(argument, Slot):
+        return f"%{argument.index}"
+    if callable(argument):
+        return _name(argument)
+    if isinstance(argument, np.ndarray | np.generic | float | int):
+        return f"{float(argument):g}" if np.ndim(argument) == 0 else f"data{np.shape(argument)}"
+    if isinstance(argument, tuple):
+        return "[" + ", ".join(_argument(part) for part in argument) + "]"
+    if isinstance(argument, slice):
+        return f"{'' if argument.start is None else argument.start}:{'' if argument.stop is None else argument.stop}"
+    return "..." if argument is Ellipsis else type(argument).__name__
 
 
 def syntax(program: s.Program) -> str:

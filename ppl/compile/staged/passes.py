@@ -97,8 +97,11 @@ def _products(call: Call, shapes: dict[int, Any]) -> Iterator[Any]:
         yield x
     if _is(x, 1.0) and call.function is not np.divide:
         yield y
-    if call.function is kernels.weigh and not isinstance(x, Slot) and np.isfinite(x).all() and np.all(x != 0):
-        yield replace(call, function=np.multiply)  # only 0 times infinity is anything else
+    if call.function is kernels.weigh:  # only 0 times infinity is anything but the product
+        if not isinstance(x, Slot) and np.isfinite(x).all() and np.all(x != 0):
+            yield replace(call, function=np.multiply)
+        if not isinstance(y, Slot) and np.isfinite(y).all():
+            yield replace(call, function=np.multiply)
 
 
 def _powers(call: Call, shapes: dict[int, Any]) -> Iterator[Any]:

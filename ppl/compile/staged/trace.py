@@ -187,6 +187,13 @@ def _strict_boxes() -> Iterator[None]:
 
 def trace(function: Callable[[Any], Any], z: np.ndarray) -> Listing:
     """The calls of value and gradient of a function of z (S, D), run once here. Raises `NotStaged`."""
+    try:
+        return _trace(function, z)
+    except (_Untraceable, TypeError, NotImplementedError) as error:
+        raise NotStaged("its code looks at values") from error
+
+
+def _trace(function: Callable[[Any], Any], z: np.ndarray) -> Listing:
     tape = _Tape()
     with np.errstate(all="ignore"), _strict_boxes(), trace_stack.new_trace() as outer:
         seen = new_box(z, outer, _Seen.new_root(tape))

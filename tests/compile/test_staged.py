@@ -1,0 +1,186 @@
+"""The staged gradient gives what autograd gives: for every program, and where it could go wrong."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import autograd.numpy as anp
+import numpy as np
+import pytest
+
+from ppl.compile.staged import passes, stage, trace as tracing
+from ppl.compile.staged.listing import Listing, drop_dead
+from ppl.compile.staged.run import Runner
+from ppl.compile.staged.trace import NotStaged, trace
+from ppl.language.errors import InternalError
+from ppl.numeric import gather, linear, reduce, special
+from ppl.report import stages
+from tests.test_good_models import PROGRAMS, conditioned
+
+DATA = np.array([0.5, -1.0, 2.0, 0.0])
+POSITIONS = gather.Positions(np.array([2, 0, 2, 1]), 3)
+
+
+def runner_of(density: Callable[[Any], Any], shape: tuple[int, ...] = (4, 3)) -> Runner:
+    return Runner(stage.listing(density, shape))
+
+
+def agree(density: Callable[[Any], Any], z: np.ndarray, run: Runner | None = None) -> None:
+    run = run or runner_of(density, z.shape)
+    for found, expected in zip(run(z), stage.plain(density, z), strict=True):
+        size = np.abs(expected[np.isfinite(expected)]).max(initial=1.0)
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-10 * size)
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
+def test_every_program(program: Path) -> None:
+    """Built over four draws at one point, run at others; only differential equations stay with autograd."""
+    joint = conditioned(program).joint
+    if joint.dimension == 0:
+        return
+    try:
+        run = stage.staged(joint, (4, joint.dimension))
+    except NotStaged as reason:
+        assert "differential" in str(reason)
+        return
+    for seed in range(2):
+        agree(joint, np.random.default_rng(seed).normal(0, 0.7, (4, joint.dimension)), run)
+
+
+def sums(z: Any) -> Any:
+    """Factors and terms on either side of totals, over axes that broadcast."""
+    x = anp.reshape(z, (len(z), 1, 3))
+    scale = anp.exp(anp.reshape(z[:, :1], (len(z), 1, 1)))
+    wide = (x - anp.reshape(DATA, (4, 1))) / scale - anp.log(scale) - 0.9
+    return anp.sum(-0.5 * wide * wide + DATA[:, None], axis=(1, 2)) + anp.sum(anp.sum(3.0 - x, axis=1), axis=1)
+
+
+def products(z: Any) -> Any:
+    matrix = DATA[:3, None] * np.arange(1.0, 6.0)
+    return anp.sum(anp.matmul(z / anp.exp(z[:, :1]), matrix) ** 2, axis=1)
+
+
+def positions(z: Any) -> Any:
+    return anp.sum(gather.gather(z, POSITIONS, -1) ** 2 * DATA, axis=1) + z[:, 1] * z[:, 0]
+
+
+def choices(z: Any) -> Any:
+    test = anp.greater(z, 0.0)
+    return anp.sum(anp.where(test, z * z, -z), axis=1) + anp.sum(anp.where(z[:, :1] > 9.0, z, 2.0), axis=1)
+
+
+def matrices(z: Any) -> Any:
+    whole = linear.outer(z, z) + 3.0 * np.eye(3)
+    return linear.log_determinant(whole) + anp.sum(linear.cholesky(whole), axis=(1, 2))
+
+
+def powers(z: Any) -> Any:
+    x = special.exp(z)
+    return anp.sum(x**2 + x**-1.0 + special.choose(x < 0, 1.0, anp.log(x)), axis=1) + reduce.logsumexp(z, -1)
+
+
+@pytest.mark.parametrize("density", [sums, products, positions, choices, matrices, powers])
+def test_small_densities(density: Callable[[Any], Any]) -> None:
+    run = runner_of(density)
+    for seed in range(3):
+        agree(density, np.random.default_rng(seed).normal(size=(4, 3)), run)
+
+
+def test_zero_times_infinity_is_zero_as_with_autograd() -> None:
+    """A draw in a branch whose other side has an infinite slope."""
+
+    def density(z: Any) -> Any:
+        return anp.sum(special.choose(anp.greater(z, 0.0), special.log(z), z), axis=1)
+
+    z = np.array([[0.0, 0.0, 1.0], [1.0, 2.0, 3.0], [-1.0, 0.0, -0.0], [0.5, 0.5, 0.5]])
+    run = runner_of(density)
+    agree(density, z, run)
+    assert np.isfinite(run(z)[1]).all()
+    agree(density, np.abs(z) + 1.0, run)  # and after that as before
+
+
+def test_results_are_fresh() -> None:
+    run = runner_of(sums)
+    z = np.random.default_rng(1).normal(size=(4, 3))
+    value, gradient = run(z)
+    kept = value.copy(), gradient.copy()
+    run(z + 1.0)
+    assert np.array_equal(value, kept[0])
+    assert np.array_equal(gradient, kept[1])
+    again = run(z)
+    assert np.array_equal(again[0], kept[0])
+    assert np.array_equal(again[1], kept[1])
+
+
+def test_code_that_looks_at_values_is_not_staged() -> None:
+    def branches(z: Any) -> Any:
+        return z[:, 0] if anp.sum(z) > 0 else z[:, 1]
+
+    def converts(z: Any) -> Any:
+        return z[:, 0] * float(z[0, 0])
+
+    for density in (branches, converts):
+        with pytest.raises(NotStaged, match="looks at values"):
+            trace(density, np.ones((2, 2)))
+
+
+def test_long_traces_are_not_staged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracing, "MOST_CALLS", 50)
+
+    def density(z: Any) -> Any:
+        total = z[:, 0]
+        for _ in range(60):
+            total = total + 1.0
+        return total
+
+    staging = stage.Staging()
+    with pytest.raises(NotStaged, match="calls"):
+        trace(density, np.ones((2, 2)))
+    for _ in range(stage.FIRST_STAGED):
+        value, _ = staging.value_and_gradient(density, np.ones((2, 2)))
+    assert (value == 61.0).all()
+    assert staging.never
+
+
+def test_a_difference_is_an_internal_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forgets(listing: Listing) -> Listing:
+        return drop_dead(Listing(listing.calls, listing.shape, (listing.outputs[0], np.zeros(listing.shape))))
+
+    monkeypatch.setattr(passes, "PASSES", (*passes.PASSES, forgets))
+    with pytest.raises(InternalError, match="internal error: the staged gradient differs"):
+        stage.staged(sums, (4, 3))
+    assert InternalError.exit_code == 70
+
+
+def test_staged_after_some_calls_and_kept_for_the_last_used() -> None:
+    staging = stage.Staging()
+    z = np.random.default_rng(1).normal(size=(4, 3))
+    for draws in (2, 4):
+        for count in range(stage.FIRST_STAGED):
+            assert (draws in staging.runners) is False, count
+            staging.value_and_gradient(sums, z[:draws])
+    assert list(staging.runners) == [2, 4]
+    staging.value_and_gradient(sums, z[:2])
+    assert list(staging.runners) == [4, 2]
+    staging._make_room(stage._MOST_BYTES - staging.runners[2].bytes)
+    assert list(staging.runners) == [2]
+
+
+def test_pickles() -> None:
+    run = runner_of(sums)
+    z = np.random.default_rng(1).normal(size=(4, 3))
+    for one, other in zip(pickle.loads(pickle.dumps(run))(z), run(z), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_shown() -> None:
+    schools = next(path for path in PROGRAMS if path.stem == "eight_schools")
+    text = stages.gradient(conditioned(schools).joint)
+    assert "for 32 draws of 10 coordinates" in text
+    assert "exp(" in text
+    assert "gradient %" in text
+    solved = next(path for path in PROGRAMS if path.stem == "ode_decay")
+    assert "by autograd, call by call: a differential equation" in stages.gradient(conditioned(solved).joint)
