@@ -14,7 +14,9 @@ from ppl.language.errors import UsageError
 @commands.command()
 @click.argument("model", type=click.Path())
 @click.argument("data", nargs=-1, type=click.Path())
-@click.option("--show", type=click.Choice(["names", "syntax", "graph", "joint", "gradient"]), default="names", show_default=True)
+@click.option(
+    "--show", type=click.Choice(["names", "syntax", "graph", "joint", "gradient"]), default="names", show_default=True
+)
 @click.option("--calibrate", is_flag=True, help="Fit simulated data, and see whether the fits are right on average.")
 @click.option("--rounds", type=click.IntRange(8, 10_000), default=64, show_default=True, help="Of --calibrate.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Of --calibrate.")

@@ -76,12 +76,12 @@ def _where_ordered(density: Any, value: Any) -> Any:
     return anp.where(_is_ordered(value), density, -np.inf)
 
 
-@primitive  # type: ignore[untyped-decorator]
+@primitive
 def _is_ordered(value: Any) -> Any:
     return EVENTS["ordered"].holds(value)
 
 
-@primitive  # type: ignore[untyped-decorator]
+@primitive
 def _hold(requirements: tuple[Requirement, ...], ranks: tuple[int, ...], *parameters: Any) -> Any:
     """Where all parameters hold their requirements."""
     held: Any = True

@@ -22,7 +22,7 @@ def reshape(x: Any, shape: tuple[int, ...]) -> Any:
 
 
 def total(x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
-    return np.add.reduce(x, axes, None, None, keepdims)
+    return np.sum(x, axis=axes, keepdims=keepdims)
 
 
 def weigh(g: Any, slope: Any) -> Any:
@@ -78,6 +78,13 @@ def piece_into(cell: list[Any], i: int, out: Any) -> None:
 
 def result_into(out: Any, function: Callable[..., Any], arguments: Key, options: Any) -> None:
     np.copyto(out, function(*arguments, **options))
+
+
+def is_elementwise(function: Any) -> bool:
+    """Of one result, element by element of arguments that broadcast."""
+    return function in (weigh, where) or (
+        isinstance(function, np.ufunc) and function.nout == 1 and function.signature is None
+    )
 
 
 def is_basic(key: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,7 +23,7 @@ class Call:
     `shape` is None where the result is a tuple of arrays.
     """
 
-    function: Callable[..., Any]
+    function: Any
     arguments: tuple[Any, ...]
     options: Mapping[str, Any]
     target: Slot
@@ -42,10 +42,6 @@ class Listing:
     shape: tuple[int, ...]
     outputs: tuple[Any, ...]
 
-    def shape_of(self, argument: Any) -> tuple[int, ...] | None:
-        """Linear in the calls: passes that ask often use `shapes`."""
-        return self.shapes().get(argument.index) if isinstance(argument, Slot) else np.shape(argument)
-
     def shapes(self) -> dict[int, tuple[int, ...] | None]:
         """By index of the slot."""
         return {0: self.shape, **{call.target.index: call.shape for call in self.calls}}
@@ -58,6 +54,11 @@ class Listing:
         ]:
             found[slot.index] = found.get(slot.index, 0) + 1
         return found
+
+
+def shape_in(argument: Any, shapes: Mapping[int, Any]) -> Any:
+    """The shape of an argument, those of slots being known."""
+    return shapes[argument.index] if isinstance(argument, Slot) else np.shape(argument)
 
 
 def renamed(listing: Listing, calls: list[Call], stands_for: Mapping[int, Any]) -> Listing:

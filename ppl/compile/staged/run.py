@@ -16,7 +16,6 @@ import numpy as np
 
 from ppl.compile.staged import kernels, trace
 from ppl.compile.staged.listing import Call, Listing, Slot
-from ppl.compile.staged.passes import is_elementwise
 
 Step = tuple[Callable[..., Any], tuple[Any, ...]]
 
@@ -83,16 +82,16 @@ class _Layout:
             cell = self.arrays[call.target.index] = [None]
             self._add(kernels.tuple_into, cell, call.function, *arguments)
         elif call.function is kernels.assembled:
-            out = np.zeros(call.shape)  # the zeros stay: memory of its own
-            self.bytes += out.nbytes
-            self.arrays[call.target.index] = out
+            zeros = np.zeros(call.shape)  # the zeros stay: memory of its own
+            self.bytes += zeros.nbytes
+            self.arrays[call.target.index] = zeros
             for x, key in zip(arguments[1::2], arguments[2::2], strict=True):
-                self._add(np.copyto, out[key], x)
-        elif is_elementwise(call.function) and call.function is not kernels.where and not call.options:
+                self._add(np.copyto, zeros[key], x)
+        elif kernels.is_elementwise(call.function) and call.function is not kernels.where and not call.options:
             out = self._over_argument(i, call, arguments)
             out = self._new(call) if out is None else out
             if call.function is kernels.weigh:
-                careful = (kernels.result_into, (out, kernels.weigh, arguments, {}))
+                careful: Step = (kernels.result_into, (out, kernels.weigh, arguments, {}))
                 self.steps.append(((np.multiply, (*arguments, out)), careful))
             elif call.function in (np.maximum, np.minimum):  # take no third argument
                 self._add(partial(call.function, out=out), *arguments)

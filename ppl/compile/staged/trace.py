@@ -75,7 +75,9 @@ class _Seen(Node):  # type: ignore[misc]
 
     def __init__(self, value: Any, fun: Any, args: Any, kwargs: Any, parent_argnums: Any, parents: Any):
         self.tape = parents[0].tape
-        inlined = _inlined(self.tape, fun, args, parent_argnums, parents) if hasattr(fun, "raw") and not kwargs else None
+        inlined = (
+            _inlined(self.tape, fun, args, parent_argnums, parents) if hasattr(fun, "raw") and not kwargs else None
+        )
         if inlined is not None:
             self.slot = inlined
             return
@@ -117,25 +119,25 @@ class _WayBack(VJPNode):  # type: ignore[misc]
         if id(fun) in _SEEN_THROUGH or hasattr(fun, "raw"):
             super().__init__(value, fun, args, kwargs, parent_argnums, parents)
             return
-        self.parents = parents
+        self.parents = parents  # type: ignore[misc]
 
         def vjp(g: Any) -> list[Any]:
             found = pulled_back(fun, parent_argnums, kwargs, g, value, *args)
             return [piece(found, i) for i in range(len(parent_argnums))]
 
-        self.vjp = vjp
+        self.vjp = vjp  # type: ignore[misc]
 
 
 notrace_primitives[_WayBack] = notrace_primitives[VJPNode]
 
 
-@primitive  # type: ignore[untyped-decorator]
+@primitive
 def pulled_back(fun: Any, argnums: Sequence[int], kwargs: Any, g: Any, answer: Any, *args: Any) -> tuple[Any, ...]:
     """The gradients by some arguments of a primitive, as autograd has them."""
     return tuple(primitive_vjps[fun](argnums, answer, args, kwargs)(g))
 
 
-@primitive  # type: ignore[untyped-decorator]
+@primitive
 def piece(found: tuple[Any, ...], i: int) -> Any:
     return found[i]
 
