@@ -11,7 +11,8 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 
-from ppl.compile.staged import passes, stage, trace as tracing
+from ppl.compile.staged import passes, stage
+from ppl.compile.staged import trace as tracing
 from ppl.compile.staged.listing import Listing, drop_dead
 from ppl.compile.staged.run import Runner
 from ppl.compile.staged.trace import NotStaged, trace
@@ -169,8 +170,9 @@ def test_staged_after_some_calls_and_kept_for_the_last_used() -> None:
     assert list(staging.runners) == [2]
 
 
-def test_pickles() -> None:
-    run = runner_of(sums)
+@pytest.mark.parametrize("density", [sums, positions, matrices])
+def test_pickles(density: Callable[[Any], Any]) -> None:
+    run = runner_of(density)
     z = np.random.default_rng(1).normal(size=(4, 3))
     for one, other in zip(pickle.loads(pickle.dumps(run))(z), run(z), strict=True):
         assert np.array_equal(one, other)

@@ -12,7 +12,7 @@ from ppl.compile.staged.listing import Call, Listing, Slot, shape_in
 
 
 def factors_first(listing: Listing) -> Listing:
-    """`(c x) y` becomes `c (x y)`, for a number or a smaller array c: products are shared more often, and c taken out."""
+    """`(c x) y` becomes `c (x y)`, for a number or a smaller array c, which then can be taken out."""
     uses = listing.uses()
     made: dict[int, Call] = {}
     shapes = _Shapes(made, listing.shape)

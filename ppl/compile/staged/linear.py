@@ -1,7 +1,7 @@
 """sums of what is the same along them -> less to add up: factors and terms are taken out of totals and products.
 
-total(c x) is c total(x), total(x + c) is total(x) + n c, and (c x) @ M is c (x @ M), where c does not vary along what is
-summed. Rounding moves the last digits only: nothing is added up in another order.
+total(c x) is c total(x), total(x + c) is total(x) + n c, and (c x) @ M is c (x @ M), where c does not vary along what
+is summed. Rounding moves the last digits only: nothing is added up in another order.
 """
 
 from __future__ import annotations

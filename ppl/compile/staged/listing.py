@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,43 @@ class Call:
     shape: tuple[int, ...] | None
     dtype: np.dtype[Any] | None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        arguments = tuple(_by_name(argument) for argument in self.arguments)
+        return _restored, (_by_name(self.function), arguments, self.options, self.target, self.shape, self.dtype)
+
     def sources(self) -> Iterator[Slot]:
         return (argument for argument in self.arguments if isinstance(argument, Slot))
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """Where a primitive, or a plain function behind it, is found again: pickle takes both for another function."""
+
+    module: str
+    name: str
+    behind: str  # "" for the primitive itself, else the attribute that holds the function
+
+    def found(self) -> Any:
+        primitive = getattr(import_module(self.module), self.name)
+        return getattr(primitive, self.behind) if self.behind else primitive
+
+
+def _by_name(argument: Any) -> Any:
+    module = getattr(getattr(argument, "fun", argument), "__module__", None)
+    if not callable(argument) or not isinstance(module, str):
+        return argument
+    for name, primitive in vars(import_module(module)).items():
+        for behind in ("fun", "raw"):
+            if getattr(primitive, "fun", None) is not None and getattr(primitive, behind, None) is argument:
+                return _Name(module, name, behind)
+        if primitive is argument and hasattr(primitive, "fun"):
+            return _Name(module, name, "")
+    return argument
+
+
+def _restored(function: Any, arguments: tuple[Any, ...], *rest: Any) -> Call:
+    own = [part.found() if isinstance(part, _Name) else part for part in (function, *arguments)]
+    return Call(own[0], tuple(own[1:]), *rest)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

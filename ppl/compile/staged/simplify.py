@@ -13,20 +13,32 @@ from ppl.compile.staged.listing import Call, Listing, Slot, reading, renamed, re
 
 
 def numbers_for_constants(listing: Listing) -> Listing:
-    """Constant arrays of one and the same number become that number, where the shape of the result stays."""
+    """Constant arrays of one and the same number become that number, those with the same for every draw one row."""
     shapes = listing.shapes()
     calls = []
     for call in listing.calls:
         if kernels.is_elementwise(call.function):
             arguments = list(call.arguments)
             for i, argument in enumerate(arguments):
-                if isinstance(argument, np.ndarray) and argument.ndim and _is_uniform(argument):
+                if isinstance(argument, np.ndarray) and argument.ndim:
                     others = [shape_in(other, shapes) for j, other in enumerate(arguments) if j != i]
-                    if np.broadcast_shapes(*others) == call.shape:
-                        arguments[i] = argument.reshape(-1)[0]
+                    smaller = [each for each in _smaller(argument) if _fits(each, others, call.shape)]
+                    arguments[i] = smaller[0] if smaller else argument
             call = replace(call, arguments=tuple(arguments))
         calls.append(call)
     return Listing(tuple(calls), listing.shape, listing.outputs)
+
+
+def _smaller(array: np.ndarray) -> Iterator[Any]:
+    """What gives the same where it is broadcast, the smallest first."""
+    if _is_uniform(array):
+        yield array.reshape(-1)[0]
+    if len(array) > 1 and (array == array[:1]).all():
+        yield array[:1].copy()
+
+
+def _fits(array: Any, others: list[Any], shape: tuple[int, ...] | None) -> bool:
+    return np.broadcast_shapes(np.shape(array), *others) == shape
 
 
 def _is_uniform(array: np.ndarray) -> bool:

@@ -19,7 +19,7 @@ Density = Callable[[Any], Any]
 Found = tuple[np.ndarray, np.ndarray]
 
 FIRST_STAGED = 16  # which call with the same number of draws: making the listing costs about as much as 16 calls
-_MOST_BYTES = 1 << 26  # of the buffers of all listings kept
+_MOST_BYTES = 1 << 27  # of the buffers of all listings kept
 _AS_NEAR = 1e-7  # relative to the largest value, and the largest slope of a draw
 
 
