@@ -38,8 +38,10 @@ def approximate(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -
     points, root = begin(so_far, rng)
     starts = np.repeat(points, each, axis=0)
     most = min(_MOST_GRADIENTS, _MOST_BATCHES * joint.draws_at_once)
+    sampled = replace(joint)
+    sampled.staging.first = 1  # wherever chains are taken up again, the same function moves them
     with np.errstate(all="ignore"):
-        chains = sample_chains(joint, starts, root, rng, _SUPERCHAINS, most)
+        chains = sample_chains(sampled, starts, root, rng, _SUPERCHAINS, most)
     if not watch.is_stopped():
         watch.forget(UNDER_WAY)
     z = _thinned(chains, draws)

@@ -148,7 +148,8 @@ def _attempt(problem: Problem, rung: Rung, best: Attempt | None) -> Attempt | No
     start = time.perf_counter()
     watch.enter(rung.name)
     try:
-        found = rung.run(problem, best)
+        known = None if best is None else replace(best, found=replace(best.found, joint=_afresh(best.found.joint)))
+        found = rung.run(replace(problem, joint=_afresh(problem.joint)), known)
     except Nowhere:
         if best is None:
             raise
@@ -161,6 +162,11 @@ def _attempt(problem: Problem, rung: Rung, best: Attempt | None) -> Attempt | No
     if not watch.is_stopped():
         watch.keep(rung.name, lambda: _as_piece(attempt))
     return attempt
+
+
+def _afresh(joint: LogJoint) -> LogJoint:
+    """One that has staged nothing yet: a rung gives the same bits whatever ran before it, or was read from a store."""
+    return replace(joint)
 
 
 def _as_piece(attempt: Attempt | None) -> watch.Piece:

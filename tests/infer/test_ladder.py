@@ -168,7 +168,8 @@ def test_rungs_of_others() -> None:
     rungs = (ladder.MEAN_FIELD, ladder.Rung("none", lambda problem, best: None), ladder.Rung("worse", worse))
     best, tried = ladder.climb(problem, rungs)
     assert best.rung == "mean field" and best.verdict == Verdict.DO_NOT_USE
-    assert [attempt.rung for attempt in tried] == ["mean field", "worse"] and seen == [best]
+    assert [attempt.rung for attempt in tried] == ["mean field", "worse"]
+    assert seen[0] is not None and seen[0].found.approximation is best.found.approximation
     best, tried = ladder.climb(problem, (*ladder.GUIDES["auto"], ladder.Rung("worse", worse)))
     assert best.rung == "non-centred" and len(tried) == 2
 
@@ -179,3 +180,11 @@ def test_wider_proposals_find_the_tail_that_others_end_before() -> None:
     joint = ppl.from_text(text).condition({}).joint
     moved = [pipeline.approximate(joint, seed).evidence.wider for seed in (6, 9)]
     assert min(moved) > 0.3
+
+
+def test_a_second_fit_of_the_same_posterior_has_the_same_bits() -> None:
+    """Gradients are staged after some calls, and differ then in their last digits: each rung counts its own calls."""
+    posterior = ppl.from_text(SCHOOLS, "test.ppl").condition({"y": EFFECTS, "sigma": ERRORS})
+    first, second = (posterior.fit(seed=3, guide="chains") for _ in range(2))
+    for name, draws in first.draws.items():
+        assert draws.tobytes() == second.draws[name].tobytes()

@@ -30,6 +30,7 @@ class Staging:
     calls: dict[int, int] = field(default_factory=dict)  # so far, by number of draws
     runners: dict[int, Runner] = field(default_factory=dict)  # the last used last
     never: str = ""  # why nothing is staged
+    first: int = FIRST_STAGED
 
     def value_and_gradient(self, density: Density, z: np.ndarray) -> Found:
         """z (S, D) -> value (S,) and gradient (S, D) of the density. Raises `InternalError`."""
@@ -37,7 +38,7 @@ class Staging:
         runner = self.runners.pop(draws, None)
         if runner is None:
             self.calls[draws] = self.calls.get(draws, 0) + 1
-            if self.never or self.calls[draws] < FIRST_STAGED:
+            if self.never or self.calls[draws] < self.first:
                 return plain(density, z)
             try:
                 runner = staged(density, z.shape)
