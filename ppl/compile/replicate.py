@@ -63,9 +63,9 @@ def _is_whole(value: Term, column: Column) -> bool:
     return bool(((known == column.values) | (False if column.missing is None else column.missing)).all())
 
 
-def check_replicable(model: Model, given: Dataset) -> None:
+def check_replicable(model: Model, given: Dataset, beside_observed: bool = False) -> None:
     """`given` are the data as they were read. Raises `CannotReplicate` where observed names are more than draws from
-    one statement each.
+    one statement each; with `beside_observed` each is drawn given the others as they were observed.
     """
     seen: set[str] = set()
     for factor in model.observed:
@@ -78,7 +78,7 @@ def check_replicable(model: Model, given: Dataset) -> None:
             raise CannotReplicate(f"`{name}` is not observed as a whole, by one statement")
         if factor.log_prob.plates != factor.value.plates:
             raise CannotReplicate(f"`{name}` has a density for each round of a loop that it does not vary over")
-        if name in model.graph and any(other != name for other in model.graph.successors(name)):
+        if not beside_observed and name in model.graph and any(other != name for other in model.graph.successors(name)):
             others = ", ".join(f"`{other}`" for other in model.graph.successors(name))
             raise CannotReplicate(f"{others} depends on the observed `{name}`")
         if model.graph.has_edge(name, name):
@@ -89,13 +89,14 @@ def check_replicable(model: Model, given: Dataset) -> None:
 
 
 def replicate(
-    model: Model, given: Dataset, values: Mapping[str, np.ndarray], draws: int, rng: np.random.Generator
-) -> dict[str, np.ndarray]:
+    model: Model, given: Dataset, values: Mapping[str, np.ndarray], draws: int, rng: np.random.Generator,
+    beside_observed: bool = False,
+) -> dict[str, np.ndarray]:  # fmt: skip
     """Draws (S, *shape) of every observed name given S draws of all latents, as `draw` gives them: categories from 1.
 
-    Raises `CannotReplicate`.
+    Raises `CannotReplicate`, as `check_replicable` does.
     """
-    check_replicable(model, given)
+    check_replicable(model, given, beside_observed)
     found = {}
     for factor in model.observed:
         assert factor.value is not None and factor.distribution is not None

@@ -64,7 +64,7 @@ def replicated(
 ) -> Iterator[dict[str, np.ndarray]]:
     """Replicated data (some of S, elements) by name, the missing left out, in bounded pieces. Raises `UsageError`."""
     try:
-        check_replicable(model, data)
+        check_replicable(model, data, beside_observed=True)
     except CannotReplicate as error:
         raise UsageError(f"the data cannot be replicated, because {error.why}") from None
     factors = {column_of(factor): factor for factor in model.observed}
@@ -72,7 +72,7 @@ def replicated(
     step = max(1, _AT_ONCE // most)
     for first in range(0, draws, step):
         some = {name: value[first : first + step] for name, value in values.items()}
-        found = replicate(model, data, some, min(step, draws - first), rng)
+        found = replicate(model, data, some, min(step, draws - first), rng, beside_observed=True)
         yield {name: _flat(found[name], factors[name].missing) for name in found}
 
 

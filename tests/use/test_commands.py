@@ -209,3 +209,15 @@ def test_data_too_long_to_keep_are_asked_for(command: Command, shop: Path, monke
     with pytest.raises(ppl.DataError, match="differ in `traffic`"):
         ppl.read_fit("long.nc", "shifted.csv")
     assert ppl.read_fit("long.nc", "poisson.csv").loo().total < 0
+
+
+def test_ppc_of_an_outcome_that_depends_on_another(command: Command, tmp_path: Path) -> None:
+    """`v` is simulated given `k` as observed: sd 1 about 3 k, the spread of `k` itself included."""
+    rng = np.random.default_rng(1)
+    k = rng.poisson(4, 200)
+    model = ppl.from_text("r ~ Gamma(2, 1)\nb ~ Normal(0, 5)\nk ~ Poisson(r)\nv ~ Normal(b*k, 1)", "two.ppl")
+    fit = model.condition({"k": k, "v": 3 * k + rng.normal(size=200)}).fit(draws=400)
+    replicated = fit.replicates(draws=400)
+    assert replicated["v"].mean() == pytest.approx(3 * k.mean(), rel=0.01)
+    assert (replicated["v"] - 3 * k).std() == pytest.approx(1, abs=0.03)
+    assert replicated["k"].mean(axis=0).std() < 0.3  # not given itself
