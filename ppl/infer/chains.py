@@ -49,7 +49,7 @@ class Chains:
     z: np.ndarray
     log_density: np.ndarray  # (T, C)
     rhat: np.ndarray  # (D + 1,) nested, of coordinates and of the log density
-    ess: np.ndarray  # (D + 1,) the smaller of bulk and tail
+    ess: np.ndarray  # (D + 1,) the smallest of bulk, tail, and that of sds
     divergent: float  # share of trajectories with small steps that lost their path all the same
     divergent_at: np.ndarray  # (D,) how far from the rest, in sds, these began
     e_bfmi: float
@@ -160,7 +160,7 @@ def _judge(kept: list[Move], superchains: int, steps: float, gradients: int) -> 
         z=z,
         log_density=value,
         rhat=rhat,
-        ess=np.minimum(bulk, convergence.tail_ess(both)),
+        ess=np.minimum(np.minimum(bulk, convergence.tail_ess(both)), convergence.sd_ess(both)),
         divergent=float(diverged[small].mean()) if small.any() else 0.0,
         divergent_at=_apart(z, diverged & small),
         e_bfmi=convergence.e_bfmi(np.stack([made.energy for made in kept])),

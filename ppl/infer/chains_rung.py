@@ -18,7 +18,7 @@ from ppl.model import transforms
 _SUPERCHAINS = 16
 _MOST_CHAINS = 8  # of a superchain
 _TEMPER = 0.5  # power of the weights by which starts are chosen: wider than the posterior
-_MOST_GRADIENTS = 800_000  # of a single chain each
+_MOST_GRADIENTS = 2_500_000  # of a single chain each
 _MOST_BATCHES = 3000  # of as many draws as are evaluated at once
 _FEWEST_DRAWS = 400
 _DRAWS_PER_COORDINATE = 4  # for a full covariance

@@ -89,6 +89,11 @@ def tail_ess(draws: np.ndarray) -> np.ndarray:
     return np.minimum(*below)
 
 
+def sd_ess(draws: np.ndarray) -> np.ndarray:
+    """The effective number (D,) of all draws for sds: that of squared distances from the mean."""
+    return ess((draws - draws.mean(axis=(0, 1))) ** 2)
+
+
 def mcse(draws: np.ndarray) -> np.ndarray:
     """The Monte Carlo standard error (D,) of means."""
     return np.asarray(draws.std(axis=(0, 1), ddof=1) / np.sqrt(ess(draws)))

@@ -36,6 +36,9 @@ def test_diagnostics_are_those_of_arviz(iterations: int) -> None:
         assert convergence.split_rhat(draws)[j] == pytest.approx(arviz.rhat(theirs, method="split"), rel=1e-10)
         assert convergence.ess(draws)[j] == pytest.approx(arviz.ess(theirs, method="mean"), rel=1e-10)
         assert convergence.mcse(draws)[j] == pytest.approx(arviz.mcse(theirs), rel=1e-10)
+        assert convergence.sd_ess(draws)[j] == pytest.approx(
+            arviz.ess((theirs - theirs.mean()) ** 2, method="mean"), rel=1e-10
+        )
         tail = float(arviz.ess(theirs, method="tail"))  # at quantiles by another definition
         assert convergence.tail_ess(draws)[j] == pytest.approx(tail, rel=0.1)
     ranked = convergence.by_rank(convergence.folded(draws))
