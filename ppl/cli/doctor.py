@@ -12,7 +12,20 @@ import click
 from ppl.cli.group import commands
 from ppl.version import VERSION
 
-_NEEDED = ("numpy", "scipy", "autograd", "networkx", "lark", "click", "rich", "h5netcdf", "h5py", "pyarrow", "jinja2")
+_NEEDED = (
+    "numpy",
+    "scipy",
+    "autograd",
+    "networkx",
+    "lark",
+    "click",
+    "rich",
+    "h5netcdf",
+    "h5py",
+    "pyarrow",
+    "jinja2",
+    "threadpoolctl",
+)
 _EXTRAS = (
     ("plot", ("matplotlib",), "`ppl plot`, and the pictures of `ppl report`"),
     ("notebook", ("ipython", "pandas", "xarray", "arviz"), "`%%ppl` in notebooks, `fit.to_xarray()`, `fit.to_arviz()`"),
@@ -43,8 +56,7 @@ def doctor() -> int:
     _print(
         [("cores", str(os.cpu_count())), ("BLAS", _blas()), *((n, os.environ[n]) for n in _THREADS if n in os.environ)]
     )
-    if not any(name in os.environ for name in _THREADS):
-        click.echo("  fits of small models are often faster with one: OPENBLAS_NUM_THREADS=1")
+    click.echo("  a fit runs BLAS on one thread, so that the same seed gives the same bits")
     return 6 if any(_version(name) is None for name in _NEEDED) else 0
 
 
