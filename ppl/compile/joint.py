@@ -11,7 +11,7 @@ import numpy
 
 from ppl.compile.blocks import Assembly, Block, Centring, lay_out
 from ppl.compile.elimination import Elimination
-from ppl.compile.row_blocks import ManyRows
+from ppl.compile.row_blocks import ManyRows, RowBlocks
 from ppl.compile.staged.stage import Staging
 from ppl.data.axes import Axis
 from ppl.language.source import Span
@@ -70,6 +70,17 @@ class LogJoint:
         """z (S, D) -> log joint (S,). Differentiable by autograd."""
         values, log_jacobian = self.constrain_with_jacobian(z)
         return log_jacobian + self.sum_of_parts(values)
+
+    @property
+    def blocks_of_rows(self) -> RowBlocks | None:
+        """What evaluates a joint of many rows; None where it has few, or is evaluated in another way."""
+        self.many_rows.of(self)
+        return self.many_rows.blocks
+
+    def with_fewest_rows(self) -> LogJoint:
+        """The same function of the latents by sums over the data, or distinct rows alone, where that is less work."""
+        self.many_rows.of(self)
+        return self if self.many_rows.fewer is None else self.many_rows.fewer
 
     def with_parts(self, parts: tuple[Part, ...]) -> LogJoint:
         """Other parts over the same coordinates; those that depend on discrete latents must be the same."""
@@ -182,10 +193,10 @@ class LogJoint:
 
     def value(self, z: numpy.ndarray) -> numpy.ndarray:
         """z (S, D) -> (S,), NaN taken as minus infinity; any number of draws in bounded memory."""
-        blocks = self.many_rows.of(self)
+        other = self.many_rows.of(self)
         with numpy.errstate(all="ignore"):
-            if blocks is not None:
-                total = blocks.value(z)
+            if other is not None:
+                total = other.value(z)
             else:
                 at_once = range(0, len(z), self.draws_at_once)
                 total = numpy.concatenate([self(z[i : i + self.draws_at_once]) for i in at_once])
@@ -193,9 +204,9 @@ class LogJoint:
 
     def value_and_gradient(self, z: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
         """z (S, D) -> log joint (S,) and its gradient for each draw (S, D)."""
-        blocks = self.many_rows.of(self)
-        if blocks is not None:
-            total, gradient = blocks.value_and_gradient(z)
+        other = self.many_rows.of(self)
+        if other is not None:
+            total, gradient = other.value_and_gradient(z)
             return numpy.where(numpy.isnan(total), -numpy.inf, total), gradient
         values, gradients = [], []
         for i in range(0, len(z), self.draws_at_once):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ppl.compile.fewer_rows import fewer_rows
 from ppl.compile.rowwise import Rowwise, longest_axis, rowwise
 from ppl.compile.staged import stage
 from ppl.compile.staged.held import Cell, held, keys_of, with_cells
@@ -208,15 +209,20 @@ def row_blocks(split: Rowwise) -> RowBlocks | None:
 
 @dataclass(slots=True, eq=False)
 class ManyRows:
-    """The blocks of one log joint, made when they are first asked for; None where it has few rows."""
+    """How one log joint of many rows is evaluated, found when it is first asked for: as another joint of `fewer`, where
+    that is the same function, else in `blocks`; both None where it has few rows, or there is no better way.
+    """
 
     blocks: RowBlocks | None = None
+    fewer: LogJoint | None = None
     asked: bool = False
 
-    def of(self, joint: LogJoint) -> RowBlocks | None:
+    def of(self, joint: LogJoint) -> RowBlocks | LogJoint | None:
+        """What evaluates the joint, if not the joint itself."""
         if not self.asked:
             self.asked = True
             axis = longest_axis(joint.parts)
             split = rowwise(joint, axis) if axis is not None and axis.length >= FEWEST_ROWS else None
-            self.blocks = None if split is None else row_blocks(split)
-        return self.blocks
+            self.fewer = None if split is None else fewer_rows(split)
+            self.blocks = None if split is None or self.fewer is not None else row_blocks(split)
+        return self.blocks if self.fewer is None else self.fewer

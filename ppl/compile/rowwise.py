@@ -16,6 +16,7 @@ import autograd.numpy as np
 import numpy
 
 from ppl.compile.known_values import quicker
+from ppl.compile.linear_terms import together
 from ppl.compile.row_places import places_of
 from ppl.compile.row_templates import Rows, Template, Templates, taken
 from ppl.data.axes import Axis
@@ -137,7 +138,7 @@ def rowwise(joint: LogJoint, axis: Axis | None = None) -> Rowwise | None:
     chosen = longest_axis(joint.parts) if axis is None else axis
     if chosen is None or chosen.identity is None:
         return None
-    log_probs = [quicker(part.log_prob) for part in joint.parts]
+    log_probs = [quicker(together(part.log_prob, chosen)) for part in joint.parts]
     places = places_of(log_probs, chosen)
     everywhere = range(len(joint.parts))
     kept = tuple(i for i in everywhere if joint.parts[i].summand is None and id(log_probs[i]) in places)

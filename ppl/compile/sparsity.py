@@ -18,7 +18,7 @@ _ROWS_AT_ONCE = 20_000
 
 def interactions(joint: LogJoint) -> np.ndarray:
     """A symmetric pattern (D, D), true on the diagonal: where the Hessian of the log joint can be nonzero."""
-    blocks = joint.many_rows.of(joint)
+    blocks = joint.blocks_of_rows
     if blocks is not None:
         return _of_many_rows(blocks.split)
     try:

@@ -19,16 +19,17 @@ def warnings_of(model: Model, joint: LogJoint) -> tuple[str, ...]:
         return ()
     of_whole, of_some = (unbounded_directions, too_few_observations), (label_switching, sign_flips)
     with np.errstate(all="ignore"):
-        some = _some_rows(joint)
         of_joint = [f(model, joint) for f in of_whole]
-        of_joint += [f(model, joint) if some is None or f(model, some) else [] for f in of_some]
+        short = joint.with_fewest_rows()
+        some = _some_rows(short)
+        of_joint += [f(model, short) if some is None or f(model, some) else [] for f in of_some]
     found = [*of_joint, same_predictors(model), separation(model)]
     return tuple(message for messages in found for message in messages)
 
 
 def _some_rows(joint: LogJoint) -> LogJoint | None:
     """A joint of evenly spaced rows, where there are very many: what keeps the density of all keeps that of these."""
-    blocks = joint.many_rows.of(joint)
+    blocks = joint.blocks_of_rows
     if blocks is None:
         return None
     return blocks.split.subset(np.linspace(0, blocks.split.axis.length - 1, _ROWS).astype(int))

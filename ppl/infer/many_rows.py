@@ -55,14 +55,14 @@ class Weighted:
 
 def are_many(joint: LogJoint) -> bool:
     """Whether a pass over all rows is so dear that some of the rows should say where to look."""
-    blocks = joint.many_rows.of(joint)
+    blocks = joint.blocks_of_rows
     rows = 0 if blocks is None else blocks.split.axis.length
     return rows >= FEWEST and joint.dimension * _ROWS_A_COORDINATE <= _ROWS
 
 
 def proposals(joint: LogJoint, draws: int) -> int:
     """How many proposals are weighed, for so many draws: each is a pass over all rows."""
-    blocks = joint.many_rows.of(joint)
+    blocks = joint.blocks_of_rows
     assert blocks is not None
     affordable = _EVALUATIONS // blocks.split.axis.length // 2 * 2
     return int(np.clip(affordable, min(_FEWEST_PROPOSALS, draws), draws))
@@ -76,7 +76,7 @@ def search(
     Raises `NoStart`.
     """
     climbing, starts, guide, choice = streams
-    blocks = joint.many_rows.of(joint)
+    blocks = joint.blocks_of_rows
     assert blocks is not None
     split = blocks.split
     rows = np.sort(generator(seed, choice).choice(split.axis.length, _ROWS, replace=False))

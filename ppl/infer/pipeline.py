@@ -68,6 +68,7 @@ def approximate(joint: LogJoint, seed: int, draws: int = DRAWS, also: np.ndarray
     """
     if joint.dimension == 0:
         return _nothing_to_infer(joint, draws)
+    joint = joint.with_fewest_rows()
     if joint.dimension > MOST_COORDINATES or joint.dimension * draws > MOST_ELEMENTS:
         raise TooLarge
     with np.errstate(all="ignore"):  # what is infinite or no number shows in the verdict

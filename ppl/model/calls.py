@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +17,13 @@ from ppl.model.columns import chosen
 from ppl.model.scope import Failed, Levels, Skipped
 from ppl.model.terms import Op, Term
 from ppl.numeric import gather
+from ppl.numeric.shape import side_by_side
 from ppl.numeric.special import sqrt
 
 if TYPE_CHECKING:
     from ppl.model.expressions import Reader
 
 _MOST_EXPANSIONS = 10_000
-_ROWS_AT_ONCE = 4096
 _BUILD: dict[str, Callable[[Reader, s.Call], Term]] = {
     **matrices.BUILD,
     **assembly.BUILD,
@@ -181,18 +181,8 @@ def columns_of(reader: Reader, node: s.Call) -> Term:
         if len(part.axes) != 1 or part.axes != rows:
             raise Failed(mistakes.axes_do_not_align(node.span, names[0], rows, name, part.axes, "columns of one table"))
     axis = assembly.columns_axis(names)
-    value = _side_by_side([np.asarray(part.value) for part in parts])
+    value = side_by_side([np.asarray(part.value) for part in parts])
     return terms.constant(value, (*rows, axis), node.span)
-
-
-def _side_by_side(columns: Sequence[np.ndarray]) -> np.ndarray:
-    """Vectors as the columns of a matrix, some thousand rows at a time, which stay in cache."""
-    value = np.empty((len(columns[0]), len(columns)))
-    for start in range(0, len(value), _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        for k, column in enumerate(columns):
-            value[rows, k] = column[rows]
-    return value
 
 
 def _by(name: str, positions: gather.Positions, counts: np.ndarray) -> Callable[[Any], Any]:

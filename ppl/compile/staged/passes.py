@@ -93,8 +93,8 @@ def _apart(shape: tuple[int, ...], keys: tuple[Any, ...]) -> bool:
 
 
 PASSES: tuple[Callable[[Listing], Listing], ...] = (
-    lower, numbers_for_constants, logistic, simplify, known_signs, numbers_for_constants, simplify, share, drop_dead,
-    factors_first, pull_out, fold, constants_together, simplify, known_signs, share, drop_dead, assemble,
+    lower, numbers_for_constants, simplify, known_signs, numbers_for_constants, simplify, share, drop_dead,
+    factors_first, pull_out, logistic, fold, constants_together, simplify, known_signs, share, drop_dead, assemble,
 )  # fmt: skip
 
 
