@@ -13,7 +13,8 @@ from ppl.model.terms import Term
 
 _WIDE = 10.0  # scale of a prior of a coefficient, in log odds for each unit, that does little against separation
 _TINY = 1e-9  # of the largest singular value
-_MOST_CELLS = 2_000_000  # that are looked at at once; of more, evenly spaced rows are, and all only where these tell
+_MOST_CELLS = 2_000_000  # that are looked at at once
+_SAMPLED = 200_000  # cells of evenly spaced rows that are looked at of more, and all only where these raise a suspicion
 _SCALES = {"Normal": 1, "StudentT": 2, "Cauchy": 1, "Laplace": 1, "Logistic": 1}  # where the scale stands
 
 
@@ -140,7 +141,8 @@ def _matrix(columns: list[Column], rows: slice) -> np.ndarray:
 
 def _some_rows(columns: list[Column]) -> slice:
     """All rows, or evenly spaced ones."""
-    return slice(0, None, -(-len(columns) * len(columns[0].values) // _MOST_CELLS))
+    cells = len(columns) * len(columns[0].values)
+    return slice(0, None, 1 if cells <= _MOST_CELLS else -(-cells // _SAMPLED))
 
 
 # -- what a linear predictor is made of --------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from ppl.compile.staged.listing import Listing, drop_dead
 from ppl.compile.staged.passes import optimised
 from ppl.compile.staged.run import Runner
 from ppl.compile.staged.trace import NotStaged, trace
+from ppl.numeric.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from ppl.compile.joint import LogJoint
@@ -223,6 +224,7 @@ class ManyRows:
             self.asked = True
             axis = longest_axis(joint.parts)
             split = rowwise(joint, axis) if axis is not None and axis.length >= FEWEST_ROWS else None
-            self.fewer = None if split is None else fewer_rows(split)
+            with one_blas_thread():  # sums over the data have the same bits whoever asks first
+                self.fewer = None if split is None else fewer_rows(split)
             self.blocks = None if split is None or self.fewer is not None else row_blocks(split)
         return self.blocks if self.fewer is None else self.fewer
