@@ -53,8 +53,8 @@ class Linear:
 
 def linear(term: Term, axis: Axis) -> Linear | None:
     """What a term over these rows alone, or over nothing, is a sum of; None where it is no such sum."""
-    own = tuple(each.identity for each in term.axes)
-    if term.plates or own not in ((), (axis.identity,)):
+    own = term.axes
+    if term.plates or len(own) > 1 or (own and not own[0].aligns(axis)):
         return None
     if term.known:
         return Linear(terms.numeric(term) if own else term.number())
@@ -63,7 +63,7 @@ def linear(term: Term, axis: Axis) -> Linear | None:
     name, args = "" if term.op is None else term.op.name, term.args
     if name == "@":
         x, c = args
-        fits = x.known and not x.plates and len(x.axes) == 2 and len(c.axes) == 1 and not c.plates
+        fits = x.known and not x.plates and len(x.axes) == 2 and len(c.axes) == 1 and not c.plates and not c.known
         return Linear(matrices=((1.0, terms.numeric(x), c),)) if fits else None
     if name == "*" and any(arg.known for arg in args):
         factor, other = args if args[0].known else args[::-1]
@@ -84,7 +84,7 @@ def together(term: Term, axis: Axis) -> Term:
     inside = {id(arg) for each in terms.ancestors([term]) if _is_sum(each) for arg in each.args}
     changed: dict[int, Term] = {}
     for each in terms.ancestors([term]):
-        if _is_sum(each) and id(each) not in inside and [a.identity for a in each.axes] == [axis.identity]:
+        if _is_sum(each) and id(each) not in inside and len(each.axes) == 1 and each.axes[0].aligns(axis):
             found = linear(each, axis)
             if found is not None and len(found.columns) > 1:
                 changed[id(each)] = _as_product(found, each)

@@ -30,7 +30,7 @@ def places_of(wanted: Iterable[Term], axis: Axis) -> dict[int, int]:
 
 def _place(term: Term, places: Mapping[int, int], mixed: set[int], axis: Axis) -> int | None:
     """Where in the shape of a term the axis is, None where it lacks it. Raises `Mixed`."""
-    own = [i for i, each in enumerate((*term.plates, *term.axes)) if each.identity == axis.identity]
+    own = [i for i, each in enumerate((*term.plates, *term.axes)) if each.aligns(axis)]
     if len(own) > 1:
         raise Mixed
     place = own[0] if own else None
@@ -49,7 +49,7 @@ def _place(term: Term, places: Mapping[int, int], mixed: set[int], axis: Axis) -
 def _is_broadcast(term: Term, along: Sequence[int | None], axis: Axis) -> bool:
     """Whether the axis is one of those over which the operation is broadcast, in all arguments that have it."""
     assert term.op is not None
-    own = axis.identity not in {each.identity for each in (*term.op.adds, *term.op.drops)}
+    own = not any(each.aligns(axis) for each in (*term.op.adds, *term.op.drops))
     return own and any(at is not None for at in along) and all(
         at is None or is_outside(term, i, at) for i, at in enumerate(along)
     )  # fmt: skip

@@ -111,7 +111,8 @@ class _Shortened:
         return replace(term, args=args, axes=axes, plates=plates)
 
     def short(self, axes: Sequence[Axis]) -> tuple[Axis, ...]:
-        return tuple(self.axis if each.identity == self.axis.identity else each for each in axes)
+        count = self.axis.length
+        return tuple(replace(each, length=count, labels=None) if each.aligns(self.of.axis) else each for each in axes)
 
     def constant(self, whole: numpy.ndarray, like: Term, place: int) -> Term:
         value = taken(whole, self.rows, place)

@@ -1,9 +1,10 @@
 """log joint -> those of its parts that are elementwise over one axis of the data, as programs for any of its rows.
 
-The axis is `rows`, or another one that has an identity (a loop's). Of each term it is worked out where its array has
-that axis, and whether its rows stay apart: constants of the data are then taken at the rows that are wanted, shapes and
-gathers follow. What is known was worked out over the whole data before: `standardize(x)` stays right. An operation that
-mixes rows (a running sum, a lag, a sum over rows of latents, a product along rows) leaves its part in the rest.
+The axis is `rows`, a loop's, or one of arrays, which aligns with any that is as long. Of each term it is worked out
+where its array has that axis, and whether its rows stay apart: constants of the data are then taken at the rows that
+are wanted, shapes and gathers follow. What is known was worked out over the whole data before: `standardize(x)` stays
+right. An operation that mixes rows (a running sum, a lag, a sum over rows of latents, a product along rows) leaves its
+part in the rest.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ def rowwise(joint: LogJoint, axis: Axis | None = None) -> Rowwise | None:
     elementwise over it. Raises `InternalError` where rows are not what they are in a larger choice.
     """
     chosen = longest_axis(joint.parts) if axis is None else axis
-    if chosen is None or chosen.identity is None:
+    if chosen is None:
         return None
     log_probs = [quicker(together(part.log_prob, chosen)) for part in joint.parts]
     places = places_of(log_probs, chosen)
@@ -155,10 +156,10 @@ def rowwise(joint: LogJoint, axis: Axis | None = None) -> Rowwise | None:
 
 
 def longest_axis(parts: Iterable[Part]) -> Axis | None:
-    """The longest axis with an identity of what is observed and does not depend on discrete latents."""
+    """The longest axis of what is observed and does not depend on discrete latents; of several one with an identity."""
     observed = [part for part in parts if part.observed and part.summand is None]
-    axes = [axis for part in observed for axis in part.plates if axis.identity is not None]
-    return max(axes, key=lambda axis: axis.length, default=None)
+    axes = [axis for part in observed for axis in part.plates]
+    return max(axes, key=lambda axis: (axis.length, axis.identity is not None), default=None)
 
 
 def _check(split: Rowwise) -> None:
