@@ -1,7 +1,8 @@
 """large CSV file of nothing but plain numbers -> columns, a few megabytes at a time; anything else is left to others.
 
 The careful reader keeps every cell as a text, twenty times the size of its number. This one takes what it would read in
-the same way, and nothing else: no quotes but in the first line, no gaps, no blanks, no codes that begin with 0, no number that does not fit.
+the same way, and nothing else: no quotes but in the first line, no gaps, no codes that begin with 0, no number that
+does not fit.
 """
 
 from __future__ import annotations
@@ -75,23 +76,26 @@ def _numbers(block: bytes, width: int, separator: str) -> np.ndarray | None:
     except ValueError:
         return None
     large = not (np.abs(found) < LARGEST_EXACT).all()  # infinite ones too
-    tiny = (b"e-" in block or b"E-" in block) and (found == 0).any()
-    return None if found.shape != (lines, width) or large or tiny else found
+    return None if found.shape != (lines, width) or large else found
 
 
 def _note_whole(block: bytes, numbers: np.ndarray, whole: list[bool], separator: str) -> bool:
-    """Note which columns are not of whole numbers, as they are written; false where one holds codes."""
+    """Note which columns are not of whole numbers, as they are written; false where one holds codes, or a number so
+    small that it became 0.
+    """
     rows: list[list[bytes]] = []
     for k, column in enumerate(numbers.T):
-        if not whole[k]:
+        whole[k] = whole[k] and bool((column == np.floor(column)).all())
+        if not whole[k] and (column != 0).all():
             continue
-        whole[k] = bool((column == np.floor(column)).all())
-        if whole[k]:
-            rows = rows or [line.split(separator.encode()) for line in block.splitlines()]
-            cells = b"\n".join(row[k] for row in rows)
-            whole[k] = not (b"." in cells or b"e" in cells or b"E" in cells)
-            if any(map(_CODE.match, cells.split(b"\n"))) and whole[k]:
-                return False
+        rows = rows or [line.split(separator.encode()) for line in block.splitlines()]
+        cells = [row[k] for row in rows]
+        if any(b"-" in cells[i][1:] for i in np.flatnonzero(column == 0)):
+            return False
+        together = b"\n".join(cells)
+        whole[k] = whole[k] and not (b"." in together or b"e" in together or b"E" in together)
+        if whole[k] and any(map(_CODE.match, cells)):
+            return False
     return True
 
 
