@@ -37,6 +37,7 @@ Found = tuple[np.ndarray, np.ndarray]
 FEWEST_ROWS = 1 << 14
 _ELEMENTS = 1 << 15  # rows times draws of a block: a few such arrays stay in a cache of 2 MB
 _MOST_ROWS = 1 << 13
+_ROWS_A_COORDINATE = 100  # at least: each block gives a gradient by all coordinates
 _TILES = (1, 2, 4, 8, 16, 24, 32, 48, 64)  # draws of a tile; others are filled up
 _LANES = 8  # runs of blocks, each added up in order
 _KEPT = 6  # runners of a thread; the last used are kept
@@ -84,10 +85,12 @@ class RowBlocks:
         return total, slope
 
     def _size(self, z: np.ndarray) -> int:
-        """Rows of a block: fewer with many draws, more with many coordinates, a gradient of which each block gives."""
-        own = _ELEMENTS // min(len(z), _TILES[-1]) if len(z) else _MOST_ROWS
-        power = 1 << int(max(own, 4 * self.split.joint.dimension)).bit_length() - 1
-        return int(min(power, max(_MOST_ROWS, 4 * self.split.joint.dimension), self.split.axis.length))
+        """Rows of a block: fewer with many draws, more with many coordinates, a gradient of which each block gives; such
+        that few are left over where there are few blocks.
+        """
+        dimension, rows = self.split.joint.dimension, self.split.axis.length
+        own = min(_ELEMENTS // min(max(len(z), 1), _TILES[-1]), _MOST_ROWS)
+        return rows // -(-rows // max(own, 4 * dimension))
 
     def _left_over(self, z: np.ndarray, start: int, gradient: bool) -> Found:
         """Of the rows after the last whole block, fewer than a block."""
@@ -198,7 +201,7 @@ def _pool() -> ThreadPoolExecutor:
 
 def row_blocks(split: Rowwise) -> RowBlocks | None:
     """None where the rows cannot be worked on in blocks: latents of their own, or code that cannot be staged."""
-    if split.local or 8 * split.joint.dimension > split.axis.length:
+    if split.local or _ROWS_A_COORDINATE * split.joint.dimension > split.axis.length:
         return None
     found = RowBlocks(split)
     try:

@@ -46,7 +46,7 @@ def maximise(
 ) -> Optimum:
     """The ELBO's optimum from a guide and a positive definite curvature (D, D) to whiten by.
 
-    Where the Hessians of the log joint at all draws are said to be `alike`, those at a few stand for all.
+    Where the Hessians of the log joint at all draws are said to be `alike`, that at mu stands for all.
     """
     dimension = len(guide.mu)
 
@@ -68,7 +68,7 @@ def maximise(
     for _ in range(_MOST_NEWTON):
         at = MeanField.unpack(packed)
         if alike:
-            hessian = objective.hessian_of_few(joint, at, eps, few, at.sigma, directions)
+            hessian = objective.hessian_at_mean(joint, at, eps, at.sigma, directions)
         else:
             hessian = objective.hessian(joint, at, few, at.sigma, directions)
         covariance = linear_response(hessian)

@@ -15,6 +15,7 @@ import numpy as np
 from ppl.infer import curvature, watch
 from ppl.infer.curvature import Directions
 
+_AT_ONCE = 64  # draws of a log joint that is evaluated in blocks of rows
 ENTROPY_OF_ONE = 0.5 * np.log(2 * np.pi * np.e)  # nats, of a standard normal
 
 
@@ -128,16 +129,16 @@ def hessian(
     return np.block([[by_mean, mean_scale], [mean_scale.T, by_scale]])
 
 
-def hessian_of_few(
-    joint: LogDensity, guide: MeanField, eps: np.ndarray, few: np.ndarray, scale: np.ndarray, directions: Directions
+def hessian_at_mean(
+    joint: LogDensity, guide: MeanField, eps: np.ndarray, scale: np.ndarray, directions: Directions
 ) -> np.ndarray:
-    """As `hessian`, with that of the log joint at a few draws for that at all: where many rows make it nearly constant.
+    """As `hessian`, with that of the log joint at mu for that at all draws: where many rows make it nearly constant.
 
     With h constant and antithetic draws the mixed block is 0.
     """
     gradient: Callable[[np.ndarray], np.ndarray] = lambda points: joint.value_and_gradient(points)[1]  # noqa: E731
-    shown = curvature.second_differences(gradient, guide.draws(few), scale, directions, joint.draws_at_once)
-    by_mean = curvature.assemble(directions, [-entries.mean(axis=0) for entries in shown])
+    shown = curvature.second_differences(gradient, guide.mu[None], scale, directions, _AT_ONCE)
+    by_mean = curvature.assemble(directions, [-entries[0] for entries in shown])
     spread = guide.sigma * eps
     by_scale = by_mean * (spread.T @ spread / len(spread))
     by_scale[np.diag_indices(len(by_scale))] -= (gradient(guide.draws(eps)) * spread).mean(axis=0)

@@ -164,11 +164,11 @@ def settled_optimum(
 ) -> tuple[Optimum, float]:
     """The optimum over draws that are doubled until fresh ones would not move it; `sparing` begins with few."""
     guide, precision = summit.guide, summit.precision
-    draws, fewest = (many_rows.GUIDE_DRAWS, 1) if sparing else (GUIDE_DRAWS, 4)
+    draws = many_rows.GUIDE_DRAWS if sparing else GUIDE_DRAWS
     affordable = _MOST_BATCHES_OF_HESSIAN * joint.draws_at_once // max(1, 2 * len(directions))
     while True:
         eps = antithetic(generator(seed, GUIDE, draws), draws, joint.dimension)
-        of_hessian = 2 * int(np.clip(affordable // 2, fewest, draws // 2))
+        of_hessian = 2 * int(np.clip(affordable // 2, 4, draws // 2))
         optimum = maximise(joint, guide, precision, eps, directions, of_hessian, alike=sparing)
         error = _draw_error(joint, seed, optimum)
         if error <= DRAW_ERROR or draws >= _MOST_GUIDE_DRAWS or optimum.covariance is None:

@@ -70,6 +70,7 @@ def test_where_a_row_has_no_density(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_joint_of_many_rows_uses_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(row_blocks, "FEWEST_ROWS", 100)
+    monkeypatch.setattr(row_blocks, "_ROWS_A_COORDINATE", 10)
     joint = joint_of(MODELS["logistic"], tmp_path, 200)
     z = np.random.default_rng(0).normal(0, 0.5, (4, joint.dimension))
     value, gradient = joint.value_and_gradient(z)

@@ -64,7 +64,7 @@ def columns_of_table(columns: Mapping[str, np.ndarray]) -> object:
 
 
 def test_as_few_passes_as_that(few_are_many: None) -> None:
-    """No more full passes than eight draws of the guide, a Hessian at one pair and 800 proposals need."""
+    """No more full passes than eight draws of the guide, a Hessian at one point and 800 proposals need."""
     joint = ppl.from_text(MODEL).condition(columns_of_table(data())).joint
     found = pipeline.approximate(joint, 1, 1000)
     assert len(found.z) == 800
