@@ -45,7 +45,8 @@ def main() -> None:
     sizes = [groups for groups in SIZES if groups <= parser.parse_args().most]
     print(f"Python {platform.python_version()}, NumPy {np.__version__}, {os.cpu_count()} cores")
     print(
-        f"{'model':9} {'groups':>7} {'rows':>8} {'seconds':>8} {'CPU s':>7} {'MB':>6}  {'verdict':10} off by, sds: m, tau, b"
+        f"{'model':9} {'groups':>7} {'rows':>8} {'seconds':>8} {'CPU s':>7} {'MB':>6}  {'verdict':10}"
+        " off by, sds: m, tau, b"
     )
     for kind, text in MODELS.items():
         used = []

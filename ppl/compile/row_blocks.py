@@ -85,8 +85,9 @@ class RowBlocks:
         return total, slope
 
     def _size(self, z: np.ndarray) -> int:
-        """Rows of a block: fewer with many draws, more with many coordinates, a gradient of which each block gives; such
-        that few are left over where there are few blocks.
+        """Rows of a block: fewer with many draws, more with many coordinates, a gradient by which each block gives.
+
+        Where there are few blocks, hardly a row is left over.
         """
         dimension, rows = self.split.joint.dimension, self.split.axis.length
         own = min(_ELEMENTS // min(max(len(z), 1), _TILES[-1]), _MOST_ROWS)
