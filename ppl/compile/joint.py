@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,13 +10,15 @@ import autograd.numpy as np
 import numpy
 
 from ppl.compile.blocks import Assembly, Block, Centring, lay_out
+from ppl.compile.conditional import StandIn
 from ppl.compile.elimination import Elimination
+from ppl.compile.images import Image, image_of
 from ppl.compile.staged.stage import Staging
 from ppl.data.axes import Axis
 from ppl.language.source import Span
 from ppl.model import transforms
 from ppl.model.distribution import Distribution
-from ppl.model.graph import Factor, Model, Piece
+from ppl.model.graph import Factor, Latent, Model, Piece
 from ppl.model.program import Program, compile_terms, evaluate
 from ppl.model.terms import Term, ancestors
 from ppl.numeric.gather import pick
@@ -46,6 +48,9 @@ class Part:
     def plates(self) -> tuple[Axis, ...]:
         return (*self.log_prob.plates, *self.log_prob.axes)
 
+    def is_prior_of(self, latent: Latent) -> bool:
+        return any(self.distribution is piece.distribution for piece in latent.pieces)
+
 
 @dataclass(frozen=True, slots=True)
 class LogJoint:
@@ -63,6 +68,13 @@ class LogJoint:
     draws_at_once: int
     elimination: Elimination | None = None
     staging: Staging = field(default_factory=Staging, init=False, repr=False, compare=False)
+
+    @property
+    def shared(self) -> int:
+        """How many coordinates stand before all conditional ones; 0 where there are none or others behind them."""
+        own = [block.conditional is not None for block in self.blocks]
+        first = own.index(True) if True in own else 0
+        return self.blocks[first].start if all(own[first:]) else 0
 
     def __call__(self, z: Any) -> Any:
         """z (S, D) -> log joint (S,). Differentiable by autograd."""
@@ -193,20 +205,22 @@ def compile_joint(
     model: Model,
     summed: SummedOut | None = None,
     noncentred: Collection[str] = (),
-    centring: Mapping[str, Centring] | None = None,
+    centring: Mapping[str, Centring | StandIn] | None = None,
 ) -> LogJoint:
     """The log joint of a model's latents: their priors, everything observed, and the potentials.
 
     The density is the same whichever latents, out of `blocks.candidates`, have non-centred coordinates, wholly or in
-    part.
+    part, and whichever, out of `images`, have conditional ones.
     """
-    blocks, assemblies = lay_out(model.latents, noncentred, centring)
     pieces = [(latent, piece) for latent in (*model.latents, *model.discrete) for piece in latent.pieces]
     parts = [_part(latent.name, piece, None, False, summed) for latent, piece in pieces]
     parts += [_part(factor.name, factor, factor.value, factor.observed, summed) for factor in model.factors]
+    wanted = [name for name, said in (centring or {}).items() if isinstance(said, StandIn)]
+    blocks, assemblies = lay_out(model.latents, noncentred, centring, images(model, parts, wanted))
     program = compile_terms(part.log_prob for part in parts)
     dimension = blocks[-1].stop if blocks else 0
-    widest = max([1, dimension, *(_widest(part.log_prob) for part in parts)])
+    needs = [term for block in blocks if block.conditional is not None for term in block.needs]
+    widest = max([1, dimension, *(_widest(term) for term in (*needs, *(part.log_prob for part in parts)))])
     elimination = None
     if summed is not None:
         widest = max(widest, *(step.size for step in summed.plan.steps))
@@ -215,6 +229,17 @@ def compile_joint(
     if elimination is not None and len(elimination.plan.steps) > _MANY_ROUNDS:  # each costs the same for few draws
         at_once = max(at_once, min(_DRAWS_A_ROUND, 16 * _ELEMENTS_AT_ONCE // widest))
     return LogJoint(blocks, assemblies, tuple(parts), program, dimension, at_once, elimination)
+
+
+def images(model: Model, parts: Sequence[Part], names: Collection[str]) -> dict[str, Image]:
+    """Of those of the named latents that have one that can be used."""
+    found = {}
+    for latent in model.latents:
+        if latent.name in names:
+            image = image_of(latent, [part.log_prob for part in parts if not part.is_prior_of(latent)])
+            if image is not None:
+                found[latent.name] = image
+    return found
 
 
 def _part(name: str, said: Piece | Factor, value: Term | None, observed: bool, summed: SummedOut | None) -> Part:

@@ -19,7 +19,7 @@ from ppl.compile.sparsity import interactions
 from ppl.infer import curvature, importance
 from ppl.model import transforms
 
-_DRAWS = 16
+_DRAWS = 64
 _FROM_PRIOR = 0.3  # share of the information from the data below which an element is not centred at all
 _DIFFERS = 0.1  # of a share: less than this from what was tried is nothing new
 _ELEMENTWISE = (transforms.NONCENTRED, transforms.NONCENTRED_LOG)

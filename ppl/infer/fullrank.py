@@ -73,9 +73,9 @@ def _approximate(
         found = _as_optimum(optimum)
         if found is None:
             return None
-        before = Component(so_far.guide.mu, np.linalg.cholesky(covariance), _BESIDE)
+        before = Component(so_far.guide.mu, np.linalg.cholesky(covariance), _BESIDE, joint.shared)
         assert found.covariance is not None
-        components = [Component(optimum.mu, np.linalg.cholesky(found.covariance), 1 - _BESIDE), before]
+        components = [Component(optimum.mu, np.linalg.cholesky(found.covariance), 1 - _BESIDE, joint.shared), before]
         z, weights, wider = correct_twice(counted, generator(seed, PROPOSALS), components, draws)
         evidence = gather(counted, joint, found, error, (), z, weights, wider)
     where = {**evidence.where, **{name: so_far.evidence.where[name] for name in ("rivals",) if so_far.evidence.rivals}}

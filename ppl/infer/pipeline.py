@@ -16,7 +16,7 @@ from ppl.infer.draws import antithetic, generator
 from ppl.infer.importance import Weights
 from ppl.infer.meanfield import Optimum, maximise, newton_step
 from ppl.infer.objective import Counted, LogDensity, MeanField, negative_elbo
-from ppl.infer.proposals import HEAVY_TAILED_BELOW, Component, correct_twice
+from ppl.infer.proposals import Component, correct_twice, heavy_tailed
 from ppl.infer.search import search
 from ppl.infer.sparse import SparseOptimum
 from ppl.infer.verdict import Evidence
@@ -84,7 +84,7 @@ def _approximate(joint: LogJoint, seed: int, draws: int, also: np.ndarray) -> Ap
     watch.step("guide")
     optimum, draw_error = settled_optimum(counted, seed, found.summit, directions)
     watch.step("weights")
-    proposed = Component(optimum.guide.mu, root_of(optimum))
+    proposed = Component(optimum.guide.mu, root_of(optimum), shared=joint.shared)
     z, weights, wider = correct_twice(counted, generator(seed, PROPOSALS), [proposed], draws)
     known = wider.max(initial=0.0) <= _KNOWN  # other modes, before the second look
     hidden = [r for r in found.rivals if not (known and doubts.is_covered(r, optimum, z, weights.weights))]
@@ -115,8 +115,10 @@ def gather(
     if wider is not None:
         where["wider"] = doubts.names(joint.blocks, wider)
     means = spreads = np.zeros(1)
-    if optimum.covariance is not None and joint.dimension > HEAVY_TAILED_BELOW:
+    heavy = heavy_tailed(joint.dimension, joint.shared)
+    if optimum.covariance is not None and heavy < joint.dimension:
         means, spreads = doubts.moved(optimum, z, weights.weights)
+        means[:heavy] = spreads[:heavy] = 0.0
         where |= {
             "moved_mean": doubts.names(joint.blocks, means),
             "moved_sd": doubts.names(joint.blocks, spreads),
