@@ -39,7 +39,8 @@ AFFINE_IN = {  # which arguments an operation is affine in, where the others do 
 _PRODUCTS = ("*", "/", "@", "outer", "kron", "solve")  # these are affine in one argument at a time
 _BASES = (transforms.NONCENTRED, transforms.NONCENTRED_VECTOR)
 _PROBE = "!probe"  # the identity of the plate of probes: before all others
-_MOST_TOGETHER = 150  # elements of a latent that the image ties together
+_FEW_TOGETHER = 32  # elements of a latent that the image ties together, which cost a matrix of so many rows a draw;
+_MOST_TOGETHER = 150  # more where the model has such matrices itself
 _MOST_NUMBERS = 200_000  # for one draw, of the largest array that the coordinates need
 
 
@@ -139,7 +140,11 @@ def image_of(latent: Latent, roots: Sequence[Term]) -> Image | None:
         return None
     members, owner = _groups(pattern, latent)
     together = members.shape[1]
-    if together > _MOST_TOGETHER or max(together * rows, _products(members, rows)) > _MOST_NUMBERS:
+    given = terms_of.ancestors([*roots, *latent.pieces[0].distribution.parameters])
+    widest = max(size_of(term.shape) for term in given if not term.known)
+    if together > (_MOST_TOGETHER if together**2 <= widest else _FEW_TOGETHER):
+        return None
+    if max(together * rows, _products(members, rows)) > _MOST_NUMBERS:
         return None
     return Image(latent, frontier, members, owner, scaled)
 
