@@ -239,7 +239,7 @@ def _partly_centred_from(problem: Problem, found: Found, best: Attempt | None) -
     partly = centrings(problem.joint, compile_joint(problem.model, problem.summed, others), draws) if others else {}
     if not (conditional or is_new(partly.values(), 0.0 if found.about else 1.0)):
         return None
-    centring = {**partly, **conditional}
+    centring: dict[str, Centring | StandIn] = {**partly, **conditional}
     about = {*centring, *(name for name in others if name in found.about)}
     names = tuple(latent.name for latent in problem.model.latents if latent.name in about)
     joint = compile_joint(problem.model, problem.summed, names, centring)

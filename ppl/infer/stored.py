@@ -20,7 +20,6 @@ from ppl.infer.verdict import Evidence
 from ppl.infer.watch import Piece
 
 _OF_CENTRING = ("share", "location", "scale")
-_OF_STAND_IN = ("precision", "pull")  # and typical values, which are the same for all
 
 
 def as_piece(found: Approximation, centring: Mapping[str, Centring | StandIn], words: Mapping[str, Any]) -> Piece:
@@ -29,7 +28,7 @@ def as_piece(found: Approximation, centring: Mapping[str, Centring | StandIn], w
     arrays |= {"weights": found.weights.weights, "modes": found.modes}
     typical: Mapping[str, np.ndarray] = {}
     for i, centred in enumerate(centring.values()):
-        parts = _OF_STAND_IN if isinstance(centred, StandIn) else _OF_CENTRING
+        parts = ("precision", "pull") if isinstance(centred, StandIn) else _OF_CENTRING
         arrays |= {f"{name}_{i}": getattr(centred, name) for name in parts}
         typical = centred.typical if isinstance(centred, StandIn) else typical
     arrays |= {f"typical_{i}": value for i, value in enumerate(typical.values())}
@@ -81,7 +80,7 @@ def centring(piece: Piece) -> dict[str, Centring | StandIn]:
     found: dict[str, Centring | StandIn] = {}
     for i, name in enumerate(own["centred"]):
         if name in own["stand_ins"]:
-            found[name] = StandIn(*(arrays[f"{part}_{i}"] for part in _OF_STAND_IN), typical)
+            found[name] = StandIn(arrays[f"precision_{i}"], arrays[f"pull_{i}"], typical)
         else:
             found[name] = Centring(*(arrays[f"{part}_{i}"] for part in _OF_CENTRING))
     return found

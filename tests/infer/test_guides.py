@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 import ppl
-from ppl.compile.blocks import Centring
+from ppl.compile.blocks import Block, Centring
 from ppl.compile.joint import compile_joint
 from ppl.infer import affine, ladder
 from ppl.infer.affine import Family, FullRank, LowRank
@@ -283,17 +283,63 @@ def test_partly_centred_coordinates_are_a_map_of_the_same_density() -> None:
     assert partly.value(z) == pytest.approx(plain.value(into(z)) + log_jacobian, abs=1e-6)
 
 
-def test_an_element_that_the_data_hold_stays_centred() -> None:
-    y = np.array([0.5, -1.0, 2.0, 0.3])
-    posterior = ppl.from_text("t ~ HalfNormal(1)\nx[4] ~ Normal(0, t)\ny ~ Normal(x, s)", "test.ppl").condition(
-        {"y": y, "s": np.array([0.01, 0.01, 10.0, 10.0])}
-    )
+ELEMENTS = {"y": np.array([0.5, -1.0, 2.0, 0.3]), "s": np.array([0.01, 0.01, 10.0, 10.0])}
+
+
+def blocks_partly_centred(text: str) -> dict[str, Block]:
+    posterior = ppl.from_text(text, "test.ppl").condition(ELEMENTS)
     problem = ladder.Problem(posterior.model, posterior.summed, posterior.joint, 1, 4000)
     found = ladder.PARTLY_CENTRED.run(problem, None)
     assert found is not None and found.about == ("x",)
-    centring = next(block.centring for block in found.joint.blocks if block.name == "x")
-    assert centring is not None
-    assert (centring.share[:2] > 0.99).all() and (centring.share[2:] < 0.01).all()
+    return {block.name: block for block in found.joint.blocks}
+
+
+def test_an_element_that_the_data_hold_stays_centred() -> None:
+    block = blocks_partly_centred("t ~ HalfNormal(1)\nx[4] ~ LogNormal(0, t)\ny ~ Normal(log(x), s)")["x"]
+    assert block.centring is not None
+    assert (block.centring.share[:2] > 0.99).all() and (block.centring.share[2:] < 0.01).all()
+
+
+def test_the_stand_in_of_a_gaussian_likelihood_is_that_likelihood() -> None:
+    block = blocks_partly_centred("t ~ HalfNormal(1)\nx[4] ~ Normal(0, t)\ny ~ Normal(2*x, s)")["x"]
+    assert block.conditional is not None
+    stand_in = block.conditional.stand_in
+    assert stand_in.precision == pytest.approx(ELEMENTS["s"] ** -2, rel=1e-5)
+    assert stand_in.pull == pytest.approx(ELEMENTS["y"] * ELEMENTS["s"] ** -2, rel=1e-4)
+
+
+OFFSETS = """m ~ Normal(0, 5)
+t ~ HalfNormal(2)
+raw[4] ~ Normal(0, 1)
+x = m + t*raw
+y ~ Normal(x, 0.05)
+"""
+
+
+def test_offsets_that_the_data_hold() -> None:
+    """Offset times scale written by hand, with much data a group: by the coordinates of raw a thin ridge."""
+    y = np.random.default_rng(4).normal(2, 1.5, 4)
+    found = fit(OFFSETS, {"y": y})
+    assert found.verdict == "good"
+    assert [one.rung for one in found.record.tried] == ["mean field", "partly centred (`raw`)"]
+    mean, sd = worst(found, {"t": hierarchy(y, 0.05, 2.0)})
+    assert mean < 0.05 and sd < 0.05
+
+
+def test_a_factor_times_offsets_is_fitted_as_the_vector_it_makes() -> None:
+    """A GP with a Gaussian likelihood, by `cholesky(K) @ raw`, beside its marginal likelihood in closed form."""
+    x, rng = np.linspace(0, 4, 8), np.random.default_rng(1)
+    data = {"x": x, "y": np.sin(x) + 0.1 * rng.normal(size=8)}
+    head = "a ~ HalfNormal(1)\nr ~ InvGamma(4, 8)\n"
+    kernel = "exp_quad(x, a, r) + 1e-6*eye(8)"
+    by_hand = fit(
+        f"{head}raw[8] ~ Normal(0, 1)\nf = cholesky({kernel}) @ raw\ny ~ Normal(f, 0.1)", data, guide="partial"
+    )
+    exact = fit(f"{head}y ~ MvNormal(zeros(8), {kernel} + 0.01*eye(8))", data).summary()
+    assert by_hand.verdict == "good"
+    assert by_hand.record.tried[-1].rung == "partly centred (`raw`)"
+    mean, sd = worst(by_hand, {name: (exact[name]["mean"], exact[name]["sd"]) for name in ("a", "r")})
+    assert mean < 0.08 and sd < 0.08
 
 
 def test_a_rung_with_nothing_to_do_leaves_the_mean_field() -> None:
