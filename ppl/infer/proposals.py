@@ -19,9 +19,11 @@ from ppl.infer.objective import LogDensity
 
 HEAVY_TAILED_BELOW = 12  # coordinates: proposals from a t with 7 degrees of freedom
 _T_DF = 7.0
-_MOST_BATCHES_OF_PROPOSALS = 30
+_BATCHES_OF_PROPOSALS = 30
+_MOST_BATCHES_OF_PROPOSALS = 120
 _PROPOSALS_PER_DRAW = (5, 25)
 _ENOUGH_BEHIND_SDS = 400
+_TOO_FEW_BEHIND_SDS = 200  # the verdict asks for half as many
 _UNEVEN = 0.3  # Pareto k above which more proposals are made
 _MOST_KEPT = 4_000_000  # elements of the proposals
 _DOUBTED = 0.5  # Pareto k above which the weights have no variance
@@ -55,16 +57,27 @@ def heavy_tailed(dimension: int, shared: int) -> int:
 def correct(
     joint: LogDensity, rng: np.random.Generator, components: Sequence[Component], draws: int
 ) -> tuple[np.ndarray, Weights]:
-    """Proposals (P, D), the components' one after another, with smoothed weights: more where these are uneven."""
-    affordable = min(_MOST_BATCHES_OF_PROPOSALS * joint.draws_at_once, _MOST_KEPT // max(1, joint.dimension))
-    few, many = (int(np.clip(affordable, draws, times * draws)) for times in _PROPOSALS_PER_DRAW)
+    """Proposals (P, D), the components' one after another, with smoothed weights: more where these are uneven, and
+    still more where an sd would rest on few.
+    """
+    few, many = _counts(joint, draws, _BATCHES_OF_PROPOSALS)
+    _, most = _counts(joint, draws, _MOST_BATCHES_OF_PROPOSALS)
     state = rng.bit_generator.state
     z, weights = propose(joint, rng, components, few)
-    uneven = weights.pareto_k > _UNEVEN or importance.draws_behind_sd(z, weights.weights) < _ENOUGH_BEHIND_SDS
-    if uneven and many > few:
-        rng.bit_generator.state = state
-        return propose(joint, rng, components, many)
+    behind = importance.draws_behind_sd(z, weights.weights)
+    for enough, count in ((_ENOUGH_BEHIND_SDS, many), (_TOO_FEW_BEHIND_SDS, most)):
+        uneven = behind < enough or (count == many and weights.pareto_k > _UNEVEN)
+        if uneven and count > len(z):
+            rng.bit_generator.state = state
+            z, weights = propose(joint, rng, components, count)
+            behind = importance.draws_behind_sd(z, weights.weights)
     return z, weights
+
+
+def _counts(joint: LogDensity, draws: int, batches: int) -> tuple[int, ...]:
+    """Few and many proposals, within so many batches of as many draws as are evaluated at once."""
+    affordable = min(batches * joint.draws_at_once, _MOST_KEPT // max(1, joint.dimension))
+    return tuple(int(np.clip(affordable, draws, times * draws)) for times in _PROPOSALS_PER_DRAW)
 
 
 def correct_twice(
@@ -74,8 +87,8 @@ def correct_twice(
     beside the others.
 
     Proposals that end before a tail, as in the mouth of a funnel, do not know what they miss. Stretched along one axis
-    of the covariance of these few at a time they stay efficient in up to a dozen dimensions. The third is how far that moved the
-    mean of each coordinate, in sds, or its log sd (D,), beyond chance; zeros where one look was enough.
+    of the covariance of these few at a time they stay efficient in up to a dozen dimensions. The third is how far that
+    moved the mean of each coordinate, in sds, or its log sd (D,), beyond chance; zeros where one look was enough.
     """
     z, weights = correct(joint, rng, components, draws)
     none = np.zeros(joint.dimension)
@@ -131,8 +144,10 @@ def propose(
         drawn = [_standard(rng, n, joint.dimension, one.heavy) for n, one in counted]
         parts = [one.mean + eps @ one.root.T for one, eps in zip(components, drawn, strict=True)]
         z = np.concatenate(parts)
-        alone = len(components) == 1
-        log_q = _log_kernel(drawn[0], components[0].heavy) if alone else _log_mixture(components, z, [len(p) for p in parts])
+        if len(components) == 1:
+            log_q = _log_kernel(drawn[0], components[0].heavy)
+        else:
+            log_q = _log_mixture(components, z, [len(part) for part in parts])
         return z, importance.smooth(joint.value(z) - log_q)
 
 

@@ -80,7 +80,7 @@ def _stand_in(joint: LogJoint, image: Image, values: Mapping[str, np.ndarray]) -
 def _slopes(
     rest: LogJoint, image: Image, names: Sequence[str], values: Mapping[str, np.ndarray], points: np.ndarray
 ) -> np.ndarray:
-    """The gradient of the rest by its image at points (copies of S draws, R), the other latents as the draws have them."""
+    """The gradient of the rest by its image at points (copies of S draws, R), the other latents as in the draws."""
     copies = len(points) // len(next(iter(values.values())))
     wide = {name: np.tile(value, (copies, *[1] * (value.ndim - 1))) for name, value in values.items()}
     sizes = np.cumsum([0, *(size_of(term.shape) for term in image.terms)])

@@ -116,6 +116,49 @@ def test_proposals_from_two_components(dimension: int) -> None:
     assert variance[1] == pytest.approx(1.3, rel=0.05)
 
 
+class Dear:
+    """A standard Gaussian of which 100 draws are evaluated at once, as where there are many rows."""
+
+    dimension = 40
+    draws_at_once = 100
+
+    def value(self, z: np.ndarray) -> np.ndarray:
+        return -0.5 * (z**2).sum(axis=1)
+
+    def value_and_gradient(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        raise AssertionError
+
+
+def test_more_proposals_where_an_sd_rests_on_few() -> None:
+    """As many as 120 batches, not 30: but only where weights are that uneven."""
+    near, far = (Component(np.zeros(40), scale * np.eye(40)) for scale in (1.0, 1.3))
+    assert len(correct(Dear(), np.random.default_rng(0), [near], 2000)[0]) == 3000
+    assert len(correct(Dear(), np.random.default_rng(0), [far], 2000)[0]) == 12_000
+
+
+def test_heavy_tails_in_a_few_leading_coordinates() -> None:
+    """Of 20 coordinates the first is a t, the others Gaussian with its value for a mean: a t there covers it."""
+
+    class Tail:
+        dimension = 20
+        draws_at_once = 10_000
+
+        def value(self, z: np.ndarray) -> np.ndarray:
+            return -4 * np.log1p(z[:, 0] ** 2 / 7) - 0.5 * ((z[:, 1:] - z[:, :1]) ** 2).sum(axis=1)
+
+        def value_and_gradient(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            raise AssertionError
+
+    root = np.eye(20)
+    root[1:, 0] = 1.0
+    plain, heavy = (
+        correct(Tail(), np.random.default_rng(0), [Component(np.zeros(20), root, shared=shared)], 4000)[1]
+        for shared in (0, 1)
+    )
+    assert plain.pareto_k > 0.3 > heavy.pareto_k
+    assert heavy.effective == pytest.approx(len(heavy.weights), rel=1e-6)
+
+
 def test_a_regression_by_each_guide() -> None:
     """Correlated columns far from zero, a known error: the posterior is Gaussian, in closed form."""
     rng = np.random.default_rng(3)
