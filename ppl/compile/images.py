@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -108,16 +109,28 @@ class Image:
 
 
 def _canonical(form: Form, parameters: Sequence[Term], place: int) -> Term:
-    """One of the canonical parameters as a term: where it is a parameter as it is written, that."""
-    examples = tuple(np.ones((1,) * one.event_rank) for one in form.parameters)
-    found = canonical(form, examples)[place]
-    for parameter, example in zip(parameters, examples, strict=True):
+    """One of the canonical parameters as a term: where it is a parameter as it is written, that; else made of those
+    parameters that it depends on.
+    """
+    examples = [np.ones((1,) * one.event_rank) for one in form.parameters]
+    found = canonical(form, tuple(examples))[place]
+    own = []
+    for i, (parameter, example) in enumerate(zip(parameters, examples, strict=True)):
         if found is example:
             return parameter
-    ranks = tuple(min(one.event_rank, len(term.axes)) for one, term in zip(form.parameters, parameters, strict=True))
-    matrices = [term.axes[-2:] for term, rank in zip(parameters, ranks, strict=True) if rank == 2]
-    op = Op("canonical", lambda *given: canonical(form, given)[place], ranks, (id(form), place))
-    return terms_of.apply(op, tuple(parameters), matrices[0] if matrices else (), parameters[0].span)
+        changed = canonical(form, (*examples[:i], 2.0 * example, *examples[i + 1 :]))[place]
+        if not np.array_equal(changed, found):
+            own.append(i)
+
+    def apply(*given: Any) -> Any:
+        by_place = dict(zip(own, given, strict=True))
+        return canonical(form, tuple(by_place.get(i, example) for i, example in enumerate(examples)))[place]
+
+    args = tuple(parameters[i] for i in own)
+    ranks = tuple(min(form.parameters[i].event_rank, len(arg.axes)) for i, arg in zip(own, args, strict=True))
+    matrices = [arg.axes[-2:] for arg, rank in zip(args, ranks, strict=True) if rank == 2]
+    op = Op("canonical", apply, ranks, (id(form), place))
+    return terms_of.apply(op, args, matrices[0] if matrices else (), args[0].span)
 
 
 def image_of(latent: Latent, roots: Sequence[Term]) -> Image | None:

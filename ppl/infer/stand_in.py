@@ -26,18 +26,19 @@ from ppl.model.graph import Model
 from ppl.model.program import compile_terms, evaluate
 
 _MOST_ROWS = 1500  # of an image whose elements some part of the density ties together
+_MOST_DIRECTIONS = 100  # that show the curvatures
 _MOST_SUMMED = 100  # the same, where discrete latents are summed out
 
 
 def stand_ins(model: Model, joint: LogJoint, values: Mapping[str, np.ndarray]) -> dict[str, StandIn]:
     """By name, for all latents that can have conditional coordinates and are worth it, from draws (S, *shape) of all.
 
-    Worth it are those whose distribution depends on other latents, or that are multiplied by others.
+    Worth it are those whose distribution depends on other latents, and vectors that are multiplied by others.
     """
     names = [latent.name for latent in model.latents]
     found = {}
     for name, image in images(model, joint.parts, names).items():
-        if image.scaled or image.has_random_parents:
+        if image.has_random_parents or (image.scaled and size_of(image.latent.shape) > 1):
             stand_in = _stand_in(joint, image, values)
             if stand_in is not None:
                 found[name] = stand_in
@@ -116,4 +117,5 @@ def _directions(image: Image, names: Sequence[str], rest: LogJoint) -> Direction
     pattern = np.full((size, size), rest.elimination is not None) | np.eye(size, dtype=bool)
     for matrix in tied:
         pattern |= np.asarray((matrix.T @ matrix).todense()) != 0
-    return curvature.plan(pattern)
+    planned = curvature.plan(pattern)
+    return planned if len(planned) <= _MOST_DIRECTIONS else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ from ppl.compile.conditional import StandIn
 from ppl.compile.images import Image
 from ppl.compile.joint import LogJoint, compile_joint, images
 from ppl.compile.sparsity import interactions
+from ppl.infer.stand_in import stand_ins
+
+GOOD = Path(__file__).parent.parent / "good"
 
 DATA = {
     "y": np.array([0.3, -1.2, 2.5]),
@@ -46,6 +50,8 @@ MODELS: dict[str, tuple[str, dict[str, int]]] = {
     "vectors": (f"{HEAD}z[2, n] ~ MvNormal(w, chol = s*L)\ny ~ Normal(z[1, :], 1)\nw ~ Normal(z[2, :], 1)", {"z": 3}),
     "one mean": (f"{HEAD}z[n] ~ MvNormal(m, chol = s*L)\ncounts ~ Poisson(log = z)", {"z": 3}),
     "covariance": (f"{HEAD}z[n] ~ MvNormal(w, s*(L @ transpose(L)))\ncounts ~ Poisson(log = z)", {"z": 3}),
+    "known covariance": (f"{HEAD}z[n] ~ MvNormal(m, L @ transpose(L))\ncounts ~ Poisson(log = z)", {"z": 3}),
+    "student": (f"{HEAD}z[n] ~ MvStudentT(4 + s, m*w, L @ transpose(L))\ncounts ~ Poisson(log = z)", {"z": 3}),
     "intercepts and slopes": (SLOPES, {"z": 2}),
     "crossed": (f"{HEAD}a[g] ~ Normal(0, 1)\nz[n] ~ Normal(m, s)\nk ~ Poisson(log = s*a[g] + z[h])", {"a": 1, "z": 1}),
     "nested": (f"{HEAD}{RAW}u[n] ~ Normal(m + s*z, s)\ny ~ Normal(u, 1)", {"z": 1, "u": 1}),
@@ -126,6 +132,29 @@ def test_standard_normal_given_all_others_for_a_gaussian_likelihood(name: str) -
     at_centre = np.where(np.arange(joint.dimension) < 2, z, 0.0)
     fallen = joint.value(at_centre) - joint.value(z)
     np.testing.assert_allclose(fallen, 0.5 * (z[:, 2:] ** 2).sum(axis=1), rtol=1e-6)
+
+
+PROGRAMS = (
+    "air", "bradley_terry", "cafes", "chimpanzees", "divorce", "dyes", "epilepsy", "gaussian_process", "gp_latent",
+    "horseshoe", "kidney", "levels_of_columns_used", "linear_algebra", "matrix_products", "milk", "mv_student",
+    "mvnormal", "nested", "radon_slopes", "rats", "skewed", "stops", "votes",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_whole_programs_by_stand_ins_of_their_own(name: str) -> None:
+    """There and back, and the same density, in the coordinates that draws of the latents lead to."""
+    program = GOOD / f"{name}.ppl"
+    files = [path for path in (program.with_suffix(".csv"), program.with_suffix(".json")) if path.exists()]
+    posterior = ppl.load(program).condition(*(files or [GOOD / "t.csv", GOOD / "t.json"]))
+    plain, rng = posterior.joint, np.random.default_rng(0)
+    found = stand_ins(posterior.model, plain, plain.constrain(rng.normal(0, 0.5, (8, plain.dimension))))
+    assert found
+    joint = compile_joint(posterior.model, posterior.summed, (), found)
+    z = rng.normal(0, 0.3, (3, joint.dimension))
+    values = joint.constrain(z)
+    np.testing.assert_allclose(joint.unconstrain(values), z, atol=1e-6)
+    np.testing.assert_allclose(joint.log_density(values), plain.log_density(values), rtol=1e-12)
 
 
 def test_the_image_is_the_last_that_is_affine() -> None:
