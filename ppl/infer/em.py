@@ -208,7 +208,7 @@ def _newton(
 
 
 def _least_step(hessian: np.ndarray, gradient: np.ndarray) -> np.ndarray | None:
-    """The shortest of Newton's steps where the Hessian is singular but for rounding; None where it is curved upwards."""
+    """The shortest of Newton's steps where the Hessian is singular up to rounding; None where it is curved upwards."""
     unit = np.sqrt(np.abs(np.diag(hessian)))
     if not np.isfinite(hessian).all() or not (unit > 0).all():
         return None
@@ -284,7 +284,9 @@ def _runs_away(end: _End, bounded: np.ndarray) -> np.ndarray | None:
             length = np.sqrt(max(float(way @ scaled @ way), 1e-12 * float(way @ way), 1e-300))
             ways.append((way / unit / length, _FAR_SDS))
     for i in np.flatnonzero(bounded):
-        ways += [(sign * np.eye(1, len(end.x), i)[0], _FAR_UNITS) for sign in (-1.0, 1.0)]
+        one = np.zeros(len(end.x))
+        one[i] = 1.0
+        ways += [(-one, _FAR_UNITS), (one, _FAR_UNITS)]
     for way, lengths in ways:
         far = [end.objective(end.x + length * way)[0] for length in lengths]
         if np.isfinite(way).all() and all(value < end.value + _FALLEN for value in far):

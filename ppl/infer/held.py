@@ -1,4 +1,4 @@
-"""model with points -> these estimated, then a ladder for the rest, given them: its attempts, judged with the estimate."""
+"""model with points -> these estimated, then a ladder for the rest, given them: attempts, judged with the estimate."""
 
 from __future__ import annotations
 
