@@ -24,6 +24,7 @@ from ppl.compile.warnings import warnings_of
 from ppl.data import dataset
 from ppl.data.dataset import Dataset
 from ppl.infer import held, ladder, pipeline
+from ppl.infer.doubts import listed
 from ppl.infer.draws import generator
 from ppl.infer.loo import Loo
 from ppl.infer.pipeline import TooLarge
@@ -114,10 +115,10 @@ class Model:
         given = dataset.read(data, tables)
         posterior = self._given(given)
         if posterior.model.points:
-            names = ", ".join(f"`{latent.name}`" for latent in posterior.model.points)
+            names = listed([latent.name for latent in posterior.model.points])
             raise UsageError(
-                f"--calibrate: {names} is estimated as a point: there is no prior to draw it from, and it has no ranks;"
-                " give it a prior to calibrate the model"
+                f"--calibrate: `Param` has no prior to draw true values from, and one value has no rank: {names};"
+                " give a prior in its place"
             )
         true, improper = posterior.true_values(rounds, seed)
         try:
@@ -247,6 +248,11 @@ class Posterior:
             if self.joint.dimension > pipeline.MOST_COORDINATES:
                 fewer = f"a fit takes up to {pipeline.MOST_COORDINATES:,}"
             raise UsageError(f"the latents have {self.joint.dimension:,} unknown numbers: {fewer}") from None
+        except held.TooMany as error:
+            raise UsageError(
+                f"points and latents have {error.dimension:,} unknown numbers together, and `Param` takes up to"
+                f" {pipeline.MOST_SEEN:,}"
+            ) from None
         except ladder.Nowhere as error:
             raise ModelError(self.model.source, [why_not_finite(self.model, error.joint, error.z)]) from None
         finally:

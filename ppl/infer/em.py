@@ -81,7 +81,7 @@ class _End:
 def estimate(joint: LogJoint, seed: int, alternate: bool = False, mode: bool = False) -> Estimate:
     """`alternate` takes steps by guide and points in turn, to the same end; with `mode` latents have no spread either.
 
-    Raises `search.NoStart` and `pipeline.TooLarge`.
+    Raises `search.NoStart`, and `pipeline.TooLarge` above 1,500 coordinates, as many as have a dense Hessian.
     """
     if joint.dimension > MOST_SEEN:
         raise TooLarge

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ppl.compile.blocks import candidates
 from ppl.compile.joint import LogJoint, compile_joint
-from ppl.infer import em, ladder, watch
+from ppl.infer import em, ladder, pipeline, watch
 from ppl.infer.em import Estimate
 from ppl.infer.ladder import Attempt, Problem, Rung
 from ppl.infer.search import NoStart
@@ -18,6 +18,14 @@ from ppl.model.terms import inputs
 NAME = "point estimates"
 
 
+class TooMany(Exception):
+    """There are points, and more coordinates than have a dense Hessian."""
+
+    def __init__(self, dimension: int):
+        super().__init__()
+        self.dimension = dimension
+
+
 def climb(
     problem: Problem, rungs: tuple[Rung, ...], alternate: bool = False
 ) -> tuple[Attempt, tuple[Attempt, ...], Estimate | None]:
@@ -27,11 +35,16 @@ def climb(
     """
     if not problem.model.points:
         return (*ladder.climb(problem, rungs), None)
-    joint = compile_joint(problem.model, problem.summed, _shifted_by_points(problem.model))
+    mode = rungs == ladder.GUIDES["point"]  # which depends on the coordinates: those of the rung
+    joint = problem.joint
+    if not mode:
+        joint = compile_joint(problem.model, problem.summed, _shifted_by_points(problem.model))
     watch.enter(NAME)
     watch.coordinates(joint)
     try:
-        found = em.estimate(joint, problem.seed, alternate, mode=rungs == ladder.GUIDES["point"])
+        found = em.estimate(joint, problem.seed, alternate, mode)
+    except pipeline.TooLarge:
+        raise TooMany(joint.dimension) from None
     except NoStart as error:
         raise ladder.Nowhere(joint, error.z) from None
     model = replace(problem.model, held=found.values)

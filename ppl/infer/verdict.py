@@ -80,8 +80,8 @@ class Evidence:
     divergent: float | None = None  # share of their trajectories with small steps
     lacking_energy: float | None = None  # 1 / E-BFMI of chains
     slow_tail: float | None = None  # of latents of chains: 0.55 for a normal, 1.14 for a Cauchy
-    unbounded: int = 0  # 1 where nothing holds a point
-    tied: int = 0  # 1 where other values of points are as good
+    unbounded: int | None = None  # 1 where nothing holds a point; None, as the next, where there are no points
+    tied: int | None = None  # 1 where other values of points are as good
     interrupted: int = 0  # 1 where further rungs were left, 2 before the first was done
 
 

@@ -44,7 +44,9 @@ def check_proper(model: Model, given: Mapping[str, object] | None = None) -> Non
     if any(not factor.observed for factor in model.factors):
         why = "a `factor`, or a `~` on an expression, weighs them too, so that no draw of them can be had alone"
     else:
-        why = "give each a proper one, such as `Normal(0, 10)` in place of `Flat()`"
+        points = {latent.name for latent in model.points}
+        instead = "Param()" if set(improper) <= points else "Flat()"
+        why = f"give each a proper one, such as `Normal(0, 10)` in place of `{instead}`"
     raise UsageError(f"{names} cannot be drawn from a prior: {why}")
 
 
