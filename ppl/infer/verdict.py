@@ -254,6 +254,8 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
     findings = []
     for key, rule in rules(evidence.draws).items():
         value = numbers[key]
+        if value is None and key in ("unbounded", "tied"):  # a model without points
+            continue
         findings.append(Finding(rule, value, _rate(rule, value), evidence.where.get(key, ())))
     return max((finding.verdict for finding in findings), key=FROM_BEST.index), findings
 
