@@ -24,7 +24,6 @@ from ppl.compile.warnings import warnings_of
 from ppl.data import dataset
 from ppl.data.dataset import Dataset
 from ppl.infer import held, ladder, pipeline
-from ppl.infer.doubts import listed
 from ppl.infer.draws import generator
 from ppl.infer.loo import Loo
 from ppl.infer.pipeline import TooLarge
@@ -54,6 +53,7 @@ from ppl.use.arguments import one_draw, whole
 from ppl.use.loo import hold_out
 from ppl.use.predict import Wish, predict
 from ppl.use.predicted import Predictions
+from ppl.use.prior import check_ranked
 
 _DRAWS_OF_REFIT = 400
 _PRIOR, _REPLICATES, _REFITS, _RANKS = range(100, 104)  # streams of random numbers, apart from those of a fit
@@ -114,12 +114,7 @@ class Model:
         rounds, seed = whole("rounds", rounds, 8, 10_000), whole("seed", seed, 0, 2**32 - 1)
         given = dataset.read(data, tables)
         posterior = self._given(given)
-        if posterior.model.points:
-            names = listed([latent.name for latent in posterior.model.points])
-            raise UsageError(
-                f"--calibrate: `Param` has no prior to draw true values from, and one value has no rank: {names};"
-                " give a prior in its place"
-            )
+        check_ranked(posterior.model)
         true, improper = posterior.true_values(rounds, seed)
         try:
             simulated = replicate(posterior.model, given, true, rounds, generator(seed, _REPLICATES))
@@ -248,11 +243,6 @@ class Posterior:
             if self.joint.dimension > pipeline.MOST_COORDINATES:
                 fewer = f"a fit takes up to {pipeline.MOST_COORDINATES:,}"
             raise UsageError(f"the latents have {self.joint.dimension:,} unknown numbers: {fewer}") from None
-        except held.TooMany as error:
-            raise UsageError(
-                f"points and latents have {error.dimension:,} unknown numbers together, and `Param` takes up to"
-                f" {pipeline.MOST_SEEN:,}"
-            ) from None
         except ladder.Nowhere as error:
             raise ModelError(self.model.source, [why_not_finite(self.model, error.joint, error.z)]) from None
         finally:

@@ -11,6 +11,7 @@ from ppl.infer.em import Estimate
 from ppl.infer.ladder import Attempt, Problem, Rung
 from ppl.infer.search import NoStart
 from ppl.infer.verdict import Evidence, judge
+from ppl.language.errors import UsageError
 from ppl.model import transforms
 from ppl.model.graph import Model
 from ppl.model.terms import inputs
@@ -18,18 +19,12 @@ from ppl.model.terms import inputs
 NAME = "point estimates"
 
 
-class TooMany(Exception):
-    """There are points, and more coordinates than have a dense Hessian."""
-
-    def __init__(self, dimension: int):
-        super().__init__()
-        self.dimension = dimension
-
-
 def climb(
     problem: Problem, rungs: tuple[Rung, ...], alternate: bool = False
 ) -> tuple[Attempt, tuple[Attempt, ...], Estimate | None]:
     """The best attempt and all in order, and the estimate of points, if there are any; raises what `ladder.climb` does.
+
+    `UsageError` where there are points and more coordinates than have a dense Hessian.
 
     `alternate` finds the points by steps of expectation and maximisation in turn.
     """
@@ -44,7 +39,10 @@ def climb(
     try:
         found = em.estimate(joint, problem.seed, alternate, mode)
     except pipeline.TooLarge:
-        raise TooMany(joint.dimension) from None
+        raise UsageError(
+            f"points and latents have {joint.dimension:,} unknown numbers together, and `Param` takes up to"
+            f" {pipeline.MOST_SEEN:,}"
+        ) from None
     except NoStart as error:
         raise ladder.Nowhere(joint, error.z) from None
     model = replace(problem.model, held=found.values)
