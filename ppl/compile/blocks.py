@@ -143,19 +143,20 @@ def lay_out(
     noncentred: Collection[str] = (),
     centring: Mapping[str, Centring | StandIn] | None = None,
     images: Mapping[str, Image] | None = None,
+    held: Collection[str] = (),
 ) -> tuple[tuple[Block, ...], dict[str, Assembly]]:
     """Blocks of all latents, each after those that it needs, and how latents of several pieces are made.
 
     The pieces of the `noncentred`, names out of `candidates`, get coordinates relative to location and scale; those of
     them that have a `centring` only so far. Those with a stand-in, which have `images`, get conditional coordinates,
-    and stand after all that can do without them.
+    and stand after all that can do without them. What is `held` is known without coordinates.
     """
     blocks: list[Block] = []
     start = 0
     partly = centring or {}
     last = {name for name, said in partly.items() if isinstance(said, StandIn)}
     for latent in _by_needs(latents, noncentred, last):
-        before = {block.name for block in blocks}
+        before = {*held, *(block.name for block in blocks)}
         for piece in latent.pieces:
             said = partly.get(latent.name)
             if isinstance(said, StandIn):
