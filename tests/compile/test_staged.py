@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +118,31 @@ def test_results_are_fresh() -> None:
     assert np.array_equal(again[1], kept[1])
 
 
+def test_threads_share_a_runner() -> None:
+    """Each call has buffers of its own: thousands of them at a time give what one after the other gives."""
+    staging = stage.Staging(first=1)
+    points = np.random.default_rng(1).normal(size=(300, 4, 3))
+    alone = [staging.value_and_gradient(sums, z) for z in points]
+    staging.runners.clear()
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            together = list(threads.map(lambda z: staging.value_and_gradient(sums, z), points))
+    finally:
+        sys.setswitchinterval(before)
+    for found, expected in zip(together, alone, strict=True):
+        assert np.array_equal(found[0], expected[0])
+        assert np.array_equal(found[1], expected[1])
+
+
+def test_a_clone_has_buffers_of_its_own() -> None:
+    run = runner_of(sums)
+    other = run.clone()
+    assert other.listing is run.listing
+    assert not np.shares_memory(run._idle[0]._z, other._idle[0]._z)
+
+
 def test_code_that_looks_at_values_is_not_staged() -> None:
     def branches(z: Any) -> Any:
         return z[:, 0] if anp.sum(z) > 0 else z[:, 1]
@@ -163,9 +190,8 @@ def test_staged_after_some_calls_and_kept_for_the_last_used() -> None:
         for count in range(stage.FIRST_STAGED):
             assert (draws in staging.runners) is False, count
             staging.value_and_gradient(sums, z[:draws])
-    assert list(staging.runners) == [2, 4]
+    assert set(staging.runners) == {2, 4}
     staging.value_and_gradient(sums, z[:2])
-    assert list(staging.runners) == [4, 2]
     staging._make_room(stage._MOST_BYTES - staging.runners[2].bytes)
     assert list(staging.runners) == [2]
 

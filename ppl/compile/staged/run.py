@@ -21,18 +21,45 @@ Step = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
 class Runner:
-    """Value (S,) and gradient (S, D) at z (S, D), as fresh arrays."""
+    """Value (S,) and gradient (S, D) at z (S, D), as fresh arrays. Several threads may call it: each takes buffers that
+    are idle, or makes its own.
+    """
 
     def __init__(self, listing: Listing):
         self.listing = listing
-        self._bind()
+        self._idle = [_Bound(listing)]
+        self.bytes = self._idle[0].bytes  # of one set of buffers
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Runner, (self.listing,)
 
-    @property
-    def bytes(self) -> int:
-        return self._layout.bytes
+    def clone(self) -> Runner:
+        """Another over the same listing, with buffers of its own."""
+        return Runner(self.listing)
+
+    def __call__(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        try:
+            bound = self._idle.pop()
+        except IndexError:  # all are in use
+            bound = _Bound(self.listing)
+        found = bound(z)
+        self._idle.append(bound)  # not after an interruption: what it left half done is dropped
+        return found
+
+
+class _Bound:
+    """A listing with its buffers."""
+
+    def __init__(self, listing: Listing):
+        layout = _Layout(listing)
+        self.bytes = layout.bytes
+        self._z = layout.arrays[0]
+        self._steps = tuple(step for step, _ in layout.steps)
+        careful = tuple(step if other is None else other for step, other in layout.steps)
+        self._careful = careful if any(other is not None for _, other in layout.steps) else None
+        draws = len(self._z)
+        value, gradient = (layout.array_of(output) for output in listing.outputs)
+        self._value, self._gradient = np.broadcast_to(value, (draws,)), np.broadcast_to(gradient, listing.shape)
 
     def __call__(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         np.copyto(self._z, z)
@@ -43,16 +70,6 @@ class Runner:
                 for function, arguments in self._careful:  # 0 times infinity, somewhere on the way back
                     function(*arguments)
         return self._value.copy(), self._gradient.copy()
-
-    def _bind(self) -> None:
-        layout = self._layout = _Layout(self.listing)
-        self._z = layout.arrays[0]
-        self._steps = tuple(step for step, _ in layout.steps)
-        careful = tuple(step if other is None else other for step, other in layout.steps)
-        self._careful = careful if any(other is not None for _, other in layout.steps) else None
-        draws = len(self._z)
-        value, gradient = (layout.array_of(output) for output in self.listing.outputs)
-        self._value, self._gradient = np.broadcast_to(value, (draws,)), np.broadcast_to(gradient, self.listing.shape)
 
 
 class _Layout:

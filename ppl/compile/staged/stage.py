@@ -14,6 +14,7 @@ from ppl.compile.staged.passes import optimised
 from ppl.compile.staged.run import Runner
 from ppl.compile.staged.trace import NotStaged, trace
 from ppl.language.errors import InternalError
+from ppl.numeric.trace import AUTOGRAD
 
 Density = Callable[[Any], Any]
 Found = tuple[np.ndarray, np.ndarray]
@@ -28,29 +29,42 @@ class Staging:
     """The listings of one density, one for each number of draws that is asked for often; the last used are kept."""
 
     calls: dict[int, int] = field(default_factory=dict)  # so far, by number of draws
-    runners: dict[int, Runner] = field(default_factory=dict)  # the last used last
+    runners: dict[int, Runner] = field(default_factory=dict)
+    used: dict[int, int] = field(default_factory=dict)  # by number of draws, larger for what was used later
     never: str = ""  # why nothing is staged
     first: int = FIRST_STAGED
 
     def value_and_gradient(self, density: Density, z: np.ndarray) -> Found:
-        """z (S, D) -> value (S,) and gradient (S, D) of the density. Raises `InternalError`."""
+        """z (S, D) -> value (S,) and gradient (S, D) of the density. Raises `InternalError`.
+
+        Several threads may call it.
+        """
         draws = len(z)
-        runner = self.runners.pop(draws, None)
+        runner = self.runners.get(draws)
         if runner is None:
-            self.calls[draws] = self.calls.get(draws, 0) + 1
-            if self.never or self.calls[draws] < self.first:
+            with AUTOGRAD:
+                runner = self.runners.get(draws) or self._made(density, z.shape)
+            if runner is None:
                 return plain(density, z)
-            try:
-                runner = staged(density, z.shape)
-            except NotStaged as reason:
-                self.never = str(reason)
-                return plain(density, z)
-            self._make_room(runner.bytes)
-        self.runners[draws] = runner
+        self.used[draws] = 1 + max(list(self.used.values()), default=0)  # a copy: threads
         return runner(z)
 
+    def _made(self, density: Density, shape: tuple[int, ...]) -> Runner | None:
+        draws = shape[0]
+        self.calls[draws] = self.calls.get(draws, 0) + 1
+        if self.never or self.calls[draws] < self.first:
+            return None
+        try:
+            runner = staged(density, shape)
+        except NotStaged as reason:
+            self.never = str(reason)
+            return None
+        self._make_room(runner.bytes)
+        self.runners[draws] = runner
+        return runner
+
     def _make_room(self, needed: int) -> None:
-        for draws in list(self.runners):
+        for draws in sorted(self.runners, key=lambda draws: self.used.get(draws, 0)):
             if needed + sum(runner.bytes for runner in self.runners.values()) > _MOST_BYTES:
                 del self.runners[draws]
                 self.calls[draws] = 0
@@ -58,7 +72,7 @@ class Staging:
 
 def plain(density: Density, z: np.ndarray) -> Found:
     """Value and gradient by autograd."""
-    with np.errstate(all="ignore"):
+    with AUTOGRAD, np.errstate(all="ignore"):
         backward, value = make_vjp(density, z)
         return np.asarray(value), np.asarray(backward(np.ones(len(value))))
 
