@@ -12,7 +12,7 @@ import numpy as np
 
 from ppl.data.axes import Axis
 from ppl.language.source import Span
-from ppl.model import loops, terms
+from ppl.model import linear_steps, loops, terms
 from ppl.model.dependence import dependences, ones, size_of
 from ppl.model.expressions import Reader
 from ppl.model.program import Program, compile_terms, untraced
@@ -26,6 +26,17 @@ def names_of(reader: Reader, recurrence: Recurrence, span: Span) -> dict[str, Te
     """Every name of a recurrence with all its axes, those before the start included."""
     states = list(recurrence.states.values())
     firsts = [_given(reader, state, span) for state in states]
+    news = linear_steps.solved(reader, recurrence, span) or _scanned(reader, recurrence, states, firsts, span)
+    return {
+        state.name: _restored(reader, state, loops.joined_along(reader, [first, news[state.name]], span), span)
+        for state, first in zip(states, firsts, strict=True)
+    }
+
+
+def _scanned(
+    reader: Reader, recurrence: Recurrence, states: list[State], firsts: list[Term], span: Span
+) -> dict[str, Term]:
+    """The names from where the recurrence starts, as (times, columns)."""
     joined = _beside(reader, [_padded(reader, first, recurrence.before, span) for first in firsts], span)
     step, inputs, known = _cut(recurrence, [state.new for state in states if state.new is not None])
     plan = _plan(recurrence, states, step, inputs, known)
@@ -38,9 +49,8 @@ def names_of(reader: Reader, recurrence: Recurrence, span: Span) -> dict[str, Te
     found = {}
     start = 0
     for state, first in zip(states, firsts, strict=True):
-        own = columns_of(reader, after, start, first.axes[1].length, span)
+        found[state.name] = columns_of(reader, after, start, first.axes[1].length, span)
         start += first.axes[1].length
-        found[state.name] = _restored(reader, state, loops.joined_along(reader, [first, own], span), span)
     return found
 
 

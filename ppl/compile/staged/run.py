@@ -16,6 +16,7 @@ import numpy as np
 
 from ppl.compile.staged import kernels, trace
 from ppl.compile.staged.listing import Call, Listing, Slot
+from ppl.numeric import first_order
 
 Step = tuple[Callable[..., Any], tuple[Any, ...]]
 
@@ -99,11 +100,13 @@ class _Layout:
             cell = self.arrays[call.target.index] = [None]
             self._add(kernels.tuple_into, cell, call.function, *arguments)
         elif call.function is kernels.assembled:
-            zeros = np.zeros(call.shape)  # the zeros stay: memory of its own
-            self.bytes += zeros.nbytes
-            self.arrays[call.target.index] = zeros
+            if kernels.covers(call.shape, call.arguments[1:]):
+                whole = self._new(call)
+            else:
+                whole = self.arrays[call.target.index] = np.zeros(call.shape)  # the zeros stay: memory of its own
+                self.bytes += whole.nbytes
             for x, key in zip(arguments[1::2], arguments[2::2], strict=True):
-                self._add(np.copyto, zeros[key], x)
+                self._add(np.copyto, whole[key], x)
         elif kernels.is_elementwise(call.function) and call.function is not kernels.where and not call.options:
             out = self._over_argument(i, call, arguments)
             out = self._new(call) if out is None else out
@@ -133,6 +136,11 @@ class _Layout:
             self._add(np.take, *arguments, out, "clip")
         elif call.function is kernels.summed_runs:
             self._add(np.add.reduceat, *arguments, None, out)
+        elif call.function is first_order.first_order.fun and call.shape is not None and len(call.shape) == 2:
+            a, b, squares = (*arguments, False)[:3]
+            run = first_order.FirstOrder(call.shape[1], call.shape[0], first_order.is_moving(a, call.shape[1]), squares)
+            self.bytes += run.bytes
+            self._add(run, a, b, out)
         elif call.function is trace.piece.fun:
             self._add(kernels.piece_into, *arguments, out)
         else:

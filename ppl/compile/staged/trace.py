@@ -18,11 +18,12 @@ from autograd.core import VJPNode, VSpace, backward_pass, primitive_vjps, sparse
 from autograd.extend import primitive
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.numpy.numpy_vjps import untake
+from autograd.numpy.numpy_wrapper import concatenate_args
 from autograd.tracer import Box, Node, new_box, notrace_primitives, trace_primitives_map, trace_stack
 from autograd.util import func
 
 from ppl.compile.staged.listing import Call, Listing, Slot
-from ppl.numeric import gather, kernels, linear, ode, reduce, shape, special
+from ppl.numeric import first_order, gather, kernels, linear, ode, reduce, shape, special
 
 MOST_CALLS = 5_000  # of a trace; more than this are not worth the time it takes
 
@@ -37,10 +38,11 @@ _OWN = (
     gather.gather, gather.add_up, gather.pick, gather.place, special.weigh, shape.stack, shape.join, shape.diagonal,
     shape.to_diagonal, linear.cholesky, linear.inverse_lower, linear.inverse, linear.determinant,
     linear.log_determinant, linear.solve, kernels.squared_distances, reduce.logsumexp, reduce.product,
+    first_order.first_order,
 )  # fmt: skip
 _AUTOGRADS = (
     func(ArrayBox.__getitem__), untake, sparse_add, *(func(getattr(VSpace, name)) for name in ("add", "mut_add")),
-    trace_primitives_map[np.where],
+    trace_primitives_map[np.where], concatenate_args,
 )  # fmt: skip
 _SEEN_THROUGH = {
     id(f) for f in (*_OWN, *_AUTOGRADS, *(f for f in vars(anp).values() if hasattr(f, "fun")))
