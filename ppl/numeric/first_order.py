@@ -8,7 +8,7 @@ overflows that was never needed, the steps are done one by one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import autograd.numpy as np
@@ -29,39 +29,42 @@ class FirstOrder:
         blocks = -(-n // block)
         self._x = numpy.zeros((block, blocks, columns))  # time runs down the blocks first
         self._a = numpy.zeros((block, blocks if moving else 1, columns))  # into each time
-        self._b, self._moving = numpy.empty((n, columns)), moving
+        self._after = numpy.zeros((columns, n if moving else 0))
+        self._moving = moving
         self._steps = tuple(self._blocked(block, blocks))
 
     @property
     def bytes(self) -> int:
-        return int(2 * self._x.nbytes + self._a.nbytes + self._b.nbytes)
+        return int(2 * self._x.nbytes + self._a.nbytes + self._after.nbytes)
 
     def __call__(self, a: Any, b: Any, out: Any) -> None:
         """a (S or 1, n - 1 or 1) and b (S or 1, n) -> x (S, n), into `out`."""
-        numpy.copyto(self._b, b.T)
-        _spread(self._x, self._b)
+        for blocks, times in _beside(self._x, b):
+            numpy.copyto(blocks, times)
+        self._x[self.n % len(self._x) or len(self._x) :, -1] = 0.0  # behind the last time
         if self._moving:
-            after = numpy.zeros(self._b.shape)
-            after[1:] = a.T
-            _spread(self._a, after)
+            self._after[:, 1:] = a
+            for blocks, times in _beside(self._a, self._after):
+                numpy.copyto(blocks, times)
+            self._a[self.n % len(self._x) or len(self._x) :, -1] = 0.0
         else:
             self._a[:] = a.T
         with numpy.errstate(all="ignore"):
             for function, arguments in self._steps:
                 function(*arguments)
-            flat = self._x.swapaxes(0, 1).reshape(-1, self._x.shape[2])[: self.n]
-            right = flat >= 0.0 if self._squares else numpy.isfinite(flat)
-            if not right.all() or (self._squares and not flat.max(initial=0.0) < numpy.inf):
-                flat = self._one_by_one(a.T)
-        numpy.copyto(out, flat.T)
+            if not numpy.isfinite(self._x.sum()) or (self._squares and not self._x.min() >= 0.0):
+                self._one_by_one(a, b, out)
+                return
+        for blocks, times in _beside(self._x, out):
+            numpy.copyto(times, blocks)
 
-    def _one_by_one(self, a: Any) -> Any:
-        x = self._b.copy()
+    def _one_by_one(self, a: Any, b: Any, out: Any) -> None:
+        x = numpy.broadcast_to(b, out.shape).T.copy()
         for t in range(1, self.n):
-            x[t] += a[t - 1 if self._moving else 0] * x[t - 1]
+            x[t] += a[:, t - 1 if self._moving else 0] * x[t - 1]
             if self._squares:
                 x[t, x[t] < 0.0] = numpy.nan
-        return x
+        numpy.copyto(out, x.T)
 
     def _blocked(self, block: int, blocks: int) -> list[Step]:
         x, a, part = self._x, self._a, numpy.empty(self._x.shape)
@@ -81,15 +84,13 @@ class FirstOrder:
         return steps
 
 
-def _spread(blocks: Any, x: Any) -> None:
-    """x (n, S) over (block, blocks, S): whole blocks at once, then what is left of the last."""
-    size = len(blocks)
-    whole = len(x) // size
-    numpy.copyto(blocks[:, :whole], x[: whole * size].reshape(whole, size, -1).swapaxes(0, 1))
-    left = x[whole * size :]
-    if len(left):
-        blocks[: len(left), whole] = left
-        blocks[len(left) :, whole] = 0.0
+def _beside(blocks: Any, x: Any) -> Iterator[tuple[Any, Any]]:
+    """Views of (block, blocks, S) and of x (S, n) of the same elements: whole blocks at once, and the rest."""
+    size, n = len(blocks), x.shape[1]
+    whole = n // size
+    yield blocks[:, :whole], x[:, : whole * size].reshape(len(x), whole, size).transpose(2, 1, 0)
+    if n > whole * size:
+        yield blocks[: n - whole * size, whole], x[:, whole * size :].T
 
 
 @primitive

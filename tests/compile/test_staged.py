@@ -12,6 +12,7 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 import pytest
+from autograd import hessian
 
 from ppl.compile.staged import passes, stage
 from ppl.compile.staged import trace as tracing
@@ -51,6 +52,11 @@ def test_every_program(program: Path) -> None:
         return
     for seed in range(2):
         agree(joint, np.random.default_rng(seed).normal(0, 0.7, (4, joint.dimension)), run)
+    z = np.random.default_rng(3).normal(0, 0.7, (4, joint.dimension))
+    again = pickle.loads(pickle.dumps(run))
+    for one, other in zip(again(z), run(z), strict=True):
+        assert np.array_equal(one, other, equal_nan=True)
+    np.testing.assert_allclose(stage.staged_value(joint, z.shape)(z)[0], run(z)[0], rtol=1e-9, atol=1e-9)
 
 
 def sums(z: Any) -> Any:
@@ -103,6 +109,32 @@ def test_zero_times_infinity_is_zero_as_with_autograd() -> None:
     agree(density, z, run)
     assert np.isfinite(run(z)[1]).all()
     agree(density, np.abs(z) + 1.0, run)  # and after that as before
+
+
+def test_values_in_pieces() -> None:
+    """By autograd at first, then by a listing of the value alone, whatever the number of draws."""
+    staging = stage.Staging()
+    z = np.random.default_rng(1).normal(size=(100, 3))
+    assert staging.value(sums, z, 7) is None  # 14 pieces
+    for draws in (100, 98, 7):
+        found = staging.value(sums, z[:draws], 7)
+        np.testing.assert_allclose(found, sums(z[:draws]), rtol=1e-12)
+    assert staging.value(sums, z[:6], 7) is None
+    assert staging.values[7].listing.calls
+    assert len(staging.values[7].listing.calls) < len(stage.listing(sums, (7, 3)).calls)
+
+
+@pytest.mark.parametrize("density", [sums, products, positions, choices, matrices, powers])
+def test_hessian_times_a_vector(density: Callable[[Any], Any]) -> None:
+    """Beside the Hessian of every draw by nested autograd."""
+    run = stage.staged_product(density, (4, 3))
+    rng = np.random.default_rng(5)
+    z, v = rng.normal(size=(2, 4, 3))
+    gradient, product = run(np.hstack([z, v]))
+    np.testing.assert_allclose(gradient, stage.plain(density, z)[1], rtol=1e-9, atol=1e-9)
+    for i in range(4):
+        curvature = hessian(lambda x: density(x[None])[0])(z[i])
+        np.testing.assert_allclose(product[i], curvature @ v[i], rtol=1e-7, atol=1e-9)
 
 
 def test_results_are_fresh() -> None:

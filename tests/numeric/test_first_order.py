@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from autograd.test_util import check_grads
 
-from ppl.numeric.first_order import first_order
+from ppl.numeric.first_order import FirstOrder, first_order
 
 
 def one_by_one(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -24,6 +24,18 @@ def test_values(n: int, moving: bool) -> None:
     rng = np.random.default_rng(n)
     a, b = rng.uniform(-1.0, 1.0, (5, n - 1 if moving and n > 1 else 1)), rng.normal(size=(5, n))
     np.testing.assert_allclose(first_order(a, b), one_by_one(a, b), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("moving", [False, True])
+def test_the_same_memory_again(moving: bool) -> None:
+    """Nothing of one run is left in the next: neither behind the last time, nor after what is not finite."""
+    rng = np.random.default_rng(3)
+    run, out = FirstOrder(205, 4, moving), np.empty((4, 205))
+    for scale in (1.0, 1e200, np.inf, 1.0, 1.0):
+        a, b = rng.uniform(0.9, 1.1, (4, 204 if moving else 1)), scale * rng.normal(size=(4, 205))
+        run(a, b, out)
+        with np.errstate(all="ignore"):
+            np.testing.assert_allclose(out, one_by_one(a, b), rtol=1e-9)
 
 
 def test_leading_axes_are_broadcast() -> None:

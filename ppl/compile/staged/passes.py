@@ -80,7 +80,7 @@ def assemble(listing: Listing) -> Listing:
         if call.function is kernels.assembled:
             parts[call.target.index] = call
         calls.append(call)
-    return Listing(tuple(call for call in calls if call.target.index not in gone), listing.shape, listing.outputs)
+    return replace(listing, calls=tuple(call for call in calls if call.target.index not in gone))
 
 
 def _apart(shape: tuple[int, ...], keys: tuple[Any, ...]) -> bool:

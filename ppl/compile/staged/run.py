@@ -22,8 +22,8 @@ Step = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
 class Runner:
-    """Value (S,) and gradient (S, D) at z (S, D), as fresh arrays. Several threads may call it: each takes buffers that
-    are idle, or makes its own.
+    """The outputs of a listing at z (S, D), as fresh arrays: the first (S,), and (S, D). Several threads may call it:
+    each takes buffers that are idle, or makes its own.
     """
 
     def __init__(self, listing: Listing):
@@ -38,7 +38,7 @@ class Runner:
         """Another over the same listing, with buffers of its own."""
         return Runner(self.listing)
 
-    def __call__(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, z: np.ndarray) -> tuple[np.ndarray, ...]:
         try:
             bound = self._idle.pop()
         except IndexError:  # all are in use
@@ -52,28 +52,28 @@ class _Bound:
     """A listing with its buffers."""
 
     def __init__(self, listing: Listing):
-        layout = _Layout(listing)
+        layout = Layout(listing)
         self.bytes = layout.bytes
         self._z = layout.arrays[0]
         self._steps = tuple(step for step, _ in layout.steps)
         careful = tuple(step if other is None else other for step, other in layout.steps)
         self._careful = careful if any(other is not None for _, other in layout.steps) else None
-        draws = len(self._z)
-        value, gradient = (layout.array_of(output) for output in listing.outputs)
-        self._value, self._gradient = np.broadcast_to(value, (draws,)), np.broadcast_to(gradient, listing.shape)
+        shapes = listing.output_shapes or ((len(self._z),), listing.shape)
+        outputs = [layout.array_of(output) for output in listing.outputs]
+        self._outputs = [np.broadcast_to(output, shape) for output, shape in zip(outputs, shapes, strict=True)]
 
-    def __call__(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, z: np.ndarray) -> tuple[np.ndarray, ...]:
         np.copyto(self._z, z)
         with np.errstate(all="ignore"):
             for function, arguments in self._steps:
                 function(*arguments)
-            if self._careful is not None and not np.isfinite(self._gradient).all():
+            if self._careful is not None and not np.isfinite(self._outputs[-1]).all():
                 for function, arguments in self._careful:  # 0 times infinity, somewhere on the way back
                     function(*arguments)
-        return self._value.copy(), self._gradient.copy()
+        return tuple(output.copy() for output in self._outputs)
 
 
-class _Layout:
+class Layout:
     """Places in memory for all values, and the steps that fill them."""
 
     def __init__(self, listing: Listing):

@@ -24,6 +24,8 @@ from autograd.util import func
 
 from ppl.compile.staged.listing import Call, Listing, Slot
 from ppl.numeric import first_order, gather, kernels, linear, ode, reduce, shape, special
+from ppl.numeric.gather import pick
+from ppl.numeric.trace import AUTOGRAD
 
 MOST_CALLS = 5_000  # of a trace; more than this are not worth the time it takes
 
@@ -49,7 +51,7 @@ _SEEN_THROUGH = {
 }  # whose way back is made of primitives itself
 
 
-class _Tape:
+class Tape:
     """The calls so far."""
 
     def __init__(self) -> None:
@@ -88,11 +90,11 @@ class _Seen(Node):  # type: ignore[misc]
             arguments[place] = Slot(parent.slot)
         self.slot = self.tape.add(fun, tuple(arguments), dict(kwargs), value)
 
-    def initialize_root(self, tape: _Tape) -> None:
+    def initialize_root(self, tape: Tape) -> None:
         self.tape, self.slot = tape, 0
 
 
-def _inlined(tape: _Tape, fun: Any, args: Any, places: Sequence[int], parents: Sequence[_Seen]) -> int | None:
+def _inlined(tape: Tape, fun: Any, args: Any, places: Sequence[int], parents: Sequence[_Seen]) -> int | None:
     """The slot of what an elementwise function gives, its own NumPy calls on the tape; None where it has others."""
     if isinstance(fun.raw, np.ufunc):
         return None
@@ -105,7 +107,7 @@ def _inlined(tape: _Tape, fun: Any, args: Any, places: Sequence[int], parents: S
             found = fun.raw(*boxed)
             if isinstance(found, Box) and found._trace == trace:
                 return int(found._node.slot)
-    except (TypeError, ValueError, _Untraceable):
+    except (TypeError, ValueError, Untraceable):
         pass
     del tape.calls[calls:]
     tape.next = following
@@ -144,12 +146,12 @@ def piece(found: tuple[Any, ...], i: int) -> Any:
     return found[i]
 
 
-class _Untraceable(Exception):
+class Untraceable(Exception):
     """Code that would look at values while it is traced."""
 
 
 def _refuse(*_: object) -> NoReturn:
-    raise _Untraceable
+    raise Untraceable
 
 
 class _StrictBox(ArrayBox):  # type: ignore[misc]
@@ -175,7 +177,7 @@ def _primitive_of(function: Any) -> Any:
 
 
 @contextmanager
-def _strict_boxes() -> Iterator[None]:
+def strict_boxes() -> Iterator[None]:
     before = dict(Box.type_mappings)
     Box.types.add(_StrictBox)
     for kind, box in before.items():
@@ -189,24 +191,67 @@ def _strict_boxes() -> Iterator[None]:
         Box.type_mappings.update(before)
 
 
-def trace(function: Callable[[Any], Any], z: np.ndarray) -> Listing:
+def root_of_trace(tape: Tape) -> Node:
+    """The node of an input whose calls are seen."""
+    return _Seen.new_root(tape)
+
+
+def root_of_gradient() -> Node:
+    """The node of an input by which the gradient is taken."""
+    return _WayBack.new_root()
+
+
+Density = Callable[[Any], Any]  # z (S, D) -> (S,)
+
+
+def trace(function: Density, z: np.ndarray) -> Listing:
     """The calls of value and gradient of a function of z (S, D), run once here. Raises `NotStaged`."""
+    return _traced(lambda seen: _value_and_gradient(function, seen), z)
+
+
+def trace_value(function: Density, z: np.ndarray) -> Listing:
+    """The calls of its value alone."""
+    return _traced(lambda seen: (function(seen),), z)
+
+
+def trace_product(function: Density, z_and_v: np.ndarray) -> Listing:
+    """The calls of its gradient at z, and of its Hessian there times v: z and v (S, D) side by side (S, 2 D)."""
+    dimension = z_and_v.shape[1] // 2
+
+    def both(seen: Any) -> tuple[Any, Any]:
+        z, v = (pick(seen, (slice(None), half)) for half in (slice(0, dimension), slice(dimension, None)))
+        gradient: Any = None
+
+        def along(z: Any) -> Any:
+            nonlocal gradient
+            gradient = _value_and_gradient(function, z)[1]
+            return anp.sum(gradient * v, axis=1)
+
+        product = _value_and_gradient(along, z)[1]
+        return (gradient._value if isinstance(gradient, Box) else gradient), product
+
+    return _traced(both, z_and_v)
+
+
+def _value_and_gradient(function: Density, z: Any) -> tuple[Any, Any]:
+    with trace_stack.new_trace() as inner:
+        end = function(new_box(z, inner, root_of_gradient()))
+        if not (isinstance(end, Box) and end._trace == inner):
+            raise NotStaged("the density is constant")
+        value, last = end._value, end._node
+    return value, backward_pass(np.ones(len(z)), last)
+
+
+def _traced(function: Callable[[Any], tuple[Any, ...]], z: np.ndarray) -> Listing:
+    """The calls that lead to what a function of a box gives."""
+    tape = Tape()
     try:
-        return _trace(function, z)
-    except (_Untraceable, TypeError, NotImplementedError) as error:
+        with AUTOGRAD, np.errstate(all="ignore"), strict_boxes(), trace_stack.new_trace() as outer:
+            found = function(new_box(z, outer, root_of_trace(tape)))
+    except NotImplementedError as error:
+        raise NotStaged("a part of it has no further derivative") from error
+    except (Untraceable, TypeError) as error:
         raise NotStaged("its code looks at values") from error
-
-
-def _trace(function: Callable[[Any], Any], z: np.ndarray) -> Listing:
-    tape = _Tape()
-    with np.errstate(all="ignore"), _strict_boxes(), trace_stack.new_trace() as outer:
-        seen = new_box(z, outer, _Seen.new_root(tape))
-        with trace_stack.new_trace() as inner:
-            root = _WayBack.new_root()
-            end = function(new_box(seen, inner, root))
-            if not (isinstance(end, Box) and end._trace == inner):
-                raise NotStaged("the density is constant")
-            value, last = end._value, end._node
-        gradient = backward_pass(np.ones(len(z)), last)
-    outputs = tuple(Slot(out._node.slot) if isinstance(out, Box) else out for out in (value, gradient))
-    return Listing(tuple(tape.calls), z.shape, outputs)
+    outputs = tuple(Slot(out._node.slot) if isinstance(out, Box) else out for out in found)
+    shapes = tuple(np.shape(out._value if isinstance(out, Box) else out) for out in found)
+    return Listing(tuple(tape.calls), z.shape, outputs, shapes)
