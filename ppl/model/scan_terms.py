@@ -19,7 +19,8 @@ from ppl.model.program import Program, compile_terms, untraced
 from ppl.model.recurrence import Recurrence, State, given
 from ppl.model.terms import Op, Term
 from ppl.numeric.gather import pick
-from ppl.numeric.scan import Carry, Plan, scan
+from ppl.numeric.linear_scan import Carry
+from ppl.numeric.scan import Plan, scan
 
 
 def names_of(reader: Reader, recurrence: Recurrence, span: Span) -> dict[str, Term]:
@@ -167,7 +168,7 @@ def _plan(
         steps=plate.length, before=recurrence.before, columns=int(starts[-1]), carries=carries, names=tuple(inputs),
         over_time=tuple(plate in term.plates for term in inputs.values()),
         known={name: _as_input(term, plate) for name, term in known.items()},
-        single=_runner(single), every=_traced(every), groups=groups, reads=reads,
+        single=untraced(single), every=_traced(every), groups=groups, reads=reads,
     )  # fmt: skip
 
 
@@ -192,21 +193,6 @@ def _at_one_time(step: list[Term], plate: Axis) -> list[Term]:
         return terms.apply(op, args, term.axes[len(terms.leading_of(term)) :], term.span, term.kind)
 
     return terms.rebuild(step, change)
-
-
-def _runner(program: Program) -> Callable[[Mapping[str, Any]], Any]:
-    """A step of one time in plain numpy: (S, 1, ...) in, the new state (S, 1, columns) out."""
-    whole = untraced(program)
-
-    def run(values: Mapping[str, Any]) -> Any:
-        found = whole(values)
-        if len(found) == 1:
-            return found[0].reshape(len(found[0]), 1, -1)
-        draws = max(len(array) for array in found)
-        flat = [np.broadcast_to(a, (draws, *a.shape[1:])).reshape(draws, 1, -1) for a in found]
-        return np.concatenate(flat, axis=-1)
-
-    return run
 
 
 def _traced(program: Program) -> Callable[[Mapping[str, Any]], Any]:

@@ -14,14 +14,18 @@ import numpy as np
 import pytest
 from autograd import hessian
 
-from ppl.compile.staged import passes, stage
+import ppl
+from ppl.compile.staged import loop, passes, stage
 from ppl.compile.staged import trace as tracing
 from ppl.compile.staged.listing import Listing, drop_dead
 from ppl.compile.staged.run import Runner
 from ppl.compile.staged.trace import NotStaged, trace
 from ppl.language.errors import InternalError
+from ppl.model import linear_steps
 from ppl.numeric import gather, linear, reduce, special
 from ppl.report import stages
+from tests.model.test_recurrences import DATA as RECURRENCE_DATA
+from tests.model.test_recurrences import MODELS as RECURRENCES
 from tests.test_good_models import PROGRAMS, conditioned
 
 DATA = np.array([0.5, -1.0, 2.0, 0.0])
@@ -57,6 +61,26 @@ def test_every_program(program: Path) -> None:
     for one, other in zip(again(z), run(z), strict=True):
         assert np.array_equal(one, other, equal_nan=True)
     np.testing.assert_allclose(stage.staged_value(joint, z.shape)(z)[0], run(z)[0], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", RECURRENCES)
+@pytest.mark.parametrize("bound", [True, False])
+def test_recurrences(name: str, bound: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their steps over memory of their own, or, where there are too many, call by call; and their Hessians."""
+    monkeypatch.setattr(linear_steps, "solved", lambda *args: None)
+    monkeypatch.setattr(loop, "MOST_BOUND", 20_000 if bound else 0)
+    joint = ppl.from_text(RECURRENCES[name], name).condition(RECURRENCE_DATA).joint
+    run = stage.staged(joint, (4, joint.dimension))
+    assert any(call.function is loop.run for call in run.listing.calls)
+    for seed in range(2):
+        agree(joint, np.random.default_rng(seed).normal(0, 0.7, (4, joint.dimension)), run)
+    z, v = np.random.default_rng(5).normal(0, 0.5, (2, 4, joint.dimension))
+    found = stage.staged_product(joint, z.shape)(np.hstack([z, v]))
+    ahead, behind = (stage.plain(joint, z + step * v)[1] for step in (1e-5, -1e-5))
+    np.testing.assert_allclose(found[1], (ahead - behind) / 2e-5, rtol=1e-6, atol=1e-6 * np.abs(found[1]).max())
+    again = pickle.loads(pickle.dumps(run))
+    for one, other in zip(again(z), run(z), strict=True):
+        assert np.array_equal(one, other)
 
 
 def sums(z: Any) -> Any:

@@ -73,17 +73,18 @@ def _restored(function: Any, arguments: tuple[Any, ...], *rest: Any) -> Call:
 @dataclass(frozen=True, slots=True, eq=False)
 class Listing:
     """Calls in order, the shape of the input, and where the outputs end up, slots or constants that broadcast to
-    `output_shapes`.
+    `output_shapes`. `more` are the shapes of further inputs, in the slots from 1.
     """
 
     calls: tuple[Call, ...]
     shape: tuple[int, ...]
     outputs: tuple[Any, ...]
     output_shapes: tuple[tuple[int, ...], ...] = ()
+    more: tuple[tuple[int, ...], ...] = ()
 
     def shapes(self) -> dict[int, tuple[int, ...] | None]:
         """By index of the slot."""
-        return {0: self.shape, **{call.target.index: call.shape for call in self.calls}}
+        return {**dict(enumerate((self.shape, *self.more))), **{call.target.index: call.shape for call in self.calls}}
 
     def uses(self) -> dict[int, int]:
         """How often each slot is read, as an output once more."""

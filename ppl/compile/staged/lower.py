@@ -14,7 +14,7 @@ from autograd.numpy.numpy_vjps import untake
 from autograd.numpy.numpy_wrapper import concatenate_args
 from autograd.util import func
 
-from ppl.compile.staged import kernels, trace
+from ppl.compile.staged import kernels, loop, trace
 from ppl.compile.staged.listing import Call, Listing, Slot, reading, renamed, resolve
 from ppl.numeric import gather, shape, special
 
@@ -24,7 +24,7 @@ def lower(listing: Listing) -> Listing:
     calls: list[Call] = []
     stands_for: dict[int, Any] = {}
     sparse: dict[int, Call] = {}
-    fresh = 1 + max((call.target.index for call in listing.calls), default=0)
+    fresh = 1 + max((call.target.index for call in listing.calls), default=len(listing.more))
     shapes = listing.shapes()
     for call in listing.calls:
         call = reading(call, stands_for)
@@ -190,6 +190,7 @@ LOWER: dict[int, Callable[[Call, Shapes], Lowered]] = {
         ((gather.add_up,), _add_up),
         ((anp.sum,), _sum),
         ((shape.join, concatenate_args), _join),
+        ((loop.run,), lambda call, shapes: iter((call,))),
         ((anp.reshape, anp.expand_dims, anp.squeeze, anp.ravel), _reshape),
         ((np.where,), lambda call, shapes: iter((_changed(call, kernels.where, *call.arguments),))),
         ((special.weigh,), lambda call, shapes: iter((_changed(call, kernels.weigh, *call.arguments),))),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from typing import Any, NoReturn
 
@@ -23,7 +24,7 @@ from autograd.tracer import Box, Node, new_box, notrace_primitives, trace_primit
 from autograd.util import func
 
 from ppl.compile.staged.listing import Call, Listing, Slot
-from ppl.numeric import first_order, gather, kernels, linear, ode, reduce, shape, special
+from ppl.numeric import first_order, gather, kernels, linear, linear_scan, ode, reduce, scan, shape, special
 from ppl.numeric.gather import pick
 from ppl.numeric.trace import AUTOGRAD
 
@@ -40,7 +41,7 @@ _OWN = (
     gather.gather, gather.add_up, gather.pick, gather.place, special.weigh, shape.stack, shape.join, shape.diagonal,
     shape.to_diagonal, linear.cholesky, linear.inverse_lower, linear.inverse, linear.determinant,
     linear.log_determinant, linear.solve, kernels.squared_distances, reduce.logsumexp, reduce.product,
-    first_order.first_order,
+    first_order.first_order, scan.scan, linear_scan.later, linear_scan.sooner,
 )  # fmt: skip
 _AUTOGRADS = (
     func(ArrayBox.__getitem__), untake, sparse_add, *(func(getattr(VSpace, name)) for name in ("add", "mut_add")),
@@ -90,8 +91,8 @@ class _Seen(Node):  # type: ignore[misc]
             arguments[place] = Slot(parent.slot)
         self.slot = self.tape.add(fun, tuple(arguments), dict(kwargs), value)
 
-    def initialize_root(self, tape: Tape) -> None:
-        self.tape, self.slot = tape, 0
+    def initialize_root(self, tape: Tape, slot: int = 0) -> None:
+        self.tape, self.slot = tape, slot
 
 
 def _inlined(tape: Tape, fun: Any, args: Any, places: Sequence[int], parents: Sequence[_Seen]) -> int | None:
@@ -233,6 +234,20 @@ def trace_product(function: Density, z_and_v: np.ndarray) -> Listing:
     return _traced(both, z_and_v)
 
 
+def trace_step(function: Callable[..., Sequence[Any]], arrays: Sequence[np.ndarray]) -> Listing:
+    """The calls of a function of several arrays that gives several. Raises `NotStaged`."""
+    tape = Tape()
+    tape.next = len(arrays)
+    try:
+        with AUTOGRAD, np.errstate(all="ignore"), strict_boxes(), trace_stack.new_trace() as outer:
+            roots = [_Seen.new_root(tape, slot) for slot in range(len(arrays))]
+            found = function(*(new_box(x, outer, root) for x, root in zip(arrays, roots, strict=True)))
+    except (Untraceable, TypeError) as error:
+        raise NotStaged("its code looks at values") from error
+    first, *more = (array.shape for array in arrays)
+    return replace(_ending(tape, first, found), more=tuple(more))
+
+
 def _value_and_gradient(function: Density, z: Any) -> tuple[Any, Any]:
     with trace_stack.new_trace() as inner:
         end = function(new_box(z, inner, root_of_gradient()))
@@ -252,6 +267,10 @@ def _traced(function: Callable[[Any], tuple[Any, ...]], z: np.ndarray) -> Listin
         raise NotStaged("a part of it has no further derivative") from error
     except (Untraceable, TypeError) as error:
         raise NotStaged("its code looks at values") from error
+    return _ending(tape, z.shape, found)
+
+
+def _ending(tape: Tape, shape: tuple[int, ...], found: Sequence[Any]) -> Listing:
     outputs = tuple(Slot(out._node.slot) if isinstance(out, Box) else out for out in found)
     shapes = tuple(np.shape(out._value if isinstance(out, Box) else out) for out in found)
-    return Listing(tuple(tape.calls), z.shape, outputs, shapes)
+    return Listing(tuple(tape.calls), shape, outputs, shapes)
