@@ -12,6 +12,7 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 import pytest
+import scipy.special
 from autograd import hessian
 
 import ppl
@@ -96,6 +97,12 @@ def products(z: Any) -> Any:
     return anp.sum(anp.matmul(z / anp.exp(z[:, :1]), matrix) ** 2, axis=1)
 
 
+def wide(z: Any) -> Any:
+    """Enough elements for calls made of quick ones, at the ends of their range as well."""
+    x = anp.reshape(z, (len(z), 3, 1)) * np.concatenate([np.linspace(-4.0, 4.0, 90), [1e-9, 700.0, -900.0, 1e9]])
+    return anp.sum(special.softplus(x) * DATA[0] - special.inv_logit(x), axis=(1, 2))
+
+
 def positions(z: Any) -> Any:
     return anp.sum(gather.gather(z, POSITIONS, -1) ** 2 * DATA, axis=1) + z[:, 1] * z[:, 0]
 
@@ -115,11 +122,19 @@ def powers(z: Any) -> Any:
     return anp.sum(x**2 + x**-1.0 + special.choose(x < 0, 1.0, anp.log(x)), axis=1) + reduce.logsumexp(z, -1)
 
 
-@pytest.mark.parametrize("density", [sums, products, positions, choices, matrices, powers])
+@pytest.mark.parametrize("density", [sums, products, wide, positions, choices, matrices, powers])
 def test_small_densities(density: Callable[[Any], Any]) -> None:
     run = runner_of(density)
     for seed in range(3):
         agree(density, np.random.default_rng(seed).normal(size=(4, 3)), run)
+
+
+def test_quick_calls_stand_for_slow_ones() -> None:
+    shown = {call.function for call in stage.listing(wide, (4, 3)).calls}
+    assert np.log1p in shown
+    assert not shown & {np.logaddexp, scipy.special.expit}
+    few = {call.function for call in stage.listing(lambda z: anp.sum(special.softplus(z), axis=1), (4, 3)).calls}
+    assert np.logaddexp in few
 
 
 def test_zero_times_infinity_is_zero_as_with_autograd() -> None:
@@ -148,7 +163,7 @@ def test_values_in_pieces() -> None:
     assert len(staging.values[7].listing.calls) < len(stage.listing(sums, (7, 3)).calls)
 
 
-@pytest.mark.parametrize("density", [sums, products, positions, choices, matrices, powers])
+@pytest.mark.parametrize("density", [sums, products, wide, positions, choices, matrices, powers])
 def test_hessian_times_a_vector(density: Callable[[Any], Any]) -> None:
     """Beside the Hessian of every draw by nested autograd."""
     run = stage.staged_product(density, (4, 3))
