@@ -24,8 +24,10 @@ from ppl.compile.staged.trace import NotStaged, trace
 from ppl.language.errors import InternalError
 from ppl.model import linear_steps
 from ppl.numeric import gather, linear, reduce, special
+from ppl.numeric.first_order import first_order
 from ppl.report import stages
 from tests.model.test_recurrences import DATA as RECURRENCE_DATA
+from tests.model.test_recurrences import LINEAR
 from tests.model.test_recurrences import MODELS as RECURRENCES
 from tests.test_good_models import PROGRAMS, conditioned
 
@@ -62,6 +64,16 @@ def test_every_program(program: Path) -> None:
     for one, other in zip(again(z), run(z), strict=True):
         assert np.array_equal(one, other, equal_nan=True)
     np.testing.assert_allclose(stage.staged_value(joint, z.shape)(z)[0], run(z)[0], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_recurrences_without_steps(name: str) -> None:
+    joint = ppl.from_text(RECURRENCES[name], name).condition(RECURRENCE_DATA).joint
+    run = stage.staged(joint, (4, joint.dimension))
+    assert any(call.function is first_order.fun for call in run.listing.calls)
+    for seed in range(2):
+        agree(joint, np.random.default_rng(seed).normal(0, 0.7, (4, joint.dimension)), run)
+    stage.staged_product(joint, (4, joint.dimension))
 
 
 @pytest.mark.parametrize("name", RECURRENCES)

@@ -45,6 +45,11 @@ b ~ Normal(0, 1)
 x[1] = a
 for t in 2..T { x[t] = (x[t-1]*b - a) * y[t] + 0.1*t }
 y ~ Normal(x, 1)""",
+    "from_data": """
+k ~ Beta(2, 2)
+h[1] = 0
+for t in 2..T { h[t] = k*h[t-1] + 0.1*y[t-1] }
+y ~ Normal(h, 1)""",
     "moving_squares": """
 a ~ Normal(0, 1)
 b ~ Normal(0, 1)
@@ -94,7 +99,7 @@ def test_gradient(name: str) -> None:
         assert gradient[:, column] == pytest.approx(expected, rel=1e-6, abs=1e-7)
 
 
-LINEAR = ("garch", "moving_average", "two_names", "moving_factor", "moving_squares")
+LINEAR = ("garch", "moving_average", "two_names", "moving_factor", "from_data", "moving_squares")
 
 
 @pytest.mark.parametrize("name", MODELS)

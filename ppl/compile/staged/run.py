@@ -147,6 +147,7 @@ class Layout:
             self._add(np.add.reduceat, *arguments, None, out)
         elif call.function is first_order.first_order.fun and call.shape is not None and len(call.shape) == 2:
             a, b, squares = (*arguments, False)[:3]
+            a, b = np.atleast_2d(a), np.atleast_2d(b)  # known ones have no axis of draws
             run = first_order.FirstOrder(call.shape[1], call.shape[0], first_order.is_moving(a, call.shape[1]), squares)
             self.bytes += run.bytes
             self._add(run, a, b, out)
