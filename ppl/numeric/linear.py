@@ -57,7 +57,14 @@ defvjp(cholesky, _cholesky_backward)
 @primitive
 def inverse_lower(matrices: Any) -> Any:
     """The inverse of lower triangular matrices (..., n, n); NaN where one is singular."""
-    return numpy.tril(_each(numpy.linalg.inv, numpy.tril(matrices)))
+    from scipy.linalg.lapack import dtrtri  # slow to import, and few models need it
+
+    found = numpy.ascontiguousarray(numpy.tril(matrices), dtype=float)
+    for matrix in found.reshape(-1, *found.shape[-2:]) if found.size else ():
+        _, info = dtrtri(matrix.T, lower=0, overwrite_c=1)  # the transpose lies in memory as LAPACK wants it
+        if info > 0:
+            matrix[:] = numpy.nan
+    return found
 
 
 def _inverse_lower_backward(inverse: Any, matrices: Any) -> Any:

@@ -27,7 +27,10 @@ def share(listing: Listing) -> Listing:
     stands_for: dict[int, Any] = {}
     for call in listing.calls:
         call = reading(call, stands_for)
-        key = (_named(call.function), *map(_named, call.arguments), *((k, _named(v)) for k, v in call.options.items()))
+        arguments = [_named(argument) for argument in call.arguments]
+        if call.function in (np.add, np.multiply):
+            arguments.sort(key=str)
+        key = (_named(call.function), *arguments, *((k, _named(v)) for k, v in call.options.items()))
         if key in known:
             stands_for[call.target.index] = known[key]
         else:
