@@ -25,6 +25,8 @@ from ppl.numeric.gather import pick
 from ppl.rewrite.sum_out import Summand, SummedOut
 
 _ELEMENTS_AT_ONCE = 1 << 19  # of the widest array while draws are evaluated together: bounds the memory
+_IN_CACHE = 8  # pieces of these, each evaluated at once: arrays that stay in cache
+_LEAST_AT_ONCE = 8  # draws: calls for fewer cost the same
 _MANY_ROUNDS = 20  # of elimination
 _DRAWS_A_ROUND = 32
 
@@ -91,6 +93,11 @@ class LogJoint:
         """z (S, D) -> log joint (S,). Differentiable by autograd."""
         values, log_jacobian = self.constrain_with_jacobian(z)
         return log_jacobian + self.sum_of_parts(values)
+
+    @property
+    def in_cache(self) -> int:
+        """How many draws are evaluated at once, if they can be, where that need not be many."""
+        return min(self.draws_at_once, max(_LEAST_AT_ONCE, self.draws_at_once // _IN_CACHE))
 
     def sum_of_parts(self, values: Mapping[str, Any]) -> Any:
         """Constrained latents (leading axis of S draws) -> the sum of all parts (S,), or one number without latents."""
@@ -198,16 +205,22 @@ class LogJoint:
 
     def value(self, z: numpy.ndarray) -> numpy.ndarray:
         """z (S, D) -> (S,), NaN taken as minus infinity; any number of draws in bounded memory."""
+        total = None
         with numpy.errstate(all="ignore"):
-            found = [self(z[i : i + self.draws_at_once]) for i in range(0, len(z), self.draws_at_once)]
-        total = numpy.concatenate(found)
+            if self.elimination is None:
+                total = self.staging.value(self, z, self.in_cache)
+            if total is None:
+                found = [self(z[i : i + self.draws_at_once]) for i in range(0, len(z), self.draws_at_once)]
+                total = numpy.concatenate(found)
         return numpy.where(numpy.isnan(total), -numpy.inf, total)
 
     def value_and_gradient(self, z: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
         """z (S, D) -> log joint (S,) and its gradient for each draw (S, D)."""
         values, gradients = [], []
-        for i in range(0, len(z), self.draws_at_once):
-            value, gradient = self.staging.value_and_gradient(self, z[i : i + self.draws_at_once])
+        most = self.draws_at_once if self.elimination is not None else self.in_cache
+        size = -(-len(z) // -(-len(z) // most))  # of pieces about equal
+        for i in range(0, len(z), size):
+            value, gradient = self.staging.value_and_gradient(self, z[i : i + size])
             values.append(value)
             gradients.append(gradient)
         total = numpy.concatenate(values)

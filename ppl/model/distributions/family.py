@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,9 @@ class Requirement:
     says_it_all: bool = False
     quick_test: Callable[[np.ndarray], np.ndarray] | None = None
     infinite: bool = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _with_words, (self.holds.__module__, self.words)
 
     def holds_quickly(self, x: np.ndarray, event_rank: int) -> np.ndarray:
         """Whether the values hold, a truth value for each event."""
@@ -65,6 +69,12 @@ TRIANGULAR = Requirement(
     "a lower triangular matrix with a positive diagonal",
     lambda x: (np.triu(x, 1) == 0) & _has_positive_diagonal(x)[..., None, None],
 )
+
+
+def _with_words(module: str, words: str) -> Requirement:
+    """The requirement of a module that says so."""
+    known = vars(import_module(module)).values()
+    return next(each for each in known if isinstance(each, Requirement) and each.words == words)
 
 
 def _increases(x: np.ndarray) -> np.ndarray:
