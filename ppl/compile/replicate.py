@@ -55,6 +55,13 @@ def column_of(factor: Factor) -> str:
     return factor.name.partition("[")[0]
 
 
+def piece_of(factor: Factor) -> Piece:
+    """What is observed as if it were drawn."""
+    assert factor.distribution is not None and factor.value is not None
+    place = Place((), factor.value.plates, ()) if factor.value.plates else None
+    return Piece(factor.distribution, factor.log_prob, place, factor.axes, factor.span)
+
+
 def _is_whole(value: Term, column: Column) -> bool:
     """Whether what is observed is all of a column, in its order."""
     known = np.asarray(value.value)
@@ -99,10 +106,7 @@ def replicate(
     check_replicable(model, given, beside_observed)
     found = {}
     for factor in model.observed:
-        assert factor.value is not None and factor.distribution is not None
-        place = Place((), factor.value.plates, ()) if factor.value.plates else None
-        piece = Piece(factor.distribution, factor.log_prob, place, factor.axes, factor.span)
-        found[column_of(factor)] = draw(piece, values, draws, rng)
+        found[column_of(factor)] = draw(piece_of(factor), values, draws, rng)
     return found
 
 

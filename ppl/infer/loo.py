@@ -114,9 +114,8 @@ def _distinct(log_likelihood: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     draws, count = log_likelihood.shape
     sums = np.zeros(count)
     with np.errstate(invalid="ignore"):
-        shares = np.random.default_rng(1).standard_normal(draws)
-        for i in range(draws):
-            sums += shares[i] * log_likelihood[i]
+        for i, share in enumerate(np.random.default_rng(1).standard_normal((draws, 1))):
+            sums += share * log_likelihood[i]
     _, first, which = np.unique(sums, return_index=True, return_inverse=True)
     order = np.argsort(first)
     place = np.empty(len(first), dtype=np.int64)
