@@ -12,6 +12,7 @@ import numpy as np
 
 from ppl.compile.simulate import canonical_of, draw, indexed_axes, is_at_once, positions_of, rounds_of
 from ppl.data.axes import Axis
+from ppl.model.distributions.means import TooManyCounts, mean_between
 from ppl.model.graph import Latent, Model, Piece
 from ppl.model.terms import inputs
 
@@ -197,17 +198,25 @@ def _piecewise(
 
 
 def means(piece: Piece, values: Mapping[str, np.ndarray], draws: int) -> np.ndarray:
-    """The means (S, *shape of the piece) of its distributions. Raises `CannotExtend` where there are none."""
+    """The means (S, *shape of the piece) of its distributions, bounds included. Raises `CannotExtend` where there are
+    none.
+    """
     distribution = piece.distribution
     family = distribution.family
-    if distribution.lower is not None or distribution.upper is not None or distribution.constraint is not None:
-        raise CannotExtend(f"the mean of a bounded `{distribution.name}` is not worked out")
-    if family.mean is None or family.support.kind == "category":
-        raise CannotExtend(f"no mean of `{distribution.name}` is worked out; predict the response")
+    if family.support.kind == "category":
+        raise CannotExtend(f"`{distribution.name}` gives categories, which have no mean; predict the response")
+    cut = distribution.lower is not None or distribution.upper is not None
+    if distribution.constraint is not None or (cut and not family.renormalised) or (not cut and family.mean is None):
+        raise CannotExtend(f"`{distribution.name}` has no mean; predict the response")
     with np.errstate(all="ignore"):
-        parameters, _, _ = canonical_of(piece, values, draws)
-        found = np.asarray(family.mean(*parameters), dtype=np.float64)
+        parameters, lower, upper = canonical_of(piece, values, draws)
+        full = (draws, *piece.shape)
+        try:
+            found = mean_between(family, full, parameters, lower, upper) if cut else family.mean(*parameters)  # type: ignore[misc]
+        except TooManyCounts:
+            raise CannotExtend(f"the mean of a bounded `{distribution.name}` is a sum of too many terms") from None
+    found = np.asarray(found, dtype=np.float64)
     if np.isnan(found).any():
         none = f"{np.isnan(found).reshape(len(found), -1).any(axis=1).mean():.1%} of the draws"
         raise CannotExtend(f"`{distribution.name}` has no mean in {none}; predict the response")
-    return np.broadcast_to(found, (draws, *piece.shape))
+    return np.broadcast_to(found, full)

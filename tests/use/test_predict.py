@@ -168,7 +168,7 @@ def test_categories_and_expressions() -> None:
     means = found.predict(NEW, of="log(n + 1)", kind="mean")["log(n + 1)"]
     expected = found.draws["a"][:, None] + found.draws["b"][:, None] * NEW.x.to_numpy()
     np.testing.assert_allclose(means, expected)
-    with pytest.raises(ppl.UsageError, match="no mean of `Categorical` is worked out; predict the response"):
+    with pytest.raises(ppl.UsageError, match="`Categorical` gives categories, which have no mean; predict"):
         found.predict(NEW, of="k", kind="mean")
 
 
@@ -283,6 +283,29 @@ def test_walks_go_on(text: str) -> None:
         assert left.var() == pytest.approx(sd2 * sum(keep ** (2 * i) for i in range(t + 1)), rel=0.1)
 
 
+OF_COUNTS = {
+    "n ~ Poisson(r) > 0": 1, "n ~ 1 < Poisson(r) < 9": 3, "n ~ ZeroInflated(0.2, Poisson(r))": 0,
+    "n ~ Hurdle(0.3, Poisson(r))": 0, "n ~ Hurdle(0.3, NegBinomial(r, 2))": 0, "n ~ Censored(Poisson(r), upper = 7)": 0,
+    "n ~ Mixture([0.3, 0.7], Poisson(r), Poisson(1) > 1)": 0,
+    "w[2] ~ Gamma(2, 1)\nn ~ Mixture([0.3, 0.7], Poisson(w))": 0,
+    "n ~ Normal(r, 2) > 0": 0, "n ~ Mixture([0.3, 0.7], Normal(r, 1), StudentT(4, 1, r))": 0,
+    "n ~ Censored(Normal(r, 2), lower = 0)": 0, "n ~ Censored(StudentT(5, r, 2), lower = 0, upper = 9)": 0,
+    "n ~ Hurdle(0.3, Gamma(2, r))": 0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("line", OF_COUNTS)
+def test_means_of_what_is_bounded_or_put_together(line: str) -> None:
+    """The mean of each row given the latents is that of many responses."""
+    n = np.clip(np.random.default_rng(1).poisson(4, 30), OF_COUNTS[line], 7)
+    found = fit(f"r ~ Gamma(2, 1)\n{line}\n", pd.DataFrame({"n": n}), draws=1000)
+    means = found.predict({"z": [0.0]}, kind="mean")["n"]
+    drawn = found.predict({"z": np.zeros(100)})["n"]
+    error = (drawn - means).std() / np.sqrt(drawn.size)
+    assert abs((drawn - means).mean()) < 4.5 * error
+    assert means.std() < 0.5 * drawn.std()
+
+
 def test_systems_of_equations() -> None:
     """Later times go on with the solution."""
     text = "ode s in t from 0 { u = u0; u' = -k*u }\nk ~ Exponential(1)\nu0 ~ Exponential(0.1)\ny ~ Normal(u, 0.1)\n"
@@ -316,7 +339,7 @@ REFUSED = [
     ("y ~ Normal(a + b*x, sigma)\n", {"x": [1.0], "u": [1.0, 2.0]}, "has 1 elements, and `u` 2"),
     ("y ~ Normal(a + b*softmax(x), sigma)\n", NEW, "`softmax` works on all rows of the data at once"),
     ("B = bspline(x, 4)\nc[B] ~ Normal(0, 9)\ny ~ Normal(a + B @ c + b, sigma)\n", {"x": [100.0]}, "`x` is 100 in"),
-    ("y ~ Normal(a + b*x, sigma) > -50\n", NEW, "the mean of a bounded `Normal` is not worked out"),
+    ("y ~ Cauchy(a + b*x, sigma) > -50\n", NEW, r"`Cauchy` has no mean in 100.0% of the draws; predict the response"),
     ("f[rows] ~ MvNormal(0, eye(60))\ny ~ Normal(a + f + 0*b, sigma)\n", NEW, "`f`|rows"),
     ("f[rows] ~ ZeroSum(Normal(0, 1))\ny ~ Normal(a + f + 0*b, sigma)\n", NEW, "have one distribution together"),
     (
