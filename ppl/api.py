@@ -363,6 +363,16 @@ class Fit:
         """Replicated data (S, elements) of every observed name, the missing left out. Raises `UsageError`."""
         return checks.replicates(self.record, self._model(), self._data(), draws, seed)
 
+    def plot(self, kind: str = "intervals", of: str | Sequence[str] = ()) -> Any:
+        """A matplotlib figure, which shows in a notebook and has `savefig`: "intervals", "densities", "pairs",
+        "checks", "curves", "path" or "graph", of all names or only these. Raises `UsageError`.
+        """
+        from ppl.report.plots import kinds
+        from ppl.use.material import material
+
+        names = (of,) if isinstance(of, str) else tuple(of)
+        return kinds.as_figure(kind, material(self.record, self._data, self._model, given=True), names)
+
     def _data(self) -> Dataset:
         return again.data_of(self.record) if self.posterior is None else self.posterior.data
 
