@@ -375,14 +375,10 @@ class Fit:
         return checks.replicates(self.record, self._model(), self._data(), draws, seed)
 
     def plot(self, kind: str = "intervals", of: str | Sequence[str] = ()) -> Any:
-        """A matplotlib figure, which shows in a notebook and has `savefig`: "intervals", "densities", "pairs",
-        "checks", "curves", "path" or "graph", of all names or only these. Raises `UsageError`.
-        """
-        from ppl.report.plots import kinds
-        from ppl.use.material import material
+        """A matplotlib figure of a kind that `ppl plot` draws, of all names or only these. Raises `UsageError`."""
+        from ppl.use.material import figure
 
-        names = (of,) if isinstance(of, str) else tuple(of)
-        return kinds.as_figure(kind, material(self.record, self._data, self._model, given=True), names)
+        return figure(self.record, self._data, self._model, kind, (of,) if isinstance(of, str) else tuple(of))
 
     def _data(self) -> Dataset:
         return again.data_of(self.record) if self.posterior is None else self.posterior.data

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
+from typing import Any
 
 from ppl.data.dataset import Dataset
 from ppl.model.graph import Model
 from ppl.report import diagram
-from ppl.report.plots.kinds import Material
+from ppl.report.plots.kinds import Material, as_figure
 from ppl.report.record import Record
 from ppl.use import again, effects, pictures
 
@@ -36,3 +37,10 @@ def material(
         lambda: pictures.statistics_of(settled(), known(), record),
         lambda names: effects.curves_of(settled(), known(), record, names),
     )
+
+
+def figure(
+    record: Record, data: Callable[[], Dataset], model: Callable[[], Model], kind: str, names: Sequence[str]
+) -> Any:
+    """A matplotlib figure of a fit whose data are at hand. Raises `UsageError`."""
+    return as_figure(kind, material(record, data, model, given=True), names)
