@@ -1,8 +1,6 @@
 """The public Python calls, and the one place that runs the phases in a row.
 
-posterior = ppl.load("eight_schools.ppl").condition("schools.csv")
-fit = posterior.fit(seed=1)
-print(fit.summary())
+print(ppl.load("eight_schools.ppl").condition("schools.csv").fit(seed=1).summary())
 """
 
 from __future__ import annotations
