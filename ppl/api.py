@@ -1,8 +1,6 @@
 """The public Python calls, and the one place that runs the phases in a row.
 
-posterior = ppl.load("eight_schools.ppl").condition("schools.csv")
-fit = posterior.fit(seed=1)
-print(fit.summary())
+print(ppl.load("eight_schools.ppl").condition("schools.csv").fit(seed=1).summary())
 """
 
 from __future__ import annotations
@@ -373,6 +371,12 @@ class Fit:
     def replicates(self, draws: int = 100, seed: int = 1) -> dict[str, np.ndarray]:
         """Replicated data (S, elements) of every observed name, the missing left out. Raises `UsageError`."""
         return checks.replicates(self.record, self._model(), self._data(), draws, seed)
+
+    def plot(self, kind: str = "intervals", of: str | Sequence[str] = ()) -> Any:
+        """A matplotlib figure of a kind that `ppl plot` draws, of all names or only these. Raises `UsageError`."""
+        from ppl.use.material import figure
+
+        return figure(self.record, self._data, self._model, kind, (of,) if isinstance(of, str) else tuple(of))
 
     def _data(self) -> Dataset:
         return again.data_of(self.record) if self.posterior is None else self.posterior.data

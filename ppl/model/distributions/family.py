@@ -161,6 +161,8 @@ class Family:
     none. `log_cdf` and `log_sf` are log P(X <= x) and log P(X > x), differentiable; None for families of vectors and
     of categories, which cannot be bounded. `quantile(u, *parameters)` is the inverse of the first for continuous
     families. On the circle `log_between(lower, upper, *parameters)` stands for them: the log of the integral.
+    `go_on(rng, x, new, *parameters)` are vectors x (..., n) with those elements drawn given the others that `new` (n,)
+    marks; None where a vector with more elements is another vector. Raises `ValueError` where they cannot be.
     """
 
     name: str
@@ -172,6 +174,7 @@ class Family:
     log_sf: Callable[..., Array] | None = None
     quantile: Callable[..., np.ndarray] | None = None
     log_between: Callable[..., Array] | None = None
+    go_on: Callable[..., np.ndarray] | None = None
     event_rank: int = 0
     renormalised: bool = True  # whether bounds cut and renormalise; Flat is only cut
 
