@@ -23,10 +23,9 @@ from ppl.compile.fewer_rows import fewer_rows
 from ppl.compile.rowwise import Rowwise, longest_axis, rowwise
 from ppl.compile.staged import stage
 from ppl.compile.staged.held import Cell, held, keys_of, with_cells
-from ppl.compile.staged.listing import Listing, drop_dead
-from ppl.compile.staged.passes import optimised
+from ppl.compile.staged.listing import Listing
 from ppl.compile.staged.run import Runner
-from ppl.compile.staged.trace import NotStaged, trace
+from ppl.compile.staged.trace import NotStaged
 from ppl.numeric.threads import one_blas_thread
 
 if TYPE_CHECKING:
@@ -122,11 +121,8 @@ class RowBlocks:
             at = self.split.at(slice(0, size))
             cells = {slot: Cell(slot, np.array(array)) for slot, array in at.constants.items()}
             density, shape = self._density(slice(0, size), cells), (tile, self.split.joint.dimension)
-            whole = stage.staged(density, shape).listing  # compared with autograd
-            if not gradient:
-                traced = trace(density, np.random.default_rng(0).normal(0.0, 0.5, shape))
-                whole = optimised(drop_dead(replace(traced, outputs=(traced.outputs[0], np.zeros(())))))
-            self.listings[key] = whole
+            made = stage.staged if gradient else stage.staged_value
+            self.listings[key] = made(density, shape).listing  # compared with autograd
         return self.listings[key]
 
     def _worker(self) -> _Worker:
@@ -156,11 +152,11 @@ class _Worker:
                 whole, place = sources[key]
                 np.copyto(self.cells[size][key].array, whole[(*([slice(None)] * place), rows)])
             for some, runner, points in filled:
-                value, by_z = runner(points)
+                value, *by_z = runner(points)
                 count = some.stop - some.start
                 total[some] += value[:count]
                 if gradient:
-                    slope[some] += by_z[:count]
+                    slope[some] += by_z[0][:count]
         return total, slope
 
     def _runner(self, blocks: RowBlocks, tile: int, size: int, gradient: bool) -> tuple[Runner, tuple[int, ...]]:

@@ -21,7 +21,8 @@ def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(many_rows, "FEWEST", 1000)
     monkeypatch.setattr(many_rows, "_ROWS", 800)
     monkeypatch.setattr(many_rows, "_EVALUATIONS", 1)
-    monkeypatch.setattr(proposals, "_MOST_BATCHES_OF_PROPOSALS", 1)  # as so few are evaluated at once
+    for name in ("_BATCHES_OF_PROPOSALS", "_MOST_BATCHES_OF_PROPOSALS"):
+        monkeypatch.setattr(proposals, name, 1)  # as so few are evaluated at once
 
 
 def data() -> dict[str, np.ndarray]:
