@@ -1,4 +1,4 @@
-"""Gaussian components -> weighted proposals: drawn from all of them in strata, weighed by the density of the whole.
+"""components, mostly Gaussian -> weighted proposals: drawn from all in strata, weighed by the density of the whole.
 
 With one component this is plain importance sampling; with several the deterministic mixture of Owen and Zhou (2000),
 whose weights are bounded wherever those of any one component are (Hesterberg 1995).
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -29,6 +30,18 @@ _STRETCH = 3.0  # of the sd along an axis
 _SURE = 3.5  # standard errors by which a moment must have moved
 
 
+class Proposal(Protocol):
+    """What the share of the proposals is drawn from: standard draws (P, D) are put in `place`, and points have a log
+    density, that of all up to the same constant. `wider` ones have its share together; none where it cannot be.
+    """
+
+    @property
+    def share(self) -> float: ...
+    def place(self, eps: np.ndarray) -> np.ndarray: ...
+    def log_density(self, z: np.ndarray) -> np.ndarray: ...
+    def wider(self) -> list[Component]: ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Component:
     """A mean (D,), the Cholesky factor (D, D) of a covariance, and the share of the proposals that come from it."""
@@ -37,9 +50,19 @@ class Component:
     root: np.ndarray
     share: float = 1.0
 
+    def place(self, eps: np.ndarray) -> np.ndarray:
+        return self.mean + eps @ self.root.T
+
+    def log_density(self, z: np.ndarray) -> np.ndarray:
+        eps = solve_triangular(self.root, (z - self.mean).T, lower=True, check_finite=False).T
+        return log_kernel(eps) - float(np.log(np.diag(self.root)).sum())
+
+    def wider(self) -> list[Component]:
+        return _stretched(self)
+
 
 def correct(
-    joint: LogDensity, rng: np.random.Generator, components: Sequence[Component], draws: int
+    joint: LogDensity, rng: np.random.Generator, components: Sequence[Proposal], draws: int
 ) -> tuple[np.ndarray, Weights]:
     """Proposals (P, D), the components' one after another, with smoothed weights: more where these are uneven."""
     affordable = min(_MOST_BATCHES_OF_PROPOSALS * joint.draws_at_once, _MOST_KEPT // max(1, joint.dimension))
@@ -54,7 +77,7 @@ def correct(
 
 
 def correct_twice(
-    joint: LogDensity, rng: np.random.Generator, components: Sequence[Component], draws: int
+    joint: LogDensity, rng: np.random.Generator, components: Sequence[Proposal], draws: int
 ) -> tuple[np.ndarray, Weights, np.ndarray]:
     """As `correct`; in few dimensions, where Pareto k is above 0.5, once more with wider proposals beside the others.
 
@@ -66,7 +89,7 @@ def correct_twice(
     none = np.zeros(joint.dimension)
     if joint.dimension > HEAVY_TAILED_BELOW or not weights.pareto_k > _DOUBTED:
         return z, weights, none
-    wider = [one for component in components for one in _stretched(component)]
+    wider = [one for component in components for one in component.wider()]
     if not wider:
         return z, weights, none
     z2, weights2 = correct(joint, rng, [*components, *wider], draws)
@@ -98,18 +121,18 @@ def _stretched(component: Component) -> list[Component]:
 
 
 def propose(
-    joint: LogDensity, rng: np.random.Generator, components: Sequence[Component], count: int
+    joint: LogDensity, rng: np.random.Generator, components: Sequence[Proposal], count: int
 ) -> tuple[np.ndarray, Weights]:
     """An even number of proposals from each component: Gaussian, or a t of its shape in few dimensions."""
     with np.errstate(all="ignore"):
         drawn = [_standard(rng, n, joint.dimension) for n in counts(components, count)]
-        parts = [one.mean + eps @ one.root.T for one, eps in zip(components, drawn, strict=True)]
+        parts = [one.place(eps) for one, eps in zip(components, drawn, strict=True)]
         z = np.concatenate(parts)
-        log_q = _log_kernel(drawn[0]) if len(components) == 1 else _log_mixture(components, z, [len(p) for p in parts])
+        log_q = log_kernel(drawn[0]) if len(components) == 1 else _log_mixture(components, z, [len(p) for p in parts])
         return z, importance.smooth(joint.value(z) - log_q)
 
 
-def counts(components: Sequence[Component], count: int) -> list[int]:
+def counts(components: Sequence[Proposal], count: int) -> list[int]:
     """How many proposals each component makes: even numbers, about in the shares."""
     if len(components) == 1:
         return [count]
@@ -117,18 +140,12 @@ def counts(components: Sequence[Component], count: int) -> list[int]:
     return [2 * max(1, round(0.5 * count * one.share / total)) for one in components]
 
 
-def log_densities(components: Sequence[Component], z: np.ndarray) -> np.ndarray:
+def log_densities(components: Sequence[Proposal], z: np.ndarray) -> np.ndarray:
     """The log density of each component at points z (P, D), up to one constant: (N, P)."""
-    return np.array(
-        [
-            _log_kernel(solve_triangular(one.root, (z - one.mean).T, lower=True, check_finite=False).T)
-            - np.log(np.diag(one.root)).sum()
-            for one in components
-        ]
-    )
+    return np.array([one.log_density(z) for one in components])
 
 
-def _log_mixture(components: Sequence[Component], z: np.ndarray, counted: Sequence[int]) -> np.ndarray:
+def _log_mixture(components: Sequence[Proposal], z: np.ndarray, counted: Sequence[int]) -> np.ndarray:
     shares = np.array(counted) / sum(counted)
     return np.asarray(np.logaddexp.reduce(log_densities(components, z) + np.log(shares)[:, None], axis=0))
 
@@ -139,8 +156,8 @@ def _standard(rng: np.random.Generator, count: int, dimension: int) -> np.ndarra
     return antithetic(rng, count, dimension)
 
 
-def _log_kernel(eps: np.ndarray) -> np.ndarray:
-    """The log density of standard draws (P, D), up to a constant."""
+def log_kernel(eps: np.ndarray) -> np.ndarray:
+    """The log density of standard proposals at points (P, D), up to a constant."""
     squared = (eps**2).sum(axis=1)
     dimension = eps.shape[1]
     if dimension <= HEAVY_TAILED_BELOW:

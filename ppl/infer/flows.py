@@ -1,0 +1,204 @@
+"""an approximation -> a better one by a normalising flow, trained, and proposed from in its own coordinates.
+
+The flow T maps standard normals to coordinates w in which the approximation so far has mean 0 and covariance I. Seen
+through T the posterior should be a standard normal; how far it is from one is judged as for any Gaussian guide, by
+proposals with heavier tails than it, and wider ones, and weights. One proposal in five comes from the approximation
+before, as what a flow has left out is left out by everything that is mapped through it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ppl.compile.joint import LogJoint
+from ppl.infer.draws import generator
+from ppl.infer.fullrank import covariance_of
+from ppl.infer.meanfield import Optimum
+from ppl.infer.objective import Counted, LogDensity, MeanField
+from ppl.infer.pipeline import FLOW, FRESH, GUIDE_DRAWS, PROPOSALS, Approximation, gather
+from ppl.infer.proposals import Component, Proposal, correct_twice, log_kernel
+from ppl.infer.stochastic.flow import Flow
+from ppl.infer.stochastic.guide import negative_elbo
+from ppl.infer.stochastic.table import FLOWS
+from ppl.infer.stochastic.train import INTERRUPTED, Options, Trained, train
+from ppl.infer.verdict import could_help
+
+MOST = 200  # coordinates
+_LEAST_DRAWS = 8  # of a step, where the joint takes few at once
+_BESIDE = 0.2  # share of the proposals from the approximation before
+_SHOWN = 4000  # draws that tell the flow's mean and covariance
+_PER_COORDINATE = 20  # effective draws, for the weighted moments to be taken
+_REACHED = 200  # effective proposals about another mode
+_RATES = (0.03, 0.01, 0.003, 0.001)
+UNDER_WAY = "flow under way"  # the key of what is kept
+
+
+def approximate(joint: LogJoint, so_far: Approximation, seed: int, draws: int, name: str) -> Approximation | None:
+    """None where a flow cannot help: many coordinates, nothing to start from, or far modes are all that is wrong."""
+    begin = _beginning(so_far)
+    if begin is None or joint.dimension > MOST or not could_help(so_far.evidence):
+        return None
+    staged = replace(joint)
+    staged.staging.first = 1  # wherever training is taken up again, the same function gives the gradients
+    with np.errstate(all="ignore"):
+        counted = Counted(staged)
+        whitened = Whitened(counted, *begin)
+        flow = FLOWS[name](joint.dimension)
+        trained = _trained(whitened, flow, seed)
+        if not np.isfinite(trained.elbo):
+            return None
+        mapped = Mapped(whitened, flow, trained.phi)
+        components: list[Proposal] = [
+            Component(np.zeros(joint.dimension), np.eye(joint.dimension), 1 - _BESIDE),
+            Before(mapped),
+        ]
+        eps, weights, wider = correct_twice(mapped, generator(seed, PROPOSALS), components, draws)
+        z = whitened.place(mapped.through(eps)[0])
+        found = _as_optimum(whitened, mapped, trained, seed)
+        hidden = _not_reached(mapped, so_far, eps, weights.weights)
+        evidence = gather(counted, joint, found, 0.0, (), z, weights, wider)
+    where = {rule: names for rule, names in evidence.where.items() if rule != "wider"}  # said of the flow's coordinates
+    if hidden.any():
+        where |= {"rivals": so_far.evidence.where.get("rivals", ())}
+    return Approximation(
+        guide=found.guide,
+        z=z,
+        weights=weights,
+        evidence=replace(evidence, rivals=int(hidden.sum()), where=where),
+        evaluations=int(np.ceil(counted.gradients / GUIDE_DRAWS)),
+        elbo=trained.elbo,
+        modes=np.concatenate([so_far.modes[:1], so_far.modes[1:][hidden]]),
+        path=tuple(float(elbo) for elbo in trained.history),
+    )
+
+
+def _beginning(so_far: Approximation) -> tuple[np.ndarray, np.ndarray] | None:
+    """Mean (D,) and Cholesky factor (D, D) to whiten by: as weighted, or else of the proposals."""
+    covariance = covariance_of(so_far)
+    if covariance is None:
+        return None
+    weights = so_far.weights
+    if weights.effective > _PER_COORDINATE * len(covariance):
+        mean = weights.weights @ so_far.z
+        apart = so_far.z - mean
+        weighted = (weights.weights[:, None] * apart).T @ apart
+        try:
+            return mean, np.linalg.cholesky(weighted)
+        except np.linalg.LinAlgError:
+            pass
+    return so_far.guide.mu, np.linalg.cholesky(covariance)
+
+
+def _trained(whitened: Whitened, flow: Flow, seed: int) -> Trained:
+    """Raises `KeyboardInterrupt` where it was interrupted, with the state kept."""
+    draws = int(np.clip(whitened.draws_at_once, _LEAST_DRAWS, GUIDE_DRAWS))
+    dimension = whitened.dimension
+
+    def objective(phi: np.ndarray, step: int, rng: np.random.Generator) -> tuple[float, np.ndarray]:
+        return negative_elbo(whitened, flow, phi, flow.noise(rng, draws))
+
+    phi = flow.start(np.zeros(dimension), np.ones(dimension), generator(seed, FLOW, 0))
+    options = Options(seed, FLOW, rates=_RATES, search=200, smooth=15, patience=5, most=12_000)
+    trained = train(objective, phi, options, key=UNDER_WAY)
+    if trained.reason == INTERRUPTED:
+        raise KeyboardInterrupt
+    return trained
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Whitened:
+    """A log density as that of w, z = mean + root w."""
+
+    density: LogDensity
+    mean: np.ndarray
+    root: np.ndarray
+
+    @property
+    def dimension(self) -> int:
+        return self.density.dimension
+
+    @property
+    def draws_at_once(self) -> int:
+        return self.density.draws_at_once
+
+    @property
+    def log_det(self) -> float:
+        return float(np.log(np.diag(self.root)).sum())
+
+    def place(self, w: np.ndarray) -> np.ndarray:
+        return self.mean + w @ self.root.T
+
+    def value(self, w: np.ndarray) -> np.ndarray:
+        return self.density.value(self.place(w)) + self.log_det
+
+    def value_and_gradient(self, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        value, gradient = self.density.value_and_gradient(self.place(w))
+        return value + self.log_det, gradient @ self.root
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mapped:
+    """A log density as that of eps, w = T(eps), where it is close to a standard normal's."""
+
+    density: LogDensity
+    flow: Flow
+    phi: np.ndarray
+
+    @property
+    def dimension(self) -> int:
+        return self.density.dimension
+
+    @property
+    def draws_at_once(self) -> int:
+        return self.density.draws_at_once
+
+    def through(self, eps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """T (P, D), and the log determinant of its Jacobian (P,)."""
+        return self.flow.through(self.phi, eps)
+
+    def value(self, eps: np.ndarray) -> np.ndarray:
+        w, log_det = self.through(eps)
+        found = self.density.value(w) + log_det
+        return np.where(np.isnan(found), -np.inf, found)
+
+    def value_and_gradient(self, eps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        raise NotImplementedError("proposals are weighed, not moved")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Before:
+    """Standard proposals in w, as they are seen from eps."""
+
+    mapped: Mapped
+    share: float = _BESIDE
+
+    def place(self, eps: np.ndarray) -> np.ndarray:
+        return self.mapped.flow.back(self.mapped.phi, eps)[0]
+
+    def log_density(self, eps: np.ndarray) -> np.ndarray:
+        w, log_det = self.mapped.through(eps)
+        return log_kernel(w) + log_det
+
+    def wider(self) -> list[Component]:
+        return []
+
+
+def _as_optimum(whitened: Whitened, mapped: Mapped, trained: Trained, seed: int) -> Optimum:
+    """The mean and covariance of the flow, in the shape that evidence is gathered from."""
+    z = whitened.place(mapped.through(mapped.flow.noise(generator(seed, FRESH), _SHOWN))[0])
+    covariance = np.cov(z, rowvar=False).reshape(z.shape[1], -1)
+    precision = np.linalg.pinv(covariance)
+    hessian = np.block([[precision, 0 * precision], [0 * precision, 2 * np.eye(len(precision))]])
+    guide = MeanField(z.mean(axis=0), 0.5 * np.log(np.diag(covariance)))
+    return Optimum(guide, np.zeros((0, z.shape[1])), trained.elbo, hessian, covariance, 0.0, ())
+
+
+def _not_reached(mapped: Mapped, so_far: Approximation, eps: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Which of the other modes known before (N - 1,) have few proposals about them, seen through the flow."""
+    assert isinstance(mapped.density, Whitened)
+    apart = (so_far.modes[1:] - mapped.density.mean).T
+    at, _ = mapped.flow.back(mapped.phi, np.linalg.solve(mapped.density.root, apart).T)
+    near = [weights[((eps - one) ** 2).sum(axis=1) < mapped.dimension] for one in at]
+    return np.array([not own.sum() ** 2 > _REACHED * (own**2).sum() for own in near], dtype=bool)
