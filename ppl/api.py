@@ -199,10 +199,10 @@ class Posterior:
 
         With the `guide` "auto" further rungs are tried while the verdict is not good. Others fix the rung: "meanfield"
         stays on the first, "noncentred" takes hierarchies as offset times scale, "partial" each of their elements so
-        far as the data leave it to its prior, "fullrank" and "lowrank" fit covariances, "mixture" has a component for
-        each mode; "chains" ends with Hamiltonian chains, good or not before. "point" gives the mode in unconstrained
-        coordinates and Gaussian draws with the curvature there, at best usable. Where there is nothing for a rung to
-        do, the fit is that of the mean field.
+        far as the data leave it to its prior, "fullrank" and "lowrank" fit covariances, "realnvp" (also "flow"), "iaf"
+        and "planar" train normalising flows, "mixture" has a component for each mode; "chains" ends with Hamiltonian
+        chains, good or not before. "point" gives the mode in unconstrained coordinates and Gaussian draws with the
+        curvature there, at best usable. Where there is nothing for a rung to do, the fit is that of the mean field.
 
         `draws` is how many equally weighted draws the fit holds; `keep_all` keeps those of very long simulated and
         derived names too, which `left_out` names otherwise. The same seed gives the same bits.

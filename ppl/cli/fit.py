@@ -22,7 +22,8 @@ from ppl.language.errors import UsageError
     "--guide",
     default="auto",
     show_default=True,
-    help="auto (further rungs until good), meanfield, noncentred, partial, fullrank, lowrank, mixture, chains, point.",
+    help="auto (further rungs until good), meanfield, noncentred, partial, fullrank, lowrank, "
+    "realnvp (or flow), iaf, planar, mixture, chains, point.",
 )
 @click.option("--checkpoint", type=click.Path(), help="Keep what is found on the way in this file.")
 @click.option("--resume", type=click.Path(), help="Go on from this checkpoint, to the same bits, and keep it up.")

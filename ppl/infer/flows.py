@@ -2,8 +2,9 @@
 
 The flow T maps standard normals to coordinates w in which the approximation so far has mean 0 and covariance I. Seen
 through T the posterior should be a standard normal; how far it is from one is judged as for any Gaussian guide, by
-proposals with heavier tails than it, and wider ones, and weights. One proposal in five comes from the approximation
-before, as what a flow has left out is left out by everything that is mapped through it.
+proposals with heavier tails than it, and weights. What a flow has left out is left out by all that is mapped through
+it: so one proposal in five comes from Gaussians that were not, with the moments of the approximation before, and of the
+flow; in few coordinates also much wider ones.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ppl.infer.fullrank import covariance_of
 from ppl.infer.meanfield import Optimum
 from ppl.infer.objective import Counted, LogDensity, MeanField
 from ppl.infer.pipeline import FLOW, FRESH, GUIDE_DRAWS, PROPOSALS, Approximation, gather
-from ppl.infer.proposals import Component, Proposal, correct_twice, log_kernel
+from ppl.infer.proposals import HEAVY_TAILED_BELOW, Component, Proposal, correct_twice
 from ppl.infer.stochastic.flow import Flow
 from ppl.infer.stochastic.guide import negative_elbo
 from ppl.infer.stochastic.table import FLOWS
@@ -27,11 +28,13 @@ from ppl.infer.verdict import could_help
 
 MOST = 200  # coordinates
 _LEAST_DRAWS = 8  # of a step, where the joint takes few at once
-_BESIDE = 0.2  # share of the proposals from the approximation before
+_BESIDE = 0.2  # share of the proposals that are not mapped through the flow
+_WIDE = 3.0  # times its sds in all directions
 _SHOWN = 4000  # draws that tell the flow's mean and covariance
 _PER_COORDINATE = 20  # effective draws, for the weighted moments to be taken
 _REACHED = 200  # effective proposals about another mode
 _RATES = (0.03, 0.01, 0.003, 0.001)
+_SEARCH, _MOST_STEPS = 200, 12_000
 UNDER_WAY = "flow under way"  # the key of what is kept
 
 
@@ -50,13 +53,11 @@ def approximate(joint: LogJoint, so_far: Approximation, seed: int, draws: int, n
         if not np.isfinite(trained.elbo):
             return None
         mapped = Mapped(whitened, flow, trained.phi)
-        components: list[Proposal] = [
-            Component(np.zeros(joint.dimension), np.eye(joint.dimension), 1 - _BESIDE),
-            Before(mapped),
-        ]
+        shown = mapped.through(flow.noise(generator(seed, FRESH), _SHOWN))[0]
+        components = _components(mapped, shown)
         eps, weights, wider = correct_twice(mapped, generator(seed, PROPOSALS), components, draws)
         z = whitened.place(mapped.through(eps)[0])
-        found = _as_optimum(whitened, mapped, trained, seed)
+        found = _as_optimum(whitened.place(shown), trained)
         hidden = _not_reached(mapped, so_far, eps, weights.weights)
         evidence = gather(counted, joint, found, 0.0, (), z, weights, wider)
     where = {rule: names for rule, names in evidence.where.items() if rule != "wider"}  # said of the flow's coordinates
@@ -67,7 +68,7 @@ def approximate(joint: LogJoint, so_far: Approximation, seed: int, draws: int, n
         z=z,
         weights=weights,
         evidence=replace(evidence, rivals=int(hidden.sum()), where=where),
-        evaluations=int(np.ceil(counted.gradients / GUIDE_DRAWS)),
+        evaluations=trained.steps * _draws(joint) // GUIDE_DRAWS,  # whatever part of them a checkpoint spared
         elbo=trained.elbo,
         modes=np.concatenate([so_far.modes[:1], so_far.modes[1:][hidden]]),
         path=tuple(float(elbo) for elbo in trained.history),
@@ -93,18 +94,22 @@ def _beginning(so_far: Approximation) -> tuple[np.ndarray, np.ndarray] | None:
 
 def _trained(whitened: Whitened, flow: Flow, seed: int) -> Trained:
     """Raises `KeyboardInterrupt` where it was interrupted, with the state kept."""
-    draws = int(np.clip(whitened.draws_at_once, _LEAST_DRAWS, GUIDE_DRAWS))
-    dimension = whitened.dimension
+    draws, dimension = _draws(whitened), whitened.dimension
 
     def objective(phi: np.ndarray, step: int, rng: np.random.Generator) -> tuple[float, np.ndarray]:
         return negative_elbo(whitened, flow, phi, flow.noise(rng, draws))
 
     phi = flow.start(np.zeros(dimension), np.ones(dimension), generator(seed, FLOW, 0))
-    options = Options(seed, FLOW, rates=_RATES, search=200, smooth=15, patience=5, most=12_000)
+    options = Options(seed, FLOW, rates=_RATES, search=_SEARCH, smooth=15, patience=5, most=_MOST_STEPS)
     trained = train(objective, phi, options, key=UNDER_WAY)
     if trained.reason == INTERRUPTED:
         raise KeyboardInterrupt
     return trained
+
+
+def _draws(density: LogDensity) -> int:
+    """Of a step."""
+    return int(np.clip(density.draws_at_once, _LEAST_DRAWS, GUIDE_DRAWS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,6 +163,9 @@ class Mapped:
         """T (P, D), and the log determinant of its Jacobian (P,)."""
         return self.flow.through(self.phi, eps)
 
+    def back(self, w: np.ndarray) -> np.ndarray:
+        return self.flow.back(self.phi, w)[0]
+
     def value(self, eps: np.ndarray) -> np.ndarray:
         w, log_det = self.through(eps)
         found = self.density.value(w) + log_det
@@ -168,26 +176,46 @@ class Mapped:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Before:
-    """Standard proposals in w, as they are seen from eps."""
+class Beside:
+    """Proposals of a Gaussian in w, as they are seen from eps."""
 
     mapped: Mapped
-    share: float = _BESIDE
+    gaussian: Component
+
+    @property
+    def share(self) -> float:
+        return self.gaussian.share
 
     def place(self, eps: np.ndarray) -> np.ndarray:
-        return self.mapped.flow.back(self.mapped.phi, eps)[0]
+        return self.mapped.back(self.gaussian.place(eps))
 
     def log_density(self, eps: np.ndarray) -> np.ndarray:
         w, log_det = self.mapped.through(eps)
-        return log_kernel(w) + log_det
+        return self.gaussian.log_density(w) + log_det
 
     def wider(self) -> list[Component]:
         return []
 
 
-def _as_optimum(whitened: Whitened, mapped: Mapped, trained: Trained, seed: int) -> Optimum:
-    """The mean and covariance of the flow, in the shape that evidence is gathered from."""
-    z = whitened.place(mapped.through(mapped.flow.noise(generator(seed, FRESH), _SHOWN))[0])
+def _components(mapped: Mapped, w: np.ndarray) -> list[Proposal]:
+    """What is proposed, w (S, D) being draws of the flow."""
+    dimension = mapped.dimension
+    standard = Component(np.zeros(dimension), np.eye(dimension), 1 - _BESIDE)
+    gaussians = [Component(standard.mean, standard.root)]
+    try:
+        root = np.linalg.cholesky(np.cov(w, rowvar=False).reshape(dimension, -1))
+        gaussians.append(Component(w.mean(axis=0), root))
+    except np.linalg.LinAlgError:
+        pass
+    if dimension <= HEAVY_TAILED_BELOW:
+        last = gaussians[-1]
+        gaussians += [*last.wider(), Component(last.mean, _WIDE * last.root)]
+    share = _BESIDE / len(gaussians)
+    return [standard, *(Beside(mapped, replace(gaussian, share=share)) for gaussian in gaussians)]
+
+
+def _as_optimum(z: np.ndarray, trained: Trained) -> Optimum:
+    """The mean and covariance of the flow's draws (S, D), in the shape that evidence is gathered from."""
     covariance = np.cov(z, rowvar=False).reshape(z.shape[1], -1)
     precision = np.linalg.pinv(covariance)
     hessian = np.block([[precision, 0 * precision], [0 * precision, 2 * np.eye(len(precision))]])
@@ -199,6 +227,6 @@ def _not_reached(mapped: Mapped, so_far: Approximation, eps: np.ndarray, weights
     """Which of the other modes known before (N - 1,) have few proposals about them, seen through the flow."""
     assert isinstance(mapped.density, Whitened)
     apart = (so_far.modes[1:] - mapped.density.mean).T
-    at, _ = mapped.flow.back(mapped.phi, np.linalg.solve(mapped.density.root, apart).T)
+    at = mapped.back(np.linalg.solve(mapped.density.root, apart).T)
     near = [weights[((eps - one) ** 2).sum(axis=1) < mapped.dimension] for one in at]
     return np.array([not own.sum() ** 2 > _REACHED * (own**2).sum() for own in near], dtype=bool)

@@ -21,7 +21,7 @@ def bent(name: str, dimension: int = 3, seed: int = 4) -> tuple[Guide, np.ndarra
     rng = np.random.default_rng(seed)
     guide = NAMED[name](dimension)
     phi = guide.start(np.arange(dimension) - 1.0, SIGMA[:dimension], rng)
-    return guide, phi + (0.1 if isinstance(guide, Flow) else 0.3) * rng.normal(size=len(phi))
+    return guide, phi + (0.07 if isinstance(guide, Flow) else 0.3) * rng.normal(size=len(phi))
 
 
 @pytest.mark.parametrize("name", list(NAMED))
