@@ -21,13 +21,14 @@ from ppl.infer.objective import Counted, LogDensity, MeanField
 from ppl.infer.pipeline import FLOW, FRESH, GUIDE_DRAWS, PROPOSALS, Approximation, gather
 from ppl.infer.proposals import HEAVY_TAILED_BELOW, Component, Proposal, correct_twice
 from ppl.infer.stochastic.flow import Flow
-from ppl.infer.stochastic.guide import negative_elbo
 from ppl.infer.stochastic.table import FLOWS
 from ppl.infer.stochastic.train import INTERRUPTED, Options, Trained, train
 from ppl.infer.verdict import could_help
 
 MOST = 200  # coordinates
-_LEAST_DRAWS = 8  # of a step, where the joint takes few at once
+_DRAWS = 48  # of a step
+_LEAST_DRAWS = 8  # where the joint takes few at once
+_BEYOND, _WEIGHT_BEYOND = 1.5, 0.2  # times the sds of others; of their path derivatives
 _BESIDE = 0.2  # share of the proposals that are not mapped through the flow
 _WIDE = 3.0  # times its sds in all directions
 _SHOWN = 4000  # draws that tell the flow's mean and covariance
@@ -68,7 +69,7 @@ def approximate(joint: LogJoint, so_far: Approximation, seed: int, draws: int, n
         z=z,
         weights=weights,
         evidence=replace(evidence, rivals=int(hidden.sum()), where=where),
-        evaluations=trained.steps * _draws(joint) // GUIDE_DRAWS,  # whatever part of them a checkpoint spared
+        evaluations=trained.steps * 2 * _draws(joint) // GUIDE_DRAWS,  # whatever part of them a checkpoint spared
         elbo=trained.elbo,
         modes=np.concatenate([so_far.modes[:1], so_far.modes[1:][hidden]]),
         path=tuple(float(elbo) for elbo in trained.history),
@@ -97,7 +98,7 @@ def _trained(whitened: Whitened, flow: Flow, seed: int) -> Trained:
     draws, dimension = _draws(whitened), whitened.dimension
 
     def objective(phi: np.ndarray, step: int, rng: np.random.Generator) -> tuple[float, np.ndarray]:
-        return negative_elbo(whitened, flow, phi, flow.noise(rng, draws))
+        return tailed_elbo(whitened, flow, phi, flow.noise(rng, draws), _BEYOND * flow.noise(rng, draws))
 
     phi = flow.start(np.zeros(dimension), np.ones(dimension), generator(seed, FLOW, 0))
     options = Options(seed, FLOW, rates=_RATES, search=_SEARCH, smooth=15, patience=5, most=_MOST_STEPS)
@@ -107,9 +108,29 @@ def _trained(whitened: Whitened, flow: Flow, seed: int) -> Trained:
     return trained
 
 
+def tailed_elbo(
+    density: LogDensity, flow: Flow, phi: np.ndarray, eps: np.ndarray, beyond: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """The negative ELBO over draws eps, and its path derivative with a part of that at draws further out.
+
+    Where guide and posterior agree, each draw's path derivative is zero, wherever it was drawn: with these the zero is
+    the same, and the tails, of which an ELBO sees little, agree too. Infinite, with zeros, where a draw of eps has no
+    density.
+    """
+    draws = len(eps)
+    made = flow.drawn(phi, np.concatenate([eps, beyond]))
+    values, gradients = density.value_and_gradient(made.z)
+    seen = np.isfinite(values) & np.isfinite(gradients).all(axis=1)
+    if not seen[:draws].all() or made.score is None:
+        return np.inf, np.zeros(len(phi))
+    by_z = np.where(seen[:, None], (made.score() - gradients) / draws, 0.0)
+    by_z[draws:] *= _WEIGHT_BEYOND
+    return float((made.log_q - values)[:draws].mean()), made.pull_back(by_z, np.zeros(len(by_z)))
+
+
 def _draws(density: LogDensity) -> int:
-    """Of a step."""
-    return int(np.clip(density.draws_at_once, _LEAST_DRAWS, GUIDE_DRAWS))
+    """Of a step, and as many further out."""
+    return int(np.clip(density.draws_at_once // 2, _LEAST_DRAWS, _DRAWS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,21 +198,22 @@ class Mapped:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Beside:
-    """Proposals of a Gaussian in w, as they are seen from eps."""
+    """Proposals of Gaussians in w, of each in turn, as they are seen from eps."""
 
     mapped: Mapped
-    gaussian: Component
-
-    @property
-    def share(self) -> float:
-        return self.gaussian.share
+    gaussians: tuple[Component, ...]
+    share: float = _BESIDE
 
     def place(self, eps: np.ndarray) -> np.ndarray:
-        return self.mapped.back(self.gaussian.place(eps))
+        w, count = np.empty_like(eps), len(self.gaussians)
+        for i, gaussian in enumerate(self.gaussians):
+            w[i::count] = gaussian.place(eps[i::count])
+        return self.mapped.back(w)
 
     def log_density(self, eps: np.ndarray) -> np.ndarray:
         w, log_det = self.mapped.through(eps)
-        return self.gaussian.log_density(w) + log_det
+        among = np.logaddexp.reduce([gaussian.log_density(w) for gaussian in self.gaussians], axis=0)
+        return np.asarray(among + log_det - np.log(len(self.gaussians)))
 
     def wider(self) -> list[Component]:
         return []
@@ -201,7 +223,7 @@ def _components(mapped: Mapped, w: np.ndarray) -> list[Proposal]:
     """What is proposed, w (S, D) being draws of the flow."""
     dimension = mapped.dimension
     standard = Component(np.zeros(dimension), np.eye(dimension), 1 - _BESIDE)
-    gaussians = [Component(standard.mean, standard.root)]
+    gaussians = [standard]
     try:
         root = np.linalg.cholesky(np.cov(w, rowvar=False).reshape(dimension, -1))
         gaussians.append(Component(w.mean(axis=0), root))
@@ -210,8 +232,7 @@ def _components(mapped: Mapped, w: np.ndarray) -> list[Proposal]:
     if dimension <= HEAVY_TAILED_BELOW:
         last = gaussians[-1]
         gaussians += [*last.wider(), Component(last.mean, _WIDE * last.root)]
-    share = _BESIDE / len(gaussians)
-    return [standard, *(Beside(mapped, replace(gaussian, share=share)) for gaussian in gaussians)]
+    return [standard, Beside(mapped, tuple(gaussians))]
 
 
 def _as_optimum(z: np.ndarray, trained: Trained) -> Optimum:
