@@ -45,7 +45,7 @@ class Runner:
         return self._value.copy(), self._gradient.copy()
 
     def _bind(self) -> None:
-        layout = self._layout = _Layout(self.listing)
+        layout = self._layout = Layout(self.listing)
         self._z = layout.arrays[0]
         self._steps = tuple(step for step, _ in layout.steps)
         careful = tuple(step if other is None else other for step, other in layout.steps)
@@ -55,7 +55,7 @@ class Runner:
         self._value, self._gradient = np.broadcast_to(value, (draws,)), np.broadcast_to(gradient, self.listing.shape)
 
 
-class _Layout:
+class Layout:
     """Places in memory for all values, and the steps that fill them."""
 
     def __init__(self, listing: Listing):

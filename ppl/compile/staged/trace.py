@@ -47,7 +47,7 @@ _SEEN_THROUGH = {
 }  # whose way back is made of primitives itself
 
 
-class _Tape:
+class Tape:
     """The calls so far."""
 
     def __init__(self) -> None:
@@ -86,11 +86,11 @@ class _Seen(Node):  # type: ignore[misc]
             arguments[place] = Slot(parent.slot)
         self.slot = self.tape.add(fun, tuple(arguments), dict(kwargs), value)
 
-    def initialize_root(self, tape: _Tape) -> None:
+    def initialize_root(self, tape: Tape) -> None:
         self.tape, self.slot = tape, 0
 
 
-def _inlined(tape: _Tape, fun: Any, args: Any, places: Sequence[int], parents: Sequence[_Seen]) -> int | None:
+def _inlined(tape: Tape, fun: Any, args: Any, places: Sequence[int], parents: Sequence[_Seen]) -> int | None:
     """The slot of what an elementwise function gives, its own NumPy calls on the tape; None where it has others."""
     if isinstance(fun.raw, np.ufunc):
         return None
@@ -103,7 +103,7 @@ def _inlined(tape: _Tape, fun: Any, args: Any, places: Sequence[int], parents: S
             found = fun.raw(*boxed)
             if isinstance(found, Box) and found._trace == trace:
                 return int(found._node.slot)
-    except (TypeError, ValueError, _Untraceable):
+    except (TypeError, ValueError, Untraceable):
         pass
     del tape.calls[calls:]
     tape.next = following
@@ -142,12 +142,12 @@ def piece(found: tuple[Any, ...], i: int) -> Any:
     return found[i]
 
 
-class _Untraceable(Exception):
+class Untraceable(Exception):
     """Code that would look at values while it is traced."""
 
 
 def _refuse(*_: object) -> NoReturn:
-    raise _Untraceable
+    raise Untraceable
 
 
 class _StrictBox(ArrayBox):  # type: ignore[misc]
@@ -173,7 +173,7 @@ def _primitive_of(function: Any) -> Any:
 
 
 @contextmanager
-def _strict_boxes() -> Iterator[None]:
+def strict_boxes() -> Iterator[None]:
     before = dict(Box.type_mappings)
     Box.types.add(_StrictBox)
     for kind, box in before.items():
@@ -187,17 +187,27 @@ def _strict_boxes() -> Iterator[None]:
         Box.type_mappings.update(before)
 
 
+def root_of_trace(tape: Tape) -> Node:
+    """The node of an input whose calls are seen."""
+    return _Seen.new_root(tape)
+
+
+def root_of_gradient() -> Node:
+    """The node of an input by which the gradient is taken."""
+    return _WayBack.new_root()
+
+
 def trace(function: Callable[[Any], Any], z: np.ndarray) -> Listing:
     """The calls of value and gradient of a function of z (S, D), run once here. Raises `NotStaged`."""
     try:
         return _trace(function, z)
-    except (_Untraceable, TypeError, NotImplementedError) as error:
+    except (Untraceable, TypeError, NotImplementedError) as error:
         raise NotStaged("its code looks at values") from error
 
 
 def _trace(function: Callable[[Any], Any], z: np.ndarray) -> Listing:
-    tape = _Tape()
-    with np.errstate(all="ignore"), _strict_boxes(), trace_stack.new_trace() as outer:
+    tape = Tape()
+    with np.errstate(all="ignore"), strict_boxes(), trace_stack.new_trace() as outer:
         seen = new_box(z, outer, _Seen.new_root(tape))
         with trace_stack.new_trace() as inner:
             root = _WayBack.new_root()

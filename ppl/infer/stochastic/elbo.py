@@ -1,0 +1,190 @@
+"""plan, phi, noise, rows of the data -> the negative ELBO of all data, estimated without bias from these rows.
+
+The parts of the log joint that are elementwise over the rows, and the KL terms of latents that the encoder gives, are
+weighed by N/M (Kingma and Welling 2014); the rest counts once. KL terms between Normals are in closed form; elsewhere
+log q is taken through the draws alone (Roeder, Wu, Duvenaud 2017).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import autograd.numpy as np
+import numpy
+
+from ppl.compile.blocks import Block
+from ppl.infer.stochastic import kl
+from ppl.infer.stochastic.gaussians import HALF_LOG_TWO_PI
+from ppl.infer.stochastic.guide import WithDensity
+from ppl.infer.stochastic.plan import Plan, size_of
+from ppl.model import transforms
+from ppl.numeric.chosen import held
+from ppl.numeric.gather import pick
+
+
+@dataclass(slots=True, eq=False)
+class Drawn:
+    """One estimate under way. `values` are constrained latents, the encoded ones at the rows of the batch alone.
+
+    `shared` and `by_row` collect the KL terms, in nats and with a leading axis of draws: those of shared coordinates,
+    each (S,), and those of encoded ones, elementwise (S, M, coordinates of a row) by block.
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+    shared: list[Any] = field(default_factory=list)
+    by_row: dict[int, Any] = field(default_factory=dict)
+    done: set[int] = field(default_factory=set)  # parts of the joint whose KL term is in closed form
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Noise:
+    """What an estimate draws: `closed` (S, Dc), `opened` (S, E) for the guide, `rows` (S, M, coordinates of a row)."""
+
+    closed: Any
+    opened: Any
+    rows: Any
+
+
+def noise(plan: Plan, rng: numpy.random.Generator, draws: int) -> Noise:
+    closed = plan.sizes()[0] // 2
+    opened = plan.guide.noise(rng, draws) if plan.guide.dimension else numpy.zeros((draws, 0))
+    rows = 0 if plan.batch is None or plan.encoder is None else plan.batch.count
+    per_row = 0 if plan.encoder is None else plan.encoder.outputs
+    return Noise(rng.standard_normal((draws, closed)), opened, rng.standard_normal((draws, rows, per_row)))
+
+
+def negative_elbo(
+    plan: Plan, phi: Any, eps: Noise, anneal: Any, rows: Any, features: Any, given: Sequence[Any]
+) -> Any:
+    """(1,), in nats; `anneal` (1,) is the weight of the KL terms, `rows` (M,) positions as real numbers."""
+    made = drawn(plan, phi, eps, features)
+    weight = 1.0 if plan.batch is None else plan.rows / plan.batch.count
+    rest, prior_of_rest = _rest(plan, made)
+    likelihood, prior = _by_rows(plan, made, rows, given)
+    divergence = sum(made.shared, prior_of_rest) + weight * prior
+    for term in made.by_row.values():
+        divergence = divergence + weight * np.sum(term, axis=(1, 2))
+    total = anneal * divergence - rest - weight * likelihood
+    return np.reshape(np.mean(total + np.zeros(len(eps.closed))), (1,))
+
+
+def drawn(plan: Plan, phi: Any, eps: Noise, features: Any) -> Drawn:
+    """Draws of all latents, with the KL terms that can be had from guides and Jacobians."""
+    found = Drawn()
+    closed, opened, points, weights = plan.cut(phi)
+    half = plan.sizes()[0] // 2
+    mu, log_sd = (pick(closed, (slice(start, start + half),)) for start in (0, half))
+    sd = np.exp(log_sd)
+    z_closed = mu + sd * eps.closed
+    z_open = None
+    if plan.guide.dimension:
+        z_open, log_q = plan.guide.draw(opened, eps.opened)
+        if isinstance(plan.guide, WithDensity):
+            log_q = plan.guide.log_prob(held(opened), z_open)
+        found.shared.append(log_q)
+    encoded = None
+    if plan.encoder is not None:
+        encoded = plan.encoder(weights, features)
+        z_rows = encoded[0] + np.exp(encoded[1]) * eps.rows
+    parts: dict[str, list[Any]] = {}
+    for block in plan.joint.blocks:
+        if block.start in plan.local:
+            theta = _of_rows(plan, block, found, encoded, z_rows)
+        elif block.start in plan.closed:
+            own = slice(plan.closed[block.start], plan.closed[block.start] + size_of(block))
+            theta = _shaped(z_closed, own, block)
+            prior = plan.priors[block.start]
+            location, scale = prior.at(found.values)
+            one = (np.reshape(pick(x, (own,)), (1, *block.shape)) for x in (mu, sd))
+            found.shared.append(_each(kl.normals(*one, location, scale)))
+            found.done.add(prior.part)
+        else:
+            source, starts = (points[None], plan.points) if block.start in plan.points else (z_open, plan.open)
+            start = starts[block.start]
+            part = _shaped(source, slice(start, start + size_of(block)), block)
+            lower, upper = block.bounds_at(found.values)
+            theta = block.transform.constrain(part, lower, upper)
+            if block.transform is not transforms.IDENTITY and block.start not in plan.points:
+                found.shared.append(-_each(block.transform.log_jacobian(part, lower, upper)))
+        pieces = parts.setdefault(block.name, [])
+        pieces.append(theta)
+        if len(pieces) == len(block.latent.pieces):
+            assembly = plan.joint.assemblies.get(block.name)
+            found.values[block.name] = theta if assembly is None or block.start in plan.local else assembly(pieces)
+    return found
+
+
+def _of_rows(plan: Plan, block: Block, found: Drawn, encoded: Any, z_rows: Any) -> Any:
+    """A block that the encoder gives, at the rows of the batch, and its KL term, or log q where there is none."""
+    local = plan.local[block.start]
+    part = local.shaped(z_rows)
+    own = (slice(None), slice(local.start, local.stop))
+    mean, log_sd = (pick(x, own)[None] for x in encoded)
+    prior = plan.priors.get(block.start)
+    if prior is not None:
+        location, scale = (_beside_rows(x, local, part) for x in prior.at(found.values))
+        found.by_row[block.start] = kl.normals(mean, np.exp(log_sd), location, scale)
+        found.done.add(prior.part)
+        return part
+    z = pick(z_rows, (slice(None), slice(None), slice(local.start, local.stop)))
+    away = (z - held(mean)) / np.exp(held(log_sd))
+    found.by_row[block.start] = -0.5 * away * away - held(log_sd) - HALF_LOG_TWO_PI
+    lower, upper = block.bounds_at(found.values)
+    if block.transform is not transforms.IDENTITY:
+        log_jacobian = block.transform.log_jacobian(part, lower, upper)
+        found.shared.append(-plan.rows / plan.batch.count * _each(log_jacobian))  # type: ignore[union-attr]
+    return block.transform.constrain(part, lower, upper)
+
+
+def _beside_rows(x: Any, local: Any, part: Any) -> Any:
+    """Location or scale of a block's prior, which lacks the rows, as (S, M, coordinates of a row)."""
+    return local.by_row(x + np.zeros((1, *np.shape(part)[1:])))
+
+
+def _shaped(z: Any, own: slice, block: Block) -> Any:
+    return np.reshape(pick(z, (slice(None), own)), (len(z), *block.shape))
+
+
+def _each(terms: Any) -> Any:
+    """The sum of each draw's (S,)."""
+    rank = np.ndim(terms)
+    return terms if rank == 1 else np.sum(terms, axis=tuple(range(1, rank)))
+
+
+def _rest(plan: Plan, made: Drawn) -> tuple[Any, Any]:
+    """What does not go by rows: the log density of data (S,), and minus that of latents whose KL term is still open."""
+    likelihood: Any = 0.0
+    prior: Any = 0.0
+    for part, term in plan.rest(made.values, made.done):
+        if plan.joint.parts[part].observed or plan.joint.parts[part].distribution is None:
+            likelihood = likelihood + term
+        else:
+            prior = prior - term
+    return likelihood, prior
+
+
+def _by_rows(plan: Plan, made: Drawn, rows: Any, given: Sequence[Any]) -> tuple[Any, Any]:
+    """The same of what goes by rows, for those of the batch."""
+    if plan.batch is None:
+        return 0.0, 0.0
+    likelihood: Any = 0.0
+    prior: Any = 0.0
+    local = {plan.local[start].block.name for start in plan.local}
+    values = {
+        name: value if name in local else plan.batch.at_rows(name, value, rows) for name, value in made.values.items()
+    }
+    found = plan.batch.log_probs(values, given)
+    for i, (place, term) in enumerate(zip(plan.batch.split.parts, found, strict=True)):
+        if place in made.done:
+            continue
+        part = plan.joint.parts[place]
+        total = _each(term) if plan.batch.over_draws(i) else np.sum(term)
+        if part.observed or part.distribution is None:
+            likelihood = likelihood + total
+        else:
+            prior = prior - total
+    return likelihood, prior
+
+

@@ -1,0 +1,57 @@
+"""What a user asks of a stochastic fit, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ppl.infer.stochastic.encoder import ACTIVATIONS
+from ppl.infer.stochastic.table import NAMED
+from ppl.language.errors import UsageError
+
+_MOST_UNITS = 100_000
+_MOST_LAYERS = 20
+HIDDEN = (128, 64)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """`amortise` are latents that an encoder with `hidden` layers gives. None, of a number, means that it is chosen.
+
+    `kl_anneal` are the epochs over which the weight of the KL terms rises from 0 to 1.
+    """
+
+    amortise: tuple[str, ...] = ()
+    hidden: tuple[int, ...] = HIDDEN
+    activation: str = "tanh"
+    batch_size: int | None = None
+    epochs: int | None = None
+    kl_anneal: float = 0.0
+    learning_rate: float | None = None
+    guide: str = "meanfield"
+
+    def checked(self) -> Wish:
+        """Raises `UsageError` for what makes no sense whatever the model."""
+        if self.guide not in NAMED:
+            raise UsageError(f"guide of a stochastic fit: one of {', '.join(NAMED)}, not {self.guide!r}")
+        if self.activation not in ACTIVATIONS:
+            raise UsageError(f"activation: one of {', '.join(ACTIVATIONS)}, not {self.activation!r}")
+        if len(self.hidden) > _MOST_LAYERS or not all(1 <= size <= _MOST_UNITS for size in self.hidden):
+            shown = ",".join(str(size) for size in self.hidden)
+            raise UsageError(f"encoder: sizes of hidden layers from 1 to {_MOST_UNITS:,}, such as 128,64; not {shown}")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise UsageError(f"batch-size: at least 1 row, not {self.batch_size}")
+        if self.epochs is not None and self.epochs < 1:
+            raise UsageError(f"epochs: at least 1, not {self.epochs}")
+        if not self.kl_anneal >= 0:
+            raise UsageError(f"kl-anneal: a number of epochs, not {self.kl_anneal}")
+        if self.learning_rate is not None and not 0 < self.learning_rate <= 10:
+            raise UsageError(f"learning-rate: above 0 and at most 10, not {self.learning_rate:g}")
+        return self
+
+
+def hidden_of(text: str) -> tuple[int, ...]:
+    """`128,64` -> the sizes of the hidden layers; nothing for none. Raises `UsageError`."""
+    parts = [part.strip() for part in text.split(",")] if text.strip() else []
+    if not all(part.isdecimal() and len(part) < 10 for part in parts):
+        raise UsageError(f"encoder: sizes of hidden layers separated by commas, such as 128,64; not {text!r}")
+    return tuple(int(part) for part in parts)
