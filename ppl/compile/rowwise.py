@@ -75,7 +75,7 @@ class Rowwise:
     def at(self, rows: Rows) -> AtRows:
         """The parts at a slice of rows, or at an array of positions from 0; of a slice no constant is copied."""
         count = len(range(*rows.indices(self.axis.length))) if isinstance(rows, slice) else len(rows)
-        template = self.templates.pop(count, None) or self._template(count)
+        template = self.templates.pop(count, None) or self.template(count)
         while len(self.templates) >= _KEPT:
             del self.templates[next(iter(self.templates))]
         self.templates[count] = template
@@ -102,7 +102,7 @@ class Rowwise:
 
         return density
 
-    def _template(self, count: int) -> _Template:
+    def template(self, count: int) -> _Template:
         wanted = [self.joint.parts[i].log_prob for i in self.parts]
         shortened = replace(self.axis, length=count, labels=None)
         changing: list[tuple[numpy.ndarray, numpy.ndarray, int]] = []

@@ -50,12 +50,12 @@ def build(model: Model, joint: LogJoint, wish: Wish) -> Built:
         layout, features = _read(model, split, wish.amortise)
         encoder = Encoder(layout.width, wish.hidden, per_row, wish.activation)
     shared = [block for block in joint.blocks if block.start not in local]
-    points = [block for block in shared if block.latent.is_point or wish.guide == "point"]
+    points = [block for block in shared if getattr(block.latent, "is_point", False) or wish.guide == "point"]
     others = [block for block in shared if block not in points]
     priors = _priors(joint, [*others, *(one.block for one in local.values())], split)
     closed = [block for block in others if wish.guide == "meanfield" and block.start in priors]
     opened = [block for block in others if block not in closed]
-    whole = tuple(range(len(joint.parts))) if split is None else split.rest
+    whole = tuple(range(len(joint.parts))) if split is None else split.others
     kept = {start: prior for start, prior in priors.items() if start in local or start in {b.start for b in closed}}
     plan = Plan(
         joint, batch, whole, compile_terms(joint.parts[i].log_prob for i in whole), starts_of(closed), starts_of(opened),
@@ -97,7 +97,7 @@ def _split(model: Model, joint: LogJoint, wish: Wish) -> Rowwise | None:
 def _latent(model: Model, name: str) -> Latent:
     known = {latent.name: latent for latent in model.latents}
     if name in known:
-        if known[name].is_point:
+        if getattr(known[name], "is_point", False):
             raise UsageError(f"amortise: `{name}` is a Param, a point without a posterior")
         return known[name]
     if name in {latent.name for latent in model.discrete}:
@@ -110,7 +110,7 @@ def _latent(model: Model, name: str) -> Latent:
 
 
 def _check_apart(joint: LogJoint, split: Rowwise, names: Collection[str]) -> None:
-    for i in split.rest:
+    for i in split.others:
         mixed = sorted(set(names) & set(inputs([joint.parts[i].log_prob])))
         if mixed:
             raise UsageError(
