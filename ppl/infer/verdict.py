@@ -80,6 +80,10 @@ class Evidence:
     divergent: float | None = None  # share of their trajectories with small steps
     lacking_energy: float | None = None  # 1 / E-BFMI of chains
     slow_tail: float | None = None  # of latents of chains: 0.55 for a normal, 1.14 for a Cauchy
+    stochastic: int = 0  # 1 where stochastic gradients found it, and nothing checks that it is the optimum
+    diverged: int = 0  # 1 where these diverged
+    trained: str = ""  # why they ended
+    row_k: float | None = None  # share of rows, of those looked at, whose encoded latents have a Pareto k above 0.7
     interrupted: int = 0  # 1 where further rungs were left, 2 before the first was done
 
 
@@ -125,6 +129,21 @@ def rules(draws: int) -> dict[str, Rule]:
             "mode alone", 0, np.inf,
             "this is the posterior mode with the curvature there, not the posterior",
             "leave the guide to auto to see the posterior itself",
+        ),
+        "diverged": Rule(
+            "divergence", 0, 0,
+            "the training diverged, and this is the last good state before that",
+            "give a lower `--learning-rate`, or tighter priors",
+        ),
+        "stochastic": Rule(
+            "stochastic gradients", 0, np.inf,
+            "found by stochastic gradients: nothing proves that it is the optimum, nor that the guide covers the posterior",
+            "see what it says of rows that were held out (`ppl evaluate`)",
+        ),
+        "row_k": Rule(
+            "encoded rows", 0.1, 0.9,
+            "in {value:.0%} of the rows looked at, the encoder's guide does not cover the latents of the row (Pareto k)",
+            "give the encoder more units (`--encoder`), or the guide of rows fewer coordinates",
         ),
         "interrupted": Rule(
             "interruption", 0, np.inf,
@@ -222,6 +241,9 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
         "surface": evidence.surface,
         "misfit": evidence.misfit,
         "point": evidence.point,
+        "diverged": evidence.diverged,
+        "stochastic": evidence.stochastic,
+        "row_k": evidence.row_k,
         "interrupted": int(evidence.interrupted == 1),
         "unfinished": int(evidence.interrupted > 1),
         "rivals": None if alone else evidence.rivals,

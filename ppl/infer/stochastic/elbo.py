@@ -7,7 +7,7 @@ log q is taken through the draws alone (Roeder, Wu, Duvenaud 2017).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,13 +28,15 @@ from ppl.numeric.gather import pick
 class Drawn:
     """One estimate under way. `values` are constrained latents, the encoded ones at the rows of the batch alone.
 
-    `shared` and `by_row` collect the KL terms, in nats and with a leading axis of draws: those of shared coordinates,
-    each (S,), and those of encoded ones, elementwise (S, M, coordinates of a row) by block.
+    `shared`, `by_row` and `other` collect the KL terms, in nats and with a leading axis of draws: those of shared
+    coordinates, each (S,); those of encoded ones, elementwise (S, M, coordinates of a row), by block; and what is known
+    of these by row alone (S, M).
     """
 
     values: dict[str, Any] = field(default_factory=dict)
     shared: list[Any] = field(default_factory=list)
     by_row: dict[int, Any] = field(default_factory=dict)
+    other: list[Any] = field(default_factory=list)
     done: set[int] = field(default_factory=set)  # parts of the joint whose KL term is in closed form
 
 
@@ -48,11 +50,17 @@ class Noise:
 
 
 def noise(plan: Plan, rng: numpy.random.Generator, draws: int) -> Noise:
-    closed = plan.sizes()[0] // 2
-    opened = plan.guide.noise(rng, draws) if plan.guide.dimension else numpy.zeros((draws, 0))
+    shared = shared_noise(plan, rng, draws)
     rows = 0 if plan.batch is None or plan.encoder is None else plan.batch.count
     per_row = 0 if plan.encoder is None else plan.encoder.outputs
-    return Noise(rng.standard_normal((draws, closed)), opened, rng.standard_normal((draws, rows, per_row)))
+    return Noise(shared.closed, shared.opened, rng.standard_normal((draws, rows, per_row)))
+
+
+def shared_noise(plan: Plan, rng: numpy.random.Generator, draws: int) -> Noise:
+    """That of shared coordinates alone."""
+    closed = rng.standard_normal((draws, plan.sizes()[0] // 2))
+    opened = plan.guide.noise(rng, draws) if plan.guide.dimension else numpy.zeros((draws, 0))
+    return Noise(closed, opened, numpy.zeros((draws, 0, 0)))
 
 
 def negative_elbo(
@@ -64,14 +72,16 @@ def negative_elbo(
     rest, prior_of_rest = _rest(plan, made)
     likelihood, prior = _by_rows(plan, made, rows, given)
     divergence = sum(made.shared, prior_of_rest) + weight * prior
-    for term in made.by_row.values():
-        divergence = divergence + weight * np.sum(term, axis=(1, 2))
+    for term in (*made.by_row.values(), *made.other):
+        divergence = divergence + weight * _each(term)
     total = anneal * divergence - rest - weight * likelihood
     return np.reshape(np.mean(total + np.zeros(len(eps.closed))), (1,))
 
 
-def drawn(plan: Plan, phi: Any, eps: Noise, features: Any) -> Drawn:
-    """Draws of all latents, with the KL terms that can be had from guides and Jacobians."""
+def drawn(plan: Plan, phi: Any, eps: Noise, features: Any, closed_form: bool = True) -> Drawn:
+    """Draws of all latents, with the KL terms that can be had from guides and Jacobians; without `closed_form` those of
+    rows at the draws themselves.
+    """
     found = Drawn()
     closed, opened, points, weights = plan.cut(phi)
     half = plan.sizes()[0] // 2
@@ -91,7 +101,7 @@ def drawn(plan: Plan, phi: Any, eps: Noise, features: Any) -> Drawn:
     parts: dict[str, list[Any]] = {}
     for block in plan.joint.blocks:
         if block.start in plan.local:
-            theta = _of_rows(plan, block, found, encoded, z_rows)
+            theta = _of_rows(plan, block, found, encoded, z_rows, closed_form)
         elif block.start in plan.closed:
             own = slice(plan.closed[block.start], plan.closed[block.start] + size_of(block))
             theta = _shaped(z_closed, own, block)
@@ -116,14 +126,14 @@ def drawn(plan: Plan, phi: Any, eps: Noise, features: Any) -> Drawn:
     return found
 
 
-def _of_rows(plan: Plan, block: Block, found: Drawn, encoded: Any, z_rows: Any) -> Any:
+def _of_rows(plan: Plan, block: Block, found: Drawn, encoded: Any, z_rows: Any, closed_form: bool) -> Any:
     """A block that the encoder gives, at the rows of the batch, and its KL term, or log q where there is none."""
     local = plan.local[block.start]
     part = local.shaped(z_rows)
     own = (slice(None), slice(local.start, local.stop))
     mean, log_sd = (pick(x, own)[None] for x in encoded)
     prior = plan.priors.get(block.start)
-    if prior is not None:
+    if prior is not None and closed_form:
         location, scale = (_beside_rows(x, local, part) for x in prior.at(found.values))
         found.by_row[block.start] = kl.normals(mean, np.exp(log_sd), location, scale)
         found.done.add(prior.part)
@@ -134,7 +144,7 @@ def _of_rows(plan: Plan, block: Block, found: Drawn, encoded: Any, z_rows: Any) 
     lower, upper = block.bounds_at(found.values)
     if block.transform is not transforms.IDENTITY:
         log_jacobian = block.transform.log_jacobian(part, lower, upper)
-        found.shared.append(-plan.rows / plan.batch.count * _each(log_jacobian))  # type: ignore[union-attr]
+        found.other.append(-by_row(log_jacobian, local.place, True))
     return block.transform.constrain(part, lower, upper)
 
 
@@ -153,12 +163,19 @@ def _each(terms: Any) -> Any:
     return terms if rank == 1 else np.sum(terms, axis=tuple(range(1, rank)))
 
 
+def by_row(term: Any, place: int, over_draws: bool) -> Any:
+    """Sums over all axes but that of draws, put in front where it is lacking, and that of the rows: (S, M)."""
+    term = term if over_draws else np.reshape(term, (1, *np.shape(term)))
+    axes = tuple(i for i in range(1, np.ndim(term)) if i != 1 + place)
+    return np.sum(term, axis=axes) if axes else term
+
+
 def _rest(plan: Plan, made: Drawn) -> tuple[Any, Any]:
     """What does not go by rows: the log density of data (S,), and minus that of latents whose KL term is still open."""
     likelihood: Any = 0.0
     prior: Any = 0.0
     for part, term in plan.rest(made.values, made.done):
-        if plan.joint.parts[part].observed or plan.joint.parts[part].distribution is None:
+        if is_likelihood(plan, part):
             likelihood = likelihood + term
         else:
             prior = prior - term
@@ -167,24 +184,35 @@ def _rest(plan: Plan, made: Drawn) -> tuple[Any, Any]:
 
 def _by_rows(plan: Plan, made: Drawn, rows: Any, given: Sequence[Any]) -> tuple[Any, Any]:
     """The same of what goes by rows, for those of the batch."""
-    if plan.batch is None:
-        return 0.0, 0.0
     likelihood: Any = 0.0
     prior: Any = 0.0
-    local = {plan.local[start].block.name for start in plan.local}
-    values = {
-        name: value if name in local else plan.batch.at_rows(name, value, rows) for name, value in made.values.items()
-    }
-    found = plan.batch.log_probs(values, given)
-    for i, (place, term) in enumerate(zip(plan.batch.split.parts, found, strict=True)):
-        if place in made.done:
-            continue
-        part = plan.joint.parts[place]
-        total = _each(term) if plan.batch.over_draws(i) else np.sum(term)
-        if part.observed or part.distribution is None:
+    for place, term, over_draws in rowwise_terms(plan, made, rows, given):
+        total = _each(term) if over_draws else np.sum(term)
+        if is_likelihood(plan, place):
             likelihood = likelihood + total
         else:
             prior = prior - total
     return likelihood, prior
 
 
+def is_likelihood(plan: Plan, place: int) -> bool:
+    part = plan.joint.parts[place]
+    return part.observed or part.distribution is None
+
+
+def rowwise_terms(plan: Plan, made: Drawn, rows: Any, given: Sequence[Any]) -> list[tuple[int, Any, bool]]:
+    """Of each part that goes by rows and whose KL term is still open: its place in the joint, its log densities at the
+    rows of the batch, and whether they have an axis of draws.
+    """
+    if plan.batch is None:
+        return []
+    local = {plan.local[start].block.name for start in plan.local}
+    values = {
+        name: value if name in local else plan.batch.at_rows(name, value, rows) for name, value in made.values.items()
+    }
+    found = plan.batch.log_probs(values, given)
+    return [
+        (place, term, plan.batch.over_draws(i))
+        for i, (place, term) in enumerate(zip(plan.batch.split.parts, found, strict=True))
+        if place not in made.done
+    ]

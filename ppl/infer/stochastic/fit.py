@@ -1,0 +1,164 @@
+"""model, log joint, what is asked for -> a stochastic fit: trained phi, its ELBO in parts, and draws of all latents."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ppl.compile.joint import LogJoint
+from ppl.infer import importance, watch
+from ppl.infer.draws import generator
+from ppl.infer.importance import Weights
+from ppl.infer.objective import MeanField
+from ppl.infer.pipeline import FRESH, GUIDE, PROPOSALS, STARTS, Approximation
+from ppl.infer.stochastic import draws as all_draws
+from ppl.infer.stochastic import rows
+from ppl.infer.stochastic.begin import begin
+from ppl.infer.stochastic.build import Built, build
+from ppl.infer.stochastic.elbo import noise
+from ppl.infer.stochastic.objective import Objective
+from ppl.infer.stochastic.rows import Bound
+from ppl.infer.stochastic.train import INTERRUPTED, REASONS, Options, Trained, train
+from ppl.infer.stochastic.wish import Wish
+from ppl.infer.verdict import Evidence
+from ppl.model.graph import Model
+
+_STREAM = 50  # of the random numbers of steps
+_KEY = "stochastic"
+_RATES = (0.03, 0.01, 0.003, 0.001)
+_LEAST_WINDOW, _MOST_STEPS, _SEARCH = 25, 20_000, 60
+_NATS_A_ROW = 2e-4  # a gain in the ELBO below which it is flat
+_VALIDATED = 1024  # rows
+_FINAL_DRAWS = 4
+_CHECKED_ROWS, _DRAWS_OF_CHECK = 64, 200
+_GOOD_K = 0.7
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """`approximation` has draws of all coordinates of the joint; `rows_k` (sampled rows,) are Pareto k of the encoded
+    latents of single rows; `rate` is in rows a second.
+    """
+
+    built: Built
+    trained: Trained
+    bound: Bound
+    approximation: Approximation
+    rows_k: np.ndarray
+    epochs: float
+    rate: float
+
+
+def fit(model: Model, joint: LogJoint, wish: Wish, seed: int, draws: int) -> Fitted:
+    """Raises `UsageError` for what cannot be fitted so."""
+    watch.enter("stochastic")
+    built = build(model, joint, wish)
+    objective = Objective(built, seed, _STREAM)
+    clock = _Clock(objective)
+    options = _options(objective, wish, seed)
+    phi = begin(built, generator(seed, STARTS))
+    trained = train(objective, phi, options, _validation(objective), _KEY, clock.say)
+    finishing = _finish(built, trained, seed, draws, objective)
+    return finishing(clock.rate)
+
+
+@dataclass(slots=True, eq=False)
+class _Clock:
+    """How fast steps go; time is told, never looked at."""
+
+    objective: Objective
+    began: float = field(default_factory=time.perf_counter)
+    first: int = -1
+    rate: float = 0.0
+
+    def say(self, step: int) -> str:
+        """`epoch 12, 45,000 rows/s, 12 s left at most`."""
+        now = time.perf_counter()
+        if self.first < 0:
+            self.first, self.began = step, now
+        plan = self.objective.built.plan
+        rows = 1 if plan.batch is None else plan.batch.count
+        self.rate = (step - self.first) * rows / max(now - self.began, 1e-9)
+        wish = self.objective.built.wish
+        told = f"epoch {step / self.objective.batches:,.0f}"
+        if plan.batch is not None and self.rate:
+            told += f", {self.rate:,.0f} rows/s"
+        most = wish.epochs * self.objective.batches if wish.epochs else _MOST_STEPS
+        if self.rate:
+            told += f", {(most - step) * rows / self.rate:,.0f} s left at most"
+        return told
+
+
+def _options(objective: Objective, wish: Wish, seed: int) -> Options:
+    batches = objective.batches
+    most = wish.epochs * batches if wish.epochs else _MOST_STEPS
+    rates = _RATES if wish.learning_rate is None else (wish.learning_rate,)
+    return Options(
+        seed=seed,
+        stream=_STREAM,
+        rates=rates,
+        search=max(1, min(_SEARCH, most // (2 * len(rates)))),
+        window=max(1, min(max(_LEAST_WINDOW, batches), most // 4)),
+        tolerance=max(0.005, _NATS_A_ROW * objective.built.plan.rows),
+        least=min(most, int(wish.kl_anneal * batches)),
+        most=most,
+    )
+
+
+def _validation(objective: Objective):  # type: ignore[no-untyped-def]
+    """The ELBO over the same rows and draws each time, where a step sees a part of the rows alone."""
+    plan = objective.built.plan
+    if plan.batch is None or objective.batches == 1:
+        return None
+    batch = plan.batch
+
+    def validate(phi: np.ndarray, rng: np.random.Generator) -> float:
+        count = int(np.clip(_VALIDATED // batch.count, 1, objective.batches))
+        chosen = rng.permutation(plan.rows)[: count * batch.count].reshape(count, batch.count)
+        found = [objective.at(phi, own, noise(plan, rng, objective.draws))[0] for own in chosen]
+        return -float(np.mean(found))
+
+    return validate
+
+
+def _finish(built: Built, trained: Trained, seed: int, draws: int, objective: Objective):  # type: ignore[no-untyped-def]
+    phi = trained.phi
+    bound = rows.bound(built, phi, generator(seed, GUIDE), _FINAL_DRAWS)
+    z = all_draws.draws(built, phi, generator(seed, PROPOSALS), draws)
+    rows_k = _rows_k(built, phi, generator(seed, FRESH))
+    weights = Weights(np.full(len(z), 1 / len(z)), -np.inf)
+    evidence = Evidence(
+        newton_step=0.0, not_definite=0.0, flat=0.0, draw_error=0.0, pareto_k=weights.pareto_k, draws=len(z),
+        effective=float(len(z)), rivals=0, moved_mean=0.0, moved_sd=0.0, where={},
+        interrupted=int(trained.reason == INTERRUPTED), stochastic=1, diverged=int(trained.diverged),
+        trained=REASONS[trained.reason], row_k=float((rows_k > _GOOD_K).mean()) if len(rows_k) else None,
+    )  # fmt: skip
+    guide = MeanField(z.mean(axis=0), np.log(np.maximum(z.std(axis=0), 1e-300)))
+    found = Approximation(
+        guide, z, weights, evidence, trained.steps * objective.draws, bound.elbo, z.mean(axis=0)[None],
+        tuple(float(elbo) for elbo in trained.history),
+    )  # fmt: skip
+    epochs = trained.steps / objective.batches
+    return lambda rate: Fitted(built, trained, bound, found, rows_k, epochs, rate)
+
+
+def _rows_k(built: Built, phi: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Pareto k of the weights of the encoded latents, row by row, of some rows."""
+    plan = built.plan
+    if plan.encoder is None or plan.batch is None:
+        return np.zeros(0)
+    chosen = rng.permutation(plan.rows)[: plan.batch.count]
+    parts, left = [], _DRAWS_OF_CHECK
+    eps = noise(plan, rng, 1)
+    while left > 0:
+        size = min(left, 50)
+        own = noise(plan, rng, size)
+        shared = type(own)(np.repeat(eps.closed, size, 0), np.repeat(eps.opened, size, 0), own.rows)
+        parts.append(rows.log_weights(built, phi, chosen, shared)[:, :_CHECKED_ROWS])
+        left -= size
+    logs = np.concatenate(parts)
+    return np.array([importance.smooth(column).pareto_k for column in logs.T])
+
+
