@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ppl.compile.blocks import Block
-from ppl.infer.start import starting_points
+from ppl.infer.start import first_point
 from ppl.infer.stochastic.build import Built
 from ppl.infer.stochastic.plan import size_of
 from ppl.model import transforms
@@ -16,10 +16,11 @@ _SD = 0.1  # of shared coordinates
 def begin(built: Built, rng: np.random.Generator) -> np.ndarray:
     """phi (P,)."""
     plan = built.plan
-    z = starting_points(plan.joint, rng, 0)[0]
+    z = first_point(plan.joint, rng)
     rows = None if plan.batch is None else plan.batch.split.axis
     for block in plan.joint.blocks:
-        if len(block.shape) >= 2 and block.transform is transforms.IDENTITY and rows not in block.latent.axes:
+        matrix = len(block.shape) >= 2 and block.transform is transforms.IDENTITY
+        if matrix and not block.latent.is_point and rows not in block.latent.axes:
             own = slice(block.start, block.stop)
             z[own] += _scale(block) * rng.standard_normal(size_of(block))
     closed, opened, points = (_in_order(plan.joint.blocks, z, kind) for kind in (plan.closed, plan.open, plan.points))

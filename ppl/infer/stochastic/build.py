@@ -50,7 +50,7 @@ def build(model: Model, joint: LogJoint, wish: Wish) -> Built:
         layout, features = _read(model, split, wish.amortise)
         encoder = Encoder(layout.width, wish.hidden, per_row, wish.activation)
     shared = [block for block in joint.blocks if block.start not in local]
-    points = [block for block in shared if getattr(block.latent, "is_point", False) or wish.guide == "point"]
+    points = [block for block in shared if block.latent.is_point or wish.guide == "point"]
     others = [block for block in shared if block not in points]
     priors = _priors(joint, [*others, *(one.block for one in local.values())], split)
     closed = [block for block in others if wish.guide == "meanfield" and block.start in priors]
@@ -97,7 +97,7 @@ def _split(model: Model, joint: LogJoint, wish: Wish) -> Rowwise | None:
 def _latent(model: Model, name: str) -> Latent:
     known = {latent.name: latent for latent in model.latents}
     if name in known:
-        if getattr(known[name], "is_point", False):
+        if known[name].is_point:
             raise UsageError(f"amortise: `{name}` is a Param, a point without a posterior")
         return known[name]
     if name in {latent.name for latent in model.discrete}:

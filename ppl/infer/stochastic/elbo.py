@@ -116,7 +116,7 @@ def drawn(plan: Plan, phi: Any, eps: Noise, features: Any, closed_form: bool = T
             part = _shaped(source, slice(start, start + size_of(block)), block)
             lower, upper = block.bounds_at(found.values)
             theta = block.transform.constrain(part, lower, upper)
-            if block.transform is not transforms.IDENTITY and block.start not in plan.points:
+            if block.transform is not transforms.IDENTITY and not block.latent.is_point:
                 found.shared.append(-_each(block.transform.log_jacobian(part, lower, upper)))
         pieces = parts.setdefault(block.name, [])
         pieces.append(theta)
