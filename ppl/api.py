@@ -27,6 +27,8 @@ from ppl.infer import ladder, pipeline
 from ppl.infer.draws import generator
 from ppl.infer.loo import Loo
 from ppl.infer.pipeline import TooLarge
+from ppl.infer.stochastic import choose
+from ppl.infer.stochastic.wish import wish_of
 from ppl.infer.verdict import FROM_BEST, Verdict, is_worse
 from ppl.infer.watch import Watch, watched
 from ppl.language.errors import ModelError, PplError, UsageError, VerdictError
@@ -48,7 +50,7 @@ from ppl.report.recorded import Climbed, recorded_in_time
 from ppl.report.summary import Summary
 from ppl.rewrite.guards import without_needless_guards
 from ppl.rewrite.sum_out import SummedOut, sum_out
-from ppl.use import again, checks
+from ppl.use import again, checks, deep_fit
 from ppl.use.arguments import one_draw, whole
 from ppl.use.loo import hold_out
 from ppl.use.predict import Wish, predict
@@ -193,7 +195,9 @@ class Posterior:
     def fit(
         self, seed: int = 1, draws: int = pipeline.DRAWS, keep_all: bool = False, guide: str = "auto", *,
         checkpoint: str | PathLike[str] | None = None, resume: str | PathLike[str] | None = None,
-        watch: Watch | None = None,
+        watch: Watch | None = None, stochastic: bool = False, amortise: str | Sequence[str] = (),
+        encoder: Sequence[int] | None = None, batch_size: int | None = None, epochs: int | None = None,
+        kl_anneal: float = 0.0, learning_rate: float | None = None,
     ) -> Fit:  # fmt: skip
         """The posterior, found by the automatic mean-field guide and corrected.
 
@@ -207,14 +211,27 @@ class Posterior:
         `draws` is how many equally weighted draws the fit holds; `keep_all` keeps those of very long simulated and
         derived names too, which `left_out` names otherwise. The same seed gives the same bits.
         What is found on the way is kept in the file `checkpoint`; `resume` goes on from such a file, to the same bits.
-        `watch` is told how far the fit is, and a fit whose watch is stopped ends with what there is. Raises
+        `watch` is told how far the fit is, and a fit whose watch is stopped ends with what there is.
+
+        Any of the other arguments, and a model too large for all this, mean a fit by stochastic gradients: over batches
+        of `batch_size` rows, for so many `epochs` or until the ELBO is flat. The latents named by `amortise`, which
+        each row has of its own, come from an encoder with hidden layers of these sizes. Raises
         `ModelError` where the density is not finite at the start, `UsageError` for what makes no sense or does not fit
         into memory, `FileError` for a checkpoint that cannot be read or written.
         """
         seed, draws = whole("seed", seed, 0, 2**32 - 1), whole("draws", draws, 100, 1_000_000)
+        now, given = watch or Watch(), keep(self.data, self.model)
+        names = (amortise,) if isinstance(amortise, str) else tuple(amortise)
+        asked = stochastic or names or encoder or batch_size is not None or epochs is not None or kl_anneal
+        why = "" if asked or learning_rate is not None or guide not in ("auto", "meanfield") else choose.reason(self.joint)
+        if asked or learning_rate is not None or why or guide not in ladder.GUIDES:
+            wish = wish_of(names, encoder, batch_size, epochs, kl_anneal, learning_rate, guide)
+            if checkpoint is not None or resume is not None:
+                of = identity(self.model.source.text, given, seed, draws, guide, str(wish))
+                now.store = store(checkpoint, resume, of)
+            with one_blas_thread(), watched(now):
+                return Fit(deep_fit.fitted(self.model, self.joint, wish, seed, draws, keep_all, given, why), self)
         out, rungs = left_out(self.model, draws, keep_all), self._rungs(guide)
-        given = keep(self.data, self.model)
-        now = watch or Watch()
         if checkpoint is not None or resume is not None:
             now.store = store(checkpoint, resume, identity(self.model.source.text, given, seed, draws, guide))
         with one_blas_thread(), watched(now):

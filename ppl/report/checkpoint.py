@@ -28,10 +28,12 @@ _SHARE = 20  # times as long as the last write took: such writes cost a few perc
 _SETTINGS = ("seed", "draws", "guide")
 
 
-def identity(text: str, given: Given, seed: int, draws: int, guide: str) -> dict[str, Any]:
-    """All that decides the bits of a fit, but the machine."""
+def identity(text: str, given: Given, seed: int, draws: int, guide: str, further: str = "") -> dict[str, Any]:
+    """All that decides the bits of a fit, but the machine; `further` are its other settings in words."""
     data = dict(given.fingerprints)
-    return {"version": VERSION, "text": text, "data": data, "seed": seed, "draws": draws, "guide": guide}
+    return {
+        "version": VERSION, "text": text, "data": data, "seed": seed, "draws": draws, "guide": guide, "further": further,
+    }  # fmt: skip
 
 
 class Checkpoint:
@@ -114,6 +116,9 @@ def resume(path: str | os.PathLike[str], of: Mapping[str, Any]) -> Checkpoint:
             raise UsageError(
                 f"{name}: a fit with --{setting} {same[setting]}, not {of[setting]}; resume it with the same"
             )
+    if same["further"] != of["further"]:
+        told = same["further"] or "none"
+        raise UsageError(f"{name}: a fit with other settings ({told}); resume it with the same")
     return found
 
 

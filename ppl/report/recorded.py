@@ -16,6 +16,7 @@ from ppl.infer.verdict import Finding, Verdict, judge
 from ppl.infer.watch import Late, current
 from ppl.model.graph import Model, edges_between
 from ppl.report import given
+from ppl.report.deep import Deep
 from ppl.report.quantities import Streams, probabilities, quantities
 from ppl.report.record import Checked, Observed, Record, Tried
 from ppl.report.summarise import with_tails
@@ -33,6 +34,7 @@ class Climbed:
     seed: int
     seconds: float
     data: given.Given
+    deep: Deep | None = None
 
 
 def recorded_in_time(model: Model, climbed: Climbed, draws: int, out: tuple[str, ...]) -> Record:
@@ -87,6 +89,7 @@ def recorded(model: Model, climbed: Climbed, draws: int, out: tuple[str, ...]) -
         probabilities=probabilities(model, joint, found.z, weights),
         tried=tuple(_tried(attempt, attempt is best) for attempt in tried),
         rules=tuple(_checked(finding, model) for finding in findings), given=climbed.data,
+        deep=climbed.deep,
     )  # fmt: skip
 
 

@@ -60,6 +60,9 @@ def fit(model: Model, joint: LogJoint, wish: Wish, seed: int, draws: int) -> Fit
     options = _options(objective, wish, seed)
     phi = begin(built, generator(seed, STARTS))
     trained = train(objective, phi, options, _validation(objective), _KEY, clock.say)
+    now = watch.current()
+    if now is not None:
+        now.inferring = False  # what is left is short, and is done
     finishing = _finish(built, trained, seed, draws, objective)
     return finishing(clock.rate)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ppl.compile.staged.step import Step
+from ppl.infer import watch
 from ppl.infer.draws import generator
 from ppl.infer.stochastic.build import Built
 from ppl.infer.stochastic.elbo import Noise, negative_elbo, noise
@@ -45,6 +46,7 @@ class Objective:
         return 1 if batch is None else self.built.plan.rows // batch.count
 
     def __call__(self, phi: np.ndarray, step: int, rng: np.random.Generator) -> tuple[float, np.ndarray]:
+        watch.tick(self.draws)
         return self.at(phi, self.rows_of(step), noise(self.built.plan, rng, self.draws), self.anneal(step))
 
     def at(self, phi: np.ndarray, rows: np.ndarray, eps: Noise, anneal: float = 1.0) -> tuple[float, np.ndarray]:

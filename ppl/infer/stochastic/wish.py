@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ppl.infer.stochastic.encoder import ACTIVATIONS
 from ppl.infer.stochastic.table import NAMED
@@ -55,3 +57,22 @@ def hidden_of(text: str) -> tuple[int, ...]:
     if not all(part.isdecimal() and len(part) < 10 for part in parts):
         raise UsageError(f"encoder: sizes of hidden layers separated by commas, such as 128,64; not {text!r}")
     return tuple(int(part) for part in parts)
+
+
+def wish_of(
+    amortise: Sequence[str], encoder: Sequence[int] | None, batch_size: Any, epochs: Any, kl_anneal: Any,
+    learning_rate: Any, guide: str,
+) -> Wish:  # fmt: skip
+    """From the arguments of a public call. Raises `UsageError`."""
+    for name, value in (("batch_size", batch_size), ("epochs", epochs), *(("encoder", size) for size in encoder or ())):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+            raise UsageError(f"{name} must be a whole number, not {value!r}")
+    for name, value in (("kl_anneal", kl_anneal), ("learning_rate", learning_rate)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise UsageError(f"{name} must be a number, not {value!r}")
+    if encoder is not None and not amortise:
+        raise UsageError("encoder: nothing is to be encoded; name latents of the rows by amortise")
+    hidden = HIDDEN if encoder is None else tuple(encoder)
+    chosen = "meanfield" if guide == "auto" else guide
+    wish = Wish(tuple(dict.fromkeys(amortise)), hidden, "tanh", batch_size, epochs, kl_anneal, learning_rate, chosen)
+    return wish.checked()

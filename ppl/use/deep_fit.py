@@ -1,0 +1,91 @@
+"""model, what is asked for -> record of a stochastic fit: trained, judged, with draws of all names."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from ppl.compile.joint import LogJoint
+from ppl.infer import watch
+from ppl.infer.ladder import Attempt, Found
+from ppl.infer.stochastic.fit import Fitted, fit
+from ppl.infer.stochastic.train import REASONS
+from ppl.infer.stochastic.wish import Wish
+from ppl.infer.verdict import judge
+from ppl.model.graph import Model
+from ppl.report.deep import Deep
+from ppl.report.given import Given
+from ppl.report.quantities import left_out
+from ppl.report.record import Record
+from ppl.report.recorded import Climbed, recorded_in_time
+
+_MOST_NUMBERS = 5_000_000  # of the draws of all coordinates
+_FEWEST = 100
+
+
+def fitted(
+    model: Model, joint: LogJoint, wish: Wish, seed: int, draws: int, keep_all: bool, given: Given, why: str
+) -> Record:  # fmt: skip
+    """`why` says that nobody asked for stochastic gradients. Raises `UsageError` and `ModelError`."""
+    start = time.perf_counter()
+    kept = min(draws, max(_FEWEST, _MOST_NUMBERS // max(1, joint.dimension)))
+    out = left_out(model, kept, keep_all)
+    notes = () if kept == draws else (f"{kept:,} draws are kept, not {draws:,}: there are {joint.dimension:,} coordinates",)
+    now = watch.current()
+    assert now is not None
+    now.inferring = True
+    try:
+        found = fit(model, joint, wish, seed, kept)
+    finally:
+        now.inferring = False
+    about = wish.amortise
+    attempt = Attempt("stochastic", Found(joint, found.approximation, about), judge(found.approximation.evidence)[0], 0.0)
+    attempt = replace(attempt, seconds=time.perf_counter() - start)
+    climbed = Climbed(attempt, (attempt,), seed, time.perf_counter() - start, given, deep_of(model, found, why, notes))
+    return recorded_in_time(model, climbed, kept, out)
+
+
+def deep_of(model: Model, found: Fitted, why: str, notes: tuple[str, ...]) -> Deep:
+    built, plan = found.built, found.built.plan
+    layout, wish = built.layout, built.wish
+    none = np.zeros(0)
+    return Deep(
+        guide=wish.guide if plan.sizes()[0] or plan.sizes()[1] or (wish.guide == "point" and plan.points) else "",
+        amortise=wish.amortise,
+        hidden=wish.hidden if wish.amortise else (),
+        activation=wish.activation,
+        batch=0 if plan.batch is None else plan.batch.count,
+        rows=plan.rows,
+        cells=cells_of(model),
+        epochs=found.epochs,
+        steps=found.trained.steps,
+        rate=found.trained.rate,
+        rows_a_second=found.rate,
+        ended=REASONS[found.trained.reason],
+        why=why,
+        notes=notes,
+        likelihood=found.bound.likelihood,
+        divergence=found.bound.divergence,
+        others=found.bound.others,
+        axes=found.bound.axes,
+        phi=found.trained.phi,
+        gaps=none if layout is None else np.array(layout.gaps),
+        kept=none if layout is None else layout.kept,
+        mean=none if layout is None else layout.mean,
+        scale=none if layout is None else layout.scale,
+    )
+
+
+def cells_of(model: Model) -> int:
+    """How many numbers are observed."""
+    total = 0
+    for factor in model.observed:
+        size = int(np.prod(factor.value.shape)) if factor.value is not None else 0
+        if factor.missing is not None and factor.missing.size:
+            size -= int(factor.missing.sum()) * (size // factor.missing.size)
+        total += size
+    return total
+
+
