@@ -67,6 +67,14 @@ class Reopened:
         moved = np.moveaxis(shaped, 1, 1 + local.place)
         return np.moveaxis(np.asarray(block.transform.constrain(moved, lower, upper)), 1 + local.place, 1)
 
+    def put_in(self, name: str, values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Values (S, *shape) of a latent at all rows, those of the new rows drawn from the encoder's guide."""
+        local = self.local[name]
+        mean, sd = self.moments()
+        drawn = self.constrained(local, mean + sd * rng.standard_normal((len(values), *mean.shape)))
+        old = np.take(values, np.arange(self.joined.fitted), axis=1 + local.place)
+        return np.concatenate([old, np.moveaxis(drawn, 1, 1 + local.place)], axis=1 + local.place)
+
     def log_jacobian(self, local: Local, rows: np.ndarray) -> np.ndarray:
         """Of each row's coordinates of a latent (S, count)."""
         block = local.block
