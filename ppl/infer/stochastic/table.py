@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from ppl.infer.stochastic.flow import inverse_autoregressive, planar, real_nvp
 from ppl.infer.stochastic.gaussians import Factorised, Factors, FullCovariance, Point
 from ppl.infer.stochastic.guide import Guide
 
@@ -14,4 +15,7 @@ NAMED: Mapping[str, Callable[[int], Guide]] = {
     "meanfield": Factorised,
     "fullrank": FullCovariance,
     "lowrank": lambda dimension: Factors(dimension, min(_RANK, dimension)),
+    "planar": planar,
+    "realnvp": real_nvp,
+    "iaf": inverse_autoregressive,
 }
