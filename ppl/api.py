@@ -23,7 +23,7 @@ from ppl.compile.replicate import CannotReplicate, as_column, draw_prior, replic
 from ppl.compile.warnings import warnings_of
 from ppl.data import dataset
 from ppl.data.dataset import Dataset
-from ppl.infer import ladder, pipeline
+from ppl.infer import held, ladder, pipeline
 from ppl.infer.draws import generator
 from ppl.infer.loo import Loo
 from ppl.infer.pipeline import TooLarge
@@ -115,6 +115,12 @@ class Model:
         rounds, seed = whole("rounds", rounds, 8, 10_000), whole("seed", seed, 0, 2**32 - 1)
         given = dataset.read(data, tables)
         posterior = self._given(given)
+        if posterior.model.points:
+            names = ", ".join(f"`{latent.name}`" for latent in posterior.model.points)
+            raise UsageError(
+                f"--calibrate: {names} is estimated as a point: there is no prior to draw it from, and it has no ranks;"
+                " give it a prior to calibrate the model"
+            )
         true, improper = posterior.true_values(rounds, seed)
         try:
             simulated = replicate(posterior.model, given, true, rounds, generator(seed, _REPLICATES))
@@ -195,9 +201,9 @@ class Posterior:
     def fit(
         self, seed: int = 1, draws: int = pipeline.DRAWS, keep_all: bool = False, guide: str = "auto", *,
         checkpoint: str | PathLike[str] | None = None, resume: str | PathLike[str] | None = None,
-        watch: Watch | None = None, stochastic: bool = False, amortise: str | Sequence[str] = (),
-        encoder: Sequence[int] | None = None, batch_size: int | None = None, epochs: int | None = None,
-        kl_anneal: float = 0.0, learning_rate: float | None = None,
+        watch: Watch | None = None, standard_errors: bool = False, em: bool = False, stochastic: bool = False,
+        amortise: str | Sequence[str] = (), encoder: Sequence[int] | None = None, batch_size: int | None = None,
+        epochs: int | None = None, kl_anneal: float = 0.0, learning_rate: float | None = None,
     ) -> Fit:  # fmt: skip
         """The posterior, found by the automatic mean-field guide and corrected.
 
@@ -207,6 +213,10 @@ class Posterior:
         each mode; "chains" ends with Hamiltonian chains, good or not before. "point" gives the mode in unconstrained
         coordinates and Gaussian draws with the curvature there, at best usable. Where there is nothing for a rung to
         do, the fit is that of the mean field.
+
+        Points (`Param`) are estimated first, together with a mean field; `em` takes steps by both in turn, to the same
+        end. The rest is found given them. With `standard_errors` those of the points stand for their sds, by the
+        observed information, and are NaN otherwise.
 
         `draws` is how many equally weighted draws the fit holds; `keep_all` keeps those of very long simulated and
         derived names too, which `left_out` names otherwise. The same seed gives the same bits.
@@ -221,11 +231,14 @@ class Posterior:
         """
         seed, draws = whole("seed", seed, 0, 2**32 - 1), whole("draws", draws, 100, 1_000_000)
         now, given = watch or Watch(), keep(self.data, self.model)
-        names = (amortise,) if isinstance(amortise, str) else tuple(amortise)
-        asked = stochastic or names or encoder or batch_size is not None or epochs is not None or kl_anneal
-        why = "" if asked or learning_rate is not None or guide not in ("auto", "meanfield") else choose.reason(self.joint)
-        if asked or learning_rate is not None or why or guide not in ladder.GUIDES:
+        asked = stochastic or kl_anneal or guide in choose.ONLY_HERE
+        asked = asked or any(x not in (None, ()) for x in (amortise, encoder, batch_size, epochs, learning_rate))
+        why = "" if asked or em or standard_errors or guide != "auto" else choose.reason(self.joint)
+        if asked or why:
+            names = (amortise,) if isinstance(amortise, str) else tuple(amortise)
             wish = wish_of(names, encoder, batch_size, epochs, kl_anneal, learning_rate, guide)
+            if em or standard_errors:
+                raise UsageError("a fit by stochastic gradients has no steps in turn (em), and no standard errors")
             if checkpoint is not None or resume is not None:
                 of = identity(self.model.source.text, given, seed, draws, guide, str(wish))
                 now.store = store(checkpoint, resume, of)
@@ -233,17 +246,21 @@ class Posterior:
                 return Fit(deep_fit.fitted(self.model, self.joint, wish, seed, draws, keep_all, given, why), self)
         out, rungs = left_out(self.model, draws, keep_all), self._rungs(guide)
         if checkpoint is not None or resume is not None:
-            now.store = store(checkpoint, resume, identity(self.model.source.text, given, seed, draws, guide))
+            now.store = store(
+                checkpoint, resume, identity(self.model.source.text, given, seed, draws, guide + " em" * em)
+            )
         with one_blas_thread(), watched(now):
-            return self._fit(seed, draws, out, rungs, given, now)
+            return self._fit(seed, draws, out, rungs, given, now, standard_errors, em)
 
     def _fit(
-        self, seed: int, draws: int, out: tuple[str, ...], rungs: tuple[ladder.Rung, ...], given: Given, watch: Watch
+        self, seed: int, draws: int, out: tuple[str, ...], rungs: tuple[ladder.Rung, ...], given: Given, watch: Watch,
+        standard_errors: bool, em: bool,
     ) -> Fit:  # fmt: skip
         start = time.perf_counter()
         watch.inferring = True
         try:
-            best, tried = ladder.climb(ladder.Problem(self.model, self.summed, self.joint, seed, draws), rungs)
+            problem = ladder.Problem(self.model, self.summed, self.joint, seed, draws)
+            best, tried, points = held.climb(problem, rungs, em)
         except TooLarge:
             most = pipeline.MOST_ELEMENTS // self.joint.dimension
             fewer = f"at most {most:,} draws of so many fit into memory" if most >= 100 else "that is too many"
@@ -255,7 +272,8 @@ class Posterior:
         finally:
             watch.inferring = False
         seconds = time.perf_counter() - start
-        return Fit(recorded_in_time(self.model, Climbed(best, tried, seed, seconds, given), draws, out), self)
+        climbed = Climbed(best, tried, seed, seconds, given, points, standard_errors)
+        return Fit(recorded_in_time(self.model, climbed, draws, out), self)
 
     def _rungs(self, guide: str) -> tuple[ladder.Rung, ...]:
         if guide not in ladder.GUIDES:

@@ -42,6 +42,14 @@ def summarise(
     )  # fmt: skip
 
 
+def as_point(quantity: Quantity, standard_error: np.ndarray | None) -> Quantity:
+    """A point estimate: its sd is its standard error, where there is one, and it has no distribution."""
+    none = np.full(quantity.mean.shape, np.nan)
+    sd = none if standard_error is None else standard_error
+    value = quantity.draws[0]
+    return replace(quantity, mean=value, sd=sd, q5=none, q50=none, q95=none, mcse=none, behind_sd=none)
+
+
 def weighted_quantiles(values: np.ndarray, weights: np.ndarray, levels: np.ndarray) -> np.ndarray:
     """Quantiles (levels, n) of columns of values (P, n): linear between the middles of the weights."""
     order = np.argsort(values, axis=0)

@@ -43,7 +43,7 @@ def fitted(
     about = wish.amortise
     attempt = Attempt("stochastic", Found(joint, found.approximation, about), judge(found.approximation.evidence)[0], 0.0)
     attempt = replace(attempt, seconds=time.perf_counter() - start)
-    climbed = Climbed(attempt, (attempt,), seed, time.perf_counter() - start, given, deep_of(model, found, why, notes))
+    climbed = Climbed(attempt, (attempt,), seed, time.perf_counter() - start, given, deep=deep_of(model, found, why, notes))
     return recorded_in_time(model, climbed, kept, out)
 
 

@@ -82,7 +82,7 @@ def evaluate(record: Record, data: Dataset, new: Dataset, draws: int, seed: int)
     wide = max([1, *(int(np.prod(split.joint.parts[i].log_prob.shape)) for i in split.parts)])
     per_row = max(1, wide // joined.axis.length)
     step = max(1, _AT_ONCE // max(per_row * joined.count, *(int(np.prod(x.shape)) for x in model.latents), 1))
-    held = {name: q for name, q in record.quantities.items() if q.role in ("latent", "simulated")}
+    held = {name: q for name, q in record.quantities.items() if q.role != "derived"}
     chosen = np.arange(draws) % len(record.chosen)
     found = []
     with one_blas_thread(), np.errstate(all="ignore"):
