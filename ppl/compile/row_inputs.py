@@ -42,7 +42,9 @@ def observed_of(model: Model, names: Collection[str], axis: Axis) -> tuple[Facto
     """The observed parts over the axis that depend on the latents of these names."""
     wanted = set(names)
     return tuple(
-        factor for factor in model.observed if wanted & set(inputs([factor.log_prob])) and _place(factor.value, axis) >= 0
+        factor
+        for factor in model.observed
+        if wanted & set(inputs([factor.log_prob])) and _place(factor.value, axis) >= 0
     )
 
 

@@ -149,12 +149,12 @@ def rules(draws: int) -> dict[str, Rule]:
         ),
         "stochastic": Rule(
             "stochastic gradients", 0, np.inf,
-            "found by stochastic gradients: nothing proves that it is the optimum, nor that the guide covers the posterior",
+            "found by stochastic gradients: nothing proves that this is the optimum, or that the guide fits the posterior",
             "see what it says of rows that were held out (`ppl evaluate`)",
         ),
         "row_k": Rule(
             "encoded rows", 0.1, 0.9,
-            "in {value:.0%} of the rows looked at, the encoder's guide does not cover the latents of the row (Pareto k)",
+            "in {value:.0%} of the rows looked at, the encoder's guide does not cover the row's latents (Pareto k)",
             "give the encoder more units (`--encoder`), or the guide of rows fewer coordinates",
         ),
         "interrupted": Rule(

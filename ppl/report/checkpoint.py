@@ -31,9 +31,8 @@ _SETTINGS = ("seed", "draws", "guide")
 def identity(text: str, given: Given, seed: int, draws: int, guide: str, further: str = "") -> dict[str, Any]:
     """All that decides the bits of a fit, but the machine; `further` are its other settings in words."""
     data = dict(given.fingerprints)
-    return {
-        "version": VERSION, "text": text, "data": data, "seed": seed, "draws": draws, "guide": guide, "further": further,
-    }  # fmt: skip
+    asked = {"seed": seed, "draws": draws, "guide": guide, "further": further}
+    return {"version": VERSION, "text": text, "data": data, **asked}
 
 
 class Checkpoint:

@@ -1,4 +1,4 @@
-"""What a stochastic fit leaves behind beside its draws: ELBO in parts, how it was trained, and its networks' numbers."""
+"""What a stochastic fit leaves behind beside its draws: ELBO in parts, how it was trained, what the encoder is."""
 
 from __future__ import annotations
 
@@ -133,8 +133,8 @@ def read(file: Any) -> Deep | None:
     words = json.loads(str(group.attrs["words"]))
     words |= {name: tuple(words[name]) for name in _TUPLES}
     axes = {name: np.array(kl) for name, kl in json.loads(str(group.attrs["axes"])).items()}
-    arrays = {name: np.asarray(group.variables[name][...])[: int(group.variables[name].attrs["length"])] for name in _ARRAYS}
-    arrays["gaps"] = arrays["gaps"].astype(bool)
-    return Deep(**words, axes=axes, **arrays)
-
-
+    for name in _ARRAYS:
+        variable = group.variables[name]
+        words[name] = np.asarray(variable[...])[: int(variable.attrs["length"])]
+    words["gaps"] = words["gaps"].astype(bool)
+    return Deep(**words, axes=axes)

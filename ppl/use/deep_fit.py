@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 import numpy as np
 
@@ -32,7 +31,8 @@ def fitted(
     start = time.perf_counter()
     kept = min(draws, max(_FEWEST, _MOST_NUMBERS // max(1, joint.dimension)))
     out = left_out(model, kept, keep_all)
-    notes = () if kept == draws else (f"{kept:,} draws are kept, not {draws:,}: there are {joint.dimension:,} coordinates",)
+    thinned = f"{kept:,} draws are kept, not {draws:,}: there are {joint.dimension:,} coordinates"
+    notes = () if kept == draws else (thinned,)
     now = watch.current()
     assert now is not None
     now.inferring = True
@@ -40,10 +40,9 @@ def fitted(
         found = fit(model, joint, wish, seed, kept)
     finally:
         now.inferring = False
-    about = wish.amortise
-    attempt = Attempt("stochastic", Found(joint, found.approximation, about), judge(found.approximation.evidence)[0], 0.0)
-    attempt = replace(attempt, seconds=time.perf_counter() - start)
-    climbed = Climbed(attempt, (attempt,), seed, time.perf_counter() - start, given, deep=deep_of(model, found, why, notes))
+    verdict, seconds = judge(found.approximation.evidence)[0], time.perf_counter() - start
+    attempt = Attempt("stochastic", Found(joint, found.approximation, wish.amortise), verdict, seconds)
+    climbed = Climbed(attempt, (attempt,), seed, seconds, given, deep=deep_of(model, found, why, notes))
     return recorded_in_time(model, climbed, kept, out)
 
 
@@ -87,5 +86,3 @@ def cells_of(model: Model) -> int:
             size -= int(factor.missing.sum()) * (size // factor.missing.size)
         total += size
     return total
-
-

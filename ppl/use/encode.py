@@ -36,7 +36,8 @@ def encode(record: Record, data: Dataset, new: Dataset, seed: int) -> Columns:
                 eps = rng.standard_normal((_DRAWS, *mean[i : i + step].shape))
                 drawn = again.constrained(local, mean[i : i + step] + sd[i : i + step] * eps)
                 parts.append((drawn.mean(axis=0), drawn.std(axis=0)))
-            own = tuple(np.concatenate([part[k] for part in parts]).reshape(joined.count, -1) for k in (0, 1))
+            both = [np.concatenate([part[k] for part in parts]).reshape(joined.count, -1) for k in (0, 1)]
+            own = both[0], both[1]
         for i, label in enumerate(label_all(name, axes)):
             columns += [(f"{label}_mean", own[0][:, i]), (f"{label}_sd", own[1][:, i])]
     return columns

@@ -15,7 +15,7 @@ from scipy.special import logsumexp
 
 from ppl.compile.extend import CannotExtend, Known, extended, in_order
 from ppl.compile.joint import compile_joint
-from ppl.compile.rowwise import Rowwise, rowwise
+from ppl.compile.rowwise import AtRows, Rowwise, rowwise
 from ppl.data.dataset import Dataset
 from ppl.infer.draws import generator
 from ppl.language.errors import UsageError
@@ -105,7 +105,9 @@ def _check(model: Model, split: Rowwise | None) -> None:
         raise UsageError("nothing that is observed in this model goes by rows: there is nothing to evaluate by row")
     mixed = [split.joint.parts[i] for i in split.others if split.joint.parts[i].observed]
     if mixed:
-        raise UsageError(f"`{mixed[0].name}` depends on several rows at once, or on a discrete latent: no row stands alone")
+        raise UsageError(
+            f"`{mixed[0].name}` depends on several rows at once, or on a discrete latent: no row stands alone"
+        )
 
 
 def _shared(
@@ -137,7 +139,7 @@ def _encoded(again: Reopened, values: dict[str, np.ndarray], draws: int, rng: np
     return log_q
 
 
-def _log_weights(split: Rowwise, at, values: Mapping[str, np.ndarray], again: Reopened | None) -> np.ndarray:  # type: ignore[no-untyped-def]
+def _log_weights(split: Rowwise, at: AtRows, values: Mapping[str, np.ndarray], again: Reopened | None) -> np.ndarray:
     """Log densities of what is observed of each row and of its encoded latents (S, count)."""
     encoded = set() if again is None else set(again.local)
     total = 0.0
@@ -161,5 +163,3 @@ def _summed(logs: np.ndarray) -> Evaluation:
         relative = np.exp(logs - by_row)
         errors = relative.std(axis=0, ddof=1) / np.sqrt(draws) if draws > 1 else np.full(logs.shape[1], np.nan)
     return Evaluation(by_row, errors, draws)
-
-

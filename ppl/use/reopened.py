@@ -21,7 +21,7 @@ from ppl.infer.stochastic.encoder import Encoder
 from ppl.infer.stochastic.plan import Local, size_of
 from ppl.language.errors import DataError, ModelError, UsageError
 from ppl.model import transforms
-from ppl.model.graph import Model
+from ppl.model.graph import Factor, Model
 from ppl.model.settle import settle
 from ppl.report.deep import Deep
 from ppl.report.record import Record
@@ -107,7 +107,7 @@ def _over_rows(data: Dataset, name: str) -> bool:
     return bool(axes) and data.rows is not None and axes[0].identity == data.rows.identity
 
 
-def check_read(joined: Joined, factors: Sequence[row_inputs.Factor], new: Dataset) -> None:
+def check_read(joined: Joined, factors: Sequence[Factor], new: Dataset) -> None:
     """Raises `DataError` where the new data lack a column that the encoder reads."""
     waiting = [factor.name for factor in factors]
     seen: set[str] = set()

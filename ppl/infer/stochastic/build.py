@@ -41,7 +41,9 @@ def build(model: Model, joint: LogJoint, wish: Wish) -> Built:
     split = _split(model, joint, wish)
     batch = None if split is None else batch_of(split, _batch_size(split, wish))
     if split is None and wish.batch_size is not None:
-        raise UsageError("batch-size: nothing observed in this model goes by rows that are independent given the latents")
+        raise UsageError(
+            "batch-size: nothing observed in this model goes by rows that are independent given the latents"
+        )
     amortised = [block for block in joint.blocks if block.name in wish.amortise]
     local, per_row = _locals(amortised, split)
     encoder, layout, features = None, None, np.zeros((split.axis.length if split else 1, 0))
@@ -57,12 +59,10 @@ def build(model: Model, joint: LogJoint, wish: Wish) -> Built:
     opened = [block for block in others if block not in closed]
     whole = tuple(range(len(joint.parts))) if split is None else split.others
     kept = {start: prior for start, prior in priors.items() if start in local or start in {b.start for b in closed}}
-    plan = Plan(
-        joint, batch, whole, compile_terms(joint.parts[i].log_prob for i in whole), starts_of(closed), starts_of(opened),
-        starts_of(points), local, kept, NAMED["meanfield" if wish.guide == "point" else wish.guide](
-            sum(size_of(block) for block in opened)
-        ), encoder,
-    )  # fmt: skip
+    program = compile_terms(joint.parts[i].log_prob for i in whole)
+    guide = NAMED["meanfield" if wish.guide == "point" else wish.guide](sum(size_of(block) for block in opened))
+    starts = (starts_of(kind) for kind in (closed, opened, points))
+    plan = Plan(joint, batch, whole, program, *starts, local, kept, guide, encoder)
     return Built(plan, wish, layout, features)
 
 
@@ -125,7 +125,9 @@ def _locals(blocks: Collection[Block], split: Rowwise | None) -> tuple[dict[int,
     for block in blocks:
         assert split is not None
         if len(block.latent.pieces) > 1 or block.piece.place is not None or block.shape[:1] == ():
-            raise UsageError(f"amortise: `{block.name}` has several statements, or a loop; declare it `{block.name}[...]`")
+            raise UsageError(
+                f"amortise: `{block.name}` has several statements, or a loop; declare it `{block.name}[...]`"
+            )
         place = split.local[block.name]
         rest = tuple(n for i, n in enumerate(block.shape) if i != place)
         if block.bounds is not None and any(split.axis in (*t.plates, *t.axes) for t in block.needs):
@@ -154,5 +156,3 @@ def _batch_size(split: Rowwise, wish: Wish) -> int:
     if wish.batch_size > rows:
         raise UsageError(f"batch-size: {wish.batch_size:,} rows are asked for, and the data have {rows:,}")
     return wish.batch_size
-
-

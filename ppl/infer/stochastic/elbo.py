@@ -63,9 +63,7 @@ def shared_noise(plan: Plan, rng: numpy.random.Generator, draws: int) -> Noise:
     return Noise(closed, opened, numpy.zeros((draws, 0, 0)))
 
 
-def negative_elbo(
-    plan: Plan, phi: Any, eps: Noise, anneal: Any, rows: Any, features: Any, given: Sequence[Any]
-) -> Any:
+def negative_elbo(plan: Plan, phi: Any, eps: Noise, anneal: Any, rows: Any, features: Any, given: Sequence[Any]) -> Any:
     """(1,), in nats; `anneal` (1,) is the weight of the KL terms, `rows` (M,) positions as real numbers."""
     made = drawn(plan, phi, eps, features)
     weight = 1.0 if plan.batch is None else plan.rows / plan.batch.count
@@ -107,8 +105,8 @@ def drawn(plan: Plan, phi: Any, eps: Noise, features: Any, closed_form: bool = T
             theta = _shaped(z_closed, own, block)
             prior = plan.priors[block.start]
             location, scale = prior.at(found.values)
-            one = (np.reshape(pick(x, (own,)), (1, *block.shape)) for x in (mu, sd))
-            found.shared.append(_each(kl.normals(*one, location, scale)))
+            own_mu, own_sd = (np.reshape(pick(x, (own,)), (1, *block.shape)) for x in (mu, sd))
+            found.shared.append(_each(kl.normals(own_mu, own_sd, location, scale)))
             found.done.add(prior.part)
         else:
             source, starts = (points[None], plan.points) if block.start in plan.points else (z_open, plan.open)

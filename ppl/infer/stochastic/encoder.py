@@ -1,12 +1,13 @@
 """what is observed of a row -> mean and log sd of its latents' coordinates: a network, its weights a flat vector.
 
-Tanh or relu layers (Kingma and Welling 2014); weights start from Glorot's draws (2010), small in the last layer, so that
-the guide starts near zero with one sd for all rows.
+Tanh or relu layers (Kingma and Welling 2014); weights start from Glorot's draws (2010), small in the last layer, so
+that the guide starts near zero with one sd for all rows.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import autograd.numpy as np
@@ -33,7 +34,7 @@ class Encoder:
     def layers(self) -> tuple[tuple[int, int], ...]:
         """Rows and columns of the weights of each layer."""
         sizes = (self.inputs, *self.hidden, 2 * self.outputs)
-        return tuple(zip(sizes[:-1], sizes[1:], strict=True))
+        return tuple(pairwise(sizes))
 
     @property
     def size(self) -> int:

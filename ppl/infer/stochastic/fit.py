@@ -20,7 +20,7 @@ from ppl.infer.stochastic.build import Built, build
 from ppl.infer.stochastic.elbo import noise
 from ppl.infer.stochastic.objective import Objective
 from ppl.infer.stochastic.rows import Bound
-from ppl.infer.stochastic.train import INTERRUPTED, REASONS, Options, Trained, train
+from ppl.infer.stochastic.train import INTERRUPTED, REASONS, Options, Trained, Validate, train
 from ppl.infer.stochastic.wish import Wish
 from ppl.infer.verdict import Evidence
 from ppl.model.graph import Model
@@ -63,8 +63,7 @@ def fit(model: Model, joint: LogJoint, wish: Wish, seed: int, draws: int) -> Fit
     now = watch.current()
     if now is not None:
         now.inferring = False  # what is left is short, and is done
-    finishing = _finish(built, trained, seed, draws, objective)
-    return finishing(clock.rate)
+    return _finished(objective, trained, seed, draws, clock.rate)
 
 
 @dataclass(slots=True, eq=False)
@@ -110,7 +109,7 @@ def _options(objective: Objective, wish: Wish, seed: int) -> Options:
     )
 
 
-def _validation(objective: Objective):  # type: ignore[no-untyped-def]
+def _validation(objective: Objective) -> Validate | None:
     """The ELBO over the same rows and draws each time, where a step sees a part of the rows alone."""
     plan = objective.built.plan
     if plan.batch is None or objective.batches == 1:
@@ -126,7 +125,8 @@ def _validation(objective: Objective):  # type: ignore[no-untyped-def]
     return validate
 
 
-def _finish(built: Built, trained: Trained, seed: int, draws: int, objective: Objective):  # type: ignore[no-untyped-def]
+def _finished(objective: Objective, trained: Trained, seed: int, draws: int, rate: float) -> Fitted:
+    built = objective.built
     phi = trained.phi
     bound = rows.bound(built, phi, generator(seed, GUIDE), _FINAL_DRAWS)
     z = all_draws.draws(built, phi, generator(seed, PROPOSALS), draws)
@@ -144,7 +144,7 @@ def _finish(built: Built, trained: Trained, seed: int, draws: int, objective: Ob
         tuple(float(elbo) for elbo in trained.history),
     )  # fmt: skip
     epochs = trained.steps / objective.batches
-    return lambda rate: Fitted(built, trained, bound, found, rows_k, epochs, rate)
+    return Fitted(built, trained, bound, found, rows_k, epochs, rate)
 
 
 def _rows_k(built: Built, phi: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -163,5 +163,3 @@ def _rows_k(built: Built, phi: np.ndarray, rng: np.random.Generator) -> np.ndarr
         left -= size
     logs = np.concatenate(parts)
     return np.array([importance.smooth(column).pareto_k for column in logs.T])
-
-

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -91,12 +92,11 @@ def given(built: Built, rows: np.ndarray, eps: Noise, anneal: float) -> list[np.
     return [eps.closed, eps.opened, eps.rows, np.array([anneal]), rows.astype(np.float64), features, *arrays]
 
 
-def as_function(plan: Plan):  # type: ignore[no-untyped-def]
+def as_function(plan: Plan) -> Callable[..., Any]:
     """phi and these inputs -> the negative ELBO (1,), differentiable by autograd."""
 
-    def objective(phi, closed, opened, of_rows, anneal, rows, features, *arrays):  # type: ignore[no-untyped-def]
+    def objective(phi: Any, *inputs: Any) -> Any:
+        closed, opened, of_rows, anneal, rows, features, *arrays = inputs
         return negative_elbo(plan, phi, Noise(closed, opened, of_rows), anneal, rows, features, arrays)
 
     return objective
-
-

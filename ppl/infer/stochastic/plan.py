@@ -1,7 +1,7 @@
 """model, what is asked for -> where the coordinates of every latent come from, and the numbers phi that are fitted.
 
-phi holds, one after the other: mean and log sd of the shared coordinates whose KL term has a closed form, the parameters
-of the guide of the other shared ones, the points (`Param`), and the weights of the encoder.
+phi holds, one after the other: mean and log sd of the shared coordinates whose KL term has a closed form, the
+parameters of the guide of the other shared ones, the points (`Param`), and the weights of the encoder.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -82,7 +83,8 @@ def bound(built: Built, phi: np.ndarray, rng: np.random.Generator, draws: int) -
 
 
 def _of_shared(
-    plan: Plan, made: Drawn, rest: list, of_rows: np.ndarray, axes: dict[str, np.ndarray], others: float, likelihood: float
+    plan: Plan, made: Drawn, rest: list[tuple[int, Any]], of_rows: np.ndarray, axes: dict[str, np.ndarray],
+    others: float, likelihood: float,
 ) -> Bound:  # fmt: skip
     divergence = sum(float(np.mean(term)) for term in made.shared)
     for place, term in rest:
