@@ -52,6 +52,8 @@ from ppl.rewrite.guards import without_needless_guards
 from ppl.rewrite.sum_out import SummedOut, sum_out
 from ppl.use import again, checks, deep_fit
 from ppl.use.arguments import one_draw, whole
+from ppl.use.encode import encode
+from ppl.use.evaluate import Evaluation, evaluate
 from ppl.use.loo import hold_out
 from ppl.use.predict import Wish, predict
 from ppl.use.predicted import Predictions
@@ -377,6 +379,20 @@ class Fit:
         names = (of,) if isinstance(of, str) else None if of is None else tuple(of)
         wish = Wish(names, kind, new_levels == "sample", whole("seed", seed, 0, 2**32 - 1))
         return Predictions(predict(self.record, self._data(), dataset.read(data, tables), wish))
+
+    def encode(self, *data: Any, seed: int = 1, **tables: Any) -> dict[str, np.ndarray]:
+        """Mean and sd of the latents of new rows that a fit with `amortise` has an encoder for, by label: columns of a
+        table, `z[1]_mean`, `z[1]_sd`. Raises `UsageError` where there is no encoder, `DataError` for what it cannot read.
+        """
+        return dict(encode(self.record, self._data(), dataset.read(data, tables), whole("seed", seed, 0, 2**32 - 1)))
+
+    def evaluate(self, *data: Any, draws: int = 1000, seed: int = 1, **tables: Any) -> Evaluation:
+        """The log likelihood of rows that the fit has not seen, latents of a row integrated out by importance sampling.
+
+        Raises `UsageError` where rows have no likelihood of their own, `DataError` for rows that lack something.
+        """
+        draws, seed = whole("draws", draws, 2, 1_000_000), whole("seed", seed, 0, 2**32 - 1)
+        return evaluate(self.record, self._data(), dataset.read(data, tables), draws, seed)
 
     def log_likelihood(self) -> dict[str, np.ndarray]:
         """The log density (S, *shape) of each observed element, in nats, at all draws. Raises `UsageError`."""

@@ -149,7 +149,7 @@ def rules(draws: int) -> dict[str, Rule]:
         ),
         "stochastic": Rule(
             "stochastic gradients", 0, np.inf,
-            "found by stochastic gradients: nothing proves that this is the optimum, or that the guide fits the posterior",
+            "found by stochastic gradients: nothing proves that this is the optimum, or that the guide covers all",
             "see what it says of rows that were held out (`ppl evaluate`)",
         ),
         "row_k": Rule(

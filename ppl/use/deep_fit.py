@@ -7,12 +7,14 @@ import time
 import numpy as np
 
 from ppl.compile.joint import LogJoint
+from ppl.compile.nowhere import why_not_finite
 from ppl.infer import watch
-from ppl.infer.ladder import Attempt, Found
+from ppl.infer.ladder import Attempt, Found, Nowhere
 from ppl.infer.stochastic.fit import Fitted, fit
 from ppl.infer.stochastic.train import REASONS
 from ppl.infer.stochastic.wish import Wish
 from ppl.infer.verdict import judge
+from ppl.language.errors import ModelError
 from ppl.model.graph import Model
 from ppl.report.deep import Deep
 from ppl.report.given import Given
@@ -38,6 +40,8 @@ def fitted(
     now.inferring = True
     try:
         found = fit(model, joint, wish, seed, kept)
+    except Nowhere as error:
+        raise ModelError(model.source, [why_not_finite(model, error.joint, error.z)]) from None
     finally:
         now.inferring = False
     verdict, seconds = judge(found.approximation.evidence)[0], time.perf_counter() - start

@@ -61,8 +61,8 @@ def build(model: Model, joint: LogJoint, wish: Wish) -> Built:
     kept = {start: prior for start, prior in priors.items() if start in local or start in {b.start for b in closed}}
     program = compile_terms(joint.parts[i].log_prob for i in whole)
     guide = NAMED["meanfield" if wish.guide == "point" else wish.guide](sum(size_of(block) for block in opened))
-    starts = (starts_of(kind) for kind in (closed, opened, points))
-    plan = Plan(joint, batch, whole, program, *starts, local, kept, guide, encoder)
+    first, second, third = starts_of(closed), starts_of(opened), starts_of(points)
+    plan = Plan(joint, batch, whole, program, first, second, third, local, kept, guide, encoder)
     return Built(plan, wish, layout, features)
 
 

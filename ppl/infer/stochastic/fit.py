@@ -11,6 +11,7 @@ from ppl.compile.joint import LogJoint
 from ppl.infer import importance, watch
 from ppl.infer.draws import generator
 from ppl.infer.importance import Weights
+from ppl.infer.ladder import Nowhere
 from ppl.infer.objective import MeanField
 from ppl.infer.pipeline import FRESH, GUIDE, PROPOSALS, STARTS, Approximation
 from ppl.infer.stochastic import draws as all_draws
@@ -31,7 +32,9 @@ _RATES = (0.03, 0.01, 0.003, 0.001)
 _LEAST_WINDOW, _MOST_STEPS, _SEARCH = 25, 20_000, 60
 _NATS_A_ROW = 2e-4  # a gain in the ELBO below which it is flat
 _VALIDATED = 1024  # rows
-_FINAL_DRAWS = 4
+_FINAL_ESTIMATES = 50_000  # rows times draws of the ELBO that is reported
+_FEWEST_FINAL, _MOST_FINAL = 4, 256
+_ELEMENTS_AT_ONCE = 4_000_000
 _CHECKED_ROWS, _DRAWS_OF_CHECK = 64, 200
 _GOOD_K = 0.7
 
@@ -52,13 +55,15 @@ class Fitted:
 
 
 def fit(model: Model, joint: LogJoint, wish: Wish, seed: int, draws: int) -> Fitted:
-    """Raises `UsageError` for what cannot be fitted so."""
+    """Raises `UsageError` for what cannot be fitted so, `Nowhere` where the density is not finite at the start."""
     watch.enter("stochastic")
     built = build(model, joint, wish)
     objective = Objective(built, seed, _STREAM)
     clock = _Clock(objective)
     options = _options(objective, wish, seed)
     phi = begin(built, generator(seed, STARTS))
+    if not np.isfinite(objective(phi, 0, generator(seed, FRESH))[0]):
+        raise Nowhere(joint, all_draws.draws(built, phi, generator(seed, FRESH), 1)[0])
     trained = train(objective, phi, options, _validation(objective), _KEY, clock.say)
     now = watch.current()
     if now is not None:
@@ -128,7 +133,7 @@ def _validation(objective: Objective) -> Validate | None:
 def _finished(objective: Objective, trained: Trained, seed: int, draws: int, rate: float) -> Fitted:
     built = objective.built
     phi = trained.phi
-    bound = rows.bound(built, phi, generator(seed, GUIDE), _FINAL_DRAWS)
+    bound = rows.bound(built, phi, generator(seed, GUIDE), _final_draws(built))
     z = all_draws.draws(built, phi, generator(seed, PROPOSALS), draws)
     rows_k = _rows_k(built, phi, generator(seed, FRESH))
     weights = Weights(np.full(len(z), 1 / len(z)), -np.inf)
@@ -145,6 +150,14 @@ def _finished(objective: Objective, trained: Trained, seed: int, draws: int, rat
     )  # fmt: skip
     epochs = trained.steps / objective.batches
     return Fitted(built, trained, bound, found, rows_k, epochs, rate)
+
+
+def _final_draws(built: Built) -> int:
+    plan = built.plan
+    widest = max([1, *(int(np.prod(part.log_prob.shape)) for part in plan.joint.parts)])
+    at_once = widest if plan.batch is None else widest * plan.batch.count // plan.rows
+    most = max(_FEWEST_FINAL, min(_MOST_FINAL, _ELEMENTS_AT_ONCE // max(1, at_once)))
+    return int(np.clip(_FINAL_ESTIMATES // plan.rows, _FEWEST_FINAL, most))
 
 
 def _rows_k(built: Built, phi: np.ndarray, rng: np.random.Generator) -> np.ndarray:

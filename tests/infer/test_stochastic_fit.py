@@ -1,0 +1,209 @@
+"""Stochastic fits against what is known without them: full sums, differences, exact Gaussians, interrupted twins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import ppl
+from ppl.infer.draws import generator
+from ppl.infer.stochastic.begin import begin
+from ppl.infer.stochastic.build import Built, build
+from ppl.infer.stochastic.elbo import Noise, noise
+from ppl.infer.stochastic.objective import Objective, given
+from ppl.infer.stochastic.wish import Wish
+from ppl.infer.watch import Watch
+
+PCA = """
+X = columns("x_*")
+W[1, X] ~ Param(); b[X] ~ Param(); s ~ Param(1) > 0
+z[rows, 1] ~ Normal(0, 1)
+X ~ Normal(b + z @ W, s)
+"""
+MIXED = """
+mu ~ Normal(0, 2); tau ~ HalfNormal(1)
+a[rows] ~ Normal(mu, tau)
+z[rows] ~ Gamma(2, 1)
+y ~ Normal(a * x + log(z), 0.7)
+count ~ Poisson(z)
+"""
+
+
+def pixels(rows: int = 120, seed: int = 3) -> dict[str, np.ndarray]:
+    """Four columns that one factor explains."""
+    rng = np.random.default_rng(seed)
+    z = rng.standard_normal(rows)
+    w, b = np.array([1.0, -0.8, 0.5, 1.5]), np.array([0.3, 0.0, -1.0, 2.0])
+    x = b + z[:, None] * w + 0.5 * rng.standard_normal((rows, 4))
+    return {f"x_{j + 1}": x[:, j] for j in range(4)}
+
+
+def table(data: dict[str, np.ndarray], folder: Path, name: str = "data.csv") -> Path:
+    path = folder / name
+    np.savetxt(
+        path, np.column_stack(list(data.values())), delimiter=",", header=",".join(data), comments="", fmt="%.17g"
+    )
+    return path
+
+
+def mixed_data(rows: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(1)
+    return {"x": rng.normal(size=rows), "y": rng.normal(size=rows), "count": rng.poisson(2, rows).astype(float)}
+
+
+def built(text: str, data: Path, **asked: object) -> tuple[Built, Objective]:
+    posterior = ppl.from_text(text).condition(data)
+    found = build(posterior.model, posterior.joint, Wish(**asked))  # type: ignore[arg-type]
+    return found, Objective(found, 1, 50)
+
+
+class Stopping(Watch):
+    """A watch that Ctrl-C reaches after some steps."""
+
+    def tell(self) -> None:
+        if self.evaluations > 1000 and not self.stopped:
+            self.stopped = True
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("amortise", [("z",), ("a", "z"), ()])
+def test_batches_are_unbiased(tmp_path: Path, amortise: tuple[str, ...]) -> None:
+    """The mean over batches that cover the data once is the value of all data, and so is that of gradients."""
+    data = table(mixed_data(60), tmp_path)
+    whole, all_rows = built(MIXED, data, amortise=amortise, batch_size=60, hidden=(5,))
+    parts, some_rows = built(MIXED, data, amortise=amortise, batch_size=12, hidden=(5,))
+    phi = begin(whole, np.random.default_rng(0)) + np.random.default_rng(1).normal(0, 0.1, sum(whole.plan.sizes()))
+    eps = noise(whole.plan, np.random.default_rng(2), 1)
+    value, gradient = all_rows.at(phi, np.arange(60), eps)
+    order = np.random.default_rng(4).permutation(60).reshape(5, 12)
+    batches = [
+        some_rows.at(phi, rows, Noise(eps.closed, eps.opened, eps.rows[:, rows[: eps.rows.shape[1]]])) for rows in order
+    ]
+    assert parts.plan.batch is not None and parts.plan.batch.count == 12
+    assert value == pytest.approx(np.mean([v for v, _ in batches]), rel=1e-12)
+    np.testing.assert_allclose(gradient, np.mean([g for _, g in batches], axis=0), rtol=1e-8, atol=1e-9)
+
+
+def test_the_rows_of_an_epoch_are_a_permutation(tmp_path: Path) -> None:
+    _, objective = built(MIXED, table(mixed_data(50), tmp_path), amortise=("z",), batch_size=12, hidden=())
+    for epoch in range(3):
+        rows = np.concatenate([objective.rows_of(4 * epoch + i) for i in range(4)])
+        assert len(set(rows.tolist())) == 48
+    assert not np.array_equal(objective.rows_of(0), objective.rows_of(4))
+
+
+def test_the_gradient_is_that_of_differences_and_of_its_listing(tmp_path: Path) -> None:
+    """Where every KL term is in closed form nothing is left out of the gradient."""
+    found, objective = built(PCA, table(pixels(20), tmp_path), amortise=("z",), batch_size=8, hidden=(3,))
+    rng = np.random.default_rng(0)
+    phi = begin(found, rng) + rng.normal(0, 0.2, sum(found.plan.sizes()))
+    eps, rows = noise(found.plan, rng, objective.draws), np.array([3, 1, 4, 15, 9, 2, 6, 5])
+    plain = objective.at(phi, rows, eps)
+    for _ in range(6):
+        staged = objective.at(phi, rows, eps)
+    assert objective._step.runner is not None
+    np.testing.assert_allclose(staged[1], plain[1], rtol=1e-9, atol=1e-9)
+    for i in rng.permutation(len(phi))[:25]:
+        step = np.zeros(len(phi))
+        step[i] = 1e-5
+        slope = (objective.at(phi + step, rows, eps)[0] - objective.at(phi - step, rows, eps)[0]) / 2e-5
+        assert plain[1][i] == pytest.approx(slope, rel=1e-5, abs=1e-5)
+
+
+def test_other_rows_are_inputs_of_the_listing(tmp_path: Path) -> None:
+    found, objective = built(PCA, table(pixels(30), tmp_path), amortise=("z",), batch_size=10, hidden=(3,))
+    phi = begin(found, np.random.default_rng(0))
+    eps = noise(found.plan, np.random.default_rng(1), objective.draws)
+    for _ in range(6):
+        objective.at(phi, np.arange(10), eps)
+    fresh = Objective(found, 1, 50)
+    assert objective._step.runner is not None and fresh._step.runner is None
+    one, other = (each.at(phi, np.arange(20, 30), eps) for each in (objective, fresh))
+    assert one[0] == pytest.approx(other[0], rel=1e-12)
+    assert len(given(found, np.arange(10), eps, 1.0)) == len(objective._step.shapes)
+
+
+def test_probabilistic_pca_is_found_and_its_rows_encoded(tmp_path: Path) -> None:
+    """The posterior of each row is Gaussian, its mean linear in the row: an encoder without hidden layers has it."""
+    data = pixels()
+    path = table(data, tmp_path)
+    fit = ppl.from_text(PCA).condition(path).fit(amortise="z", encoder=(), batch_size=60, epochs=400, draws=400)
+    w, b, s = (fit.record.quantities[name].mean for name in ("W", "b", "s"))
+    x = np.column_stack(list(data.values()))
+    cov = np.outer(w[0], w[0]) + float(s) ** 2 * np.eye(4)
+    exact = float(stats.multivariate_normal(np.asarray(b), cov).logpdf(x).sum())
+    center, spectrum = x.mean(axis=0), np.linalg.eigh(np.cov(x.T, bias=True))
+    noise_variance = spectrum[0][:-1].mean()
+    axis = spectrum[1][:, -1] * np.sqrt(spectrum[0][-1] - noise_variance)
+    best = stats.multivariate_normal(center, np.outer(axis, axis) + noise_variance * np.eye(4)).logpdf(x).sum()
+    assert exact <= best + 1e-6
+    assert exact == pytest.approx(best, abs=0.5)
+    assert fit.elbo <= exact + 0.5
+    assert fit.elbo == pytest.approx(exact, abs=1.0)
+    deep = fit.record.deep
+    assert deep is not None and deep.elbo == pytest.approx(fit.elbo)
+    precision = 1 + w[0] @ w[0] / float(s) ** 2
+    means = (x - b) @ w[0] / float(s) ** 2 / precision
+    encoded = fit.encode(path)
+    np.testing.assert_allclose(encoded["z[1]_mean"], means, atol=0.1)
+    np.testing.assert_allclose(encoded["z[1]_sd"], precision**-0.5, rtol=0.1)
+    evaluation = fit.evaluate(path, draws=300)
+    assert evaluation.total == pytest.approx(exact, abs=4 * evaluation.error + 0.05)
+    assert fit.verdict == "usable"
+
+
+def test_the_same_seed_gives_the_same_bits_and_resumes_to_them(tmp_path: Path) -> None:
+    posterior = ppl.from_text(PCA).condition(table(pixels(), tmp_path))
+    asked = {"amortise": "z", "encoder": (8,), "batch_size": 30, "epochs": 60, "draws": 100, "learning_rate": 0.01}
+    whole = posterior.fit(**asked)  # type: ignore[arg-type]
+
+    kept = tmp_path / "kept.npz"
+    begun = posterior.fit(**asked, checkpoint=kept, watch=Stopping())  # type: ignore[arg-type]
+    assert any("interrupted" in reason for reason in begun.reasons)
+    assert not np.array_equal(whole.draws["W"], begun.draws["W"])
+    again = posterior.fit(**asked, resume=kept)  # type: ignore[arg-type]
+    for name in ("W", "z", "s"):
+        np.testing.assert_array_equal(whole.draws[name], again.draws[name])
+    with pytest.raises(ppl.UsageError, match="other settings"):
+        posterior.fit(**{**asked, "epochs": 50}, resume=kept)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"amortise": "mu"}, "`mu` is shared by all rows"),
+        ({"amortise": "zz"}, "`zz` is no latent of this model"),
+        ({"amortise": "later"}, "nothing observed depends on `later`"),
+        ({"amortise": "k"}, "`k` is discrete, and summed out"),
+        ({"amortise": "p"}, "`p` is a Param"),
+        ({"amortise": "z", "batch_size": 0}, "batch-size: at least 1 row, not 0"),
+        ({"amortise": "z", "batch_size": 21}, "batch-size: 21 rows are asked for, and the data have 20"),
+        ({"amortise": "z", "encoder": (0,)}, "encoder: sizes of hidden layers"),
+        ({"encoder": (3,)}, "encoder: nothing is to be encoded"),
+        ({"epochs": 0}, "epochs: at least 1"),
+        ({"learning_rate": -1.0}, "learning-rate: above 0"),
+        ({"kl_anneal": -1.0}, "kl-anneal"),
+        ({"amortise": "z", "guide": "chains"}, "guide of a stochastic fit"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(asked: dict[str, object], words: str, tmp_path: Path) -> None:
+    text = """mu ~ Normal(0, 1); p ~ Param()
+z[rows] ~ Normal(mu, 1)
+y ~ Normal(z + p, 1)
+k[rows] ~ Bernoulli(0.5)
+u ~ Normal(k + mu, 1)
+later[rows] ~ Normal(z, 1)"""
+    rng = np.random.default_rng(0)
+    data = table({"y": rng.normal(size=20), "u": rng.normal(size=20)}, tmp_path)
+    with pytest.raises(ppl.UsageError, match=words):
+        ppl.from_text(text).condition(data).fit(**asked)  # type: ignore[arg-type]
+
+
+def test_seeds_of_steps_do_not_depend_on_what_ran_before(tmp_path: Path) -> None:
+    found, objective = built(PCA, table(pixels(30), tmp_path), amortise=("z",), batch_size=10, hidden=(3,))
+    phi = begin(found, np.random.default_rng(0))
+    values = [objective(phi, step, generator(1, step))[0] for step in (0, 1, 2, 3, 4, 5)]
+    assert [objective(phi, step, generator(1, step))[0] for step in (3, 0)] == pytest.approx([values[3], values[0]])
