@@ -73,7 +73,8 @@ def negative_elbo(plan: Plan, phi: Any, eps: Noise, anneal: Any, rows: Any, feat
     for term in (*made.by_row.values(), *made.other):
         divergence = divergence + weight * _each(term)
     total = anneal * divergence - rest - weight * likelihood
-    return np.reshape(np.mean(total + np.zeros(len(eps.closed))), (1,))
+    draws = len(eps.closed)
+    return np.reshape(np.sum(total + np.zeros(draws)) / draws, (1,))
 
 
 def drawn(plan: Plan, phi: Any, eps: Noise, features: Any, closed_form: bool = True) -> Drawn:

@@ -29,7 +29,7 @@ from ppl.model.graph import Model
 _STREAM = 50  # of the random numbers of steps
 _KEY = "stochastic"
 _RATES = (0.03, 0.01, 0.003, 0.001)
-_LEAST_WINDOW, _MOST_STEPS, _SEARCH = 25, 20_000, 60
+_LEAST_WINDOW, _MOST_STEPS, _SEARCH = 100, 20_000, 60
 _NATS_A_ROW = 2e-4  # a gain in the ELBO below which it is flat
 _VALIDATED = 1024  # rows
 _FINAL_ESTIMATES = 50_000  # rows times draws of the ELBO that is reported

@@ -20,14 +20,15 @@ from ppl.model.distributions.family import (
     Parameter,
     Support,
 )
-from ppl.numeric.special import digamma, elementwise, floor, inv_logit, log, log1mexp, log1p, softplus
+from ppl.numeric.special import digamma, elementwise, floor, inv_logit, log, log1mexp, log1p, plain_softplus, softplus
 from ppl.numeric.tails import log_beta_cdf, log_beta_sf, log_gamma_cdf, log_gamma_sf
 
 _LARGEST_RATE = 1e18  # and number of trials: larger ones cannot be drawn
 
 
 def _only_counts(x: Any, inside: Any, upper: Any = numpy.inf) -> Any:
-    return numpy.where((x < 0) | (x > upper) | (x != numpy.floor(x)), -numpy.inf, inside)
+    outside = numpy.logical_or(numpy.logical_or(x < 0, x > upper), x != numpy.floor(x))  # `|` could not be staged
+    return numpy.where(outside, -numpy.inf, inside)
 
 
 def _log_choose(n: Any, k: Any) -> Any:
@@ -41,7 +42,7 @@ bernoulli = elementwise(
     name="bernoulli",
 )
 bernoulli_logit = elementwise(
-    lambda x, logit: _only_counts(x, -numpy.logaddexp(0.0, numpy.where(x == 1, -logit, logit)), 1),
+    lambda x, logit: _only_counts(x, -plain_softplus(numpy.where(x == 1, -logit, logit)), 1),
     None,
     lambda x, logit: x - inv_logit(logit),
     name="bernoulli_logit",
@@ -64,7 +65,7 @@ binomial = elementwise(_binomial, None, None, _binomial_by_p, name="binomial")
 
 def _binomial_logit(x: Any, n: Any, logit: Any) -> Any:
     # x log p + (n - x) log(1 - p), each tail from the side on which it is exact
-    inside = -x * numpy.logaddexp(0.0, -logit) - (n - x) * numpy.logaddexp(0.0, logit)
+    inside = -x * plain_softplus(-logit) - (n - x) * plain_softplus(logit)
     return _only_counts(x, _log_choose(n, x) + inside, n)
 
 
