@@ -41,11 +41,10 @@ class Layout:
 def observed_of(model: Model, names: Collection[str], axis: Axis) -> tuple[Factor, ...]:
     """The observed parts over the axis that depend on the latents of these names."""
     wanted = set(names)
-    return tuple(
-        factor
-        for factor in model.observed
-        if wanted & set(inputs([factor.log_prob])) and _place(factor.value, axis) >= 0
-    )
+    over_rows = [factor for factor in model.observed if _place(factor.value, axis) >= 0]
+    own = [factor for factor in over_rows if wanted & set(inputs([factor.log_prob]))]
+    behind = {name for factor in own for name in inputs([factor.log_prob])}  # columns of which cells are missing
+    return tuple(factor for factor in over_rows if factor in own or factor.name in behind)
 
 
 def layout(factors: Sequence[Factor], axis: Axis) -> Layout:

@@ -133,7 +133,7 @@ def rowwise(joint: LogJoint, axis: Axis | None = None) -> Rowwise | None:
     """The log joint split along an axis, by default the longest that an observed part has; None where no part is
     elementwise over it. Raises `InternalError` where rows are not what they are in a larger choice.
     """
-    chosen = _longest(joint.parts) if axis is None else axis
+    chosen = longest_axis(joint.parts) if axis is None else axis
     if chosen is None or chosen.identity is None:
         return None
     places = places_of((part.log_prob for part in joint.parts), chosen)
@@ -151,7 +151,7 @@ def rowwise(joint: LogJoint, axis: Axis | None = None) -> Rowwise | None:
     return found
 
 
-def _longest(parts: Iterable[Part]) -> Axis | None:
+def longest_axis(parts: Iterable[Part]) -> Axis | None:
     observed = [part for part in parts if part.observed and part.summand is None]
     axes = [axis for part in observed for axis in part.plates if axis.identity is not None]
     return max(axes, key=lambda axis: axis.length, default=None)

@@ -124,7 +124,7 @@ choose = elementwise(
 )
 
 
-def plain_softplus(x: Any) -> Any:
+def _softplus(x: Any) -> Any:
     """log(1 + exp(x)): a sixth of the time that `logaddexp` takes."""
     return numpy.maximum(x, 0.0) + numpy.log1p(numpy.exp(-numpy.abs(x)))
 
@@ -133,7 +133,7 @@ inv_logit: Function = elementwise(
     lambda x: 1.0 / (1.0 + numpy.exp(-x)), lambda x: inv_logit(x) * inv_logit(-x), name="inv_logit"
 )
 logit = elementwise(special.logit, lambda x: 1 / (x * (1 - x)), name="logit")
-softplus = elementwise(plain_softplus, inv_logit, name="softplus")
+softplus = elementwise(_softplus, inv_logit, name="softplus")
 erf = elementwise(special.erf, lambda x: TWO_OVER_ROOT_PI * np.exp(-x * x), name="erf")
 
 

@@ -12,7 +12,7 @@ import ppl
 from ppl.infer.draws import generator
 from ppl.infer.stochastic.begin import begin
 from ppl.infer.stochastic.build import Built, build
-from ppl.infer.stochastic.elbo import Noise, noise
+from ppl.infer.stochastic.elbo import Noise, drawn, noise
 from ppl.infer.stochastic.objective import Objective, given
 from ppl.infer.stochastic.wish import Wish
 from ppl.infer.watch import Watch
@@ -207,3 +207,48 @@ def test_seeds_of_steps_do_not_depend_on_what_ran_before(tmp_path: Path) -> None
     phi = begin(found, np.random.default_rng(0))
     values = [objective(phi, step, generator(1, step))[0] for step in (0, 1, 2, 3, 4, 5)]
     assert [objective(phi, step, generator(1, step))[0] for step in (3, 0)] == pytest.approx([values[3], values[0]])
+
+
+FEW_LABELS = """
+V[3] ~ Normal(0, 1); share[3] ~ Dirichlet(2)
+z[rows] ~ Normal(0, 1)
+kind ~ Categorical(share)
+y ~ Normal(V[kind] + z, 0.5)
+u ~ Normal(V[kind], 1)
+"""
+MIXTURE = """
+V[3] ~ Normal(0, 1); share[3] ~ Dirichlet(2)
+z[rows] ~ Normal(0, 1)
+kind[rows] ~ Categorical(share)
+y ~ Normal(V[kind] + z, 0.5)
+u ~ Normal(V[kind], 1)
+"""
+
+
+@pytest.mark.parametrize("text", [FEW_LABELS, MIXTURE])
+def test_discrete_latents_of_rows_are_summed_out_within_the_batch(text: str, tmp_path: Path) -> None:
+    """The likelihood of all rows is that of the elimination of the whole model, which goes another way."""
+    rng = np.random.default_rng(0)
+    labels = np.where(rng.random(12) < 0.5, np.nan, rng.integers(1, 4, 12))
+    labels[:3] = 1, 2, 3
+    data = table({"y": rng.normal(size=12), "u": rng.normal(size=12), "kind": labels}, tmp_path)
+    if text is MIXTURE:
+        data = table({"y": rng.normal(size=12), "u": rng.normal(size=12)}, tmp_path)
+    posterior = ppl.from_text(text).condition(data)
+    found = build(posterior.model, posterior.joint, Wish(amortise=("z",), hidden=(4,), batch_size=12))
+    assert found.plan.numbers and not any(part.summand for part in found.plan.joint.parts)
+    objective = Objective(found, 1, 50)
+    phi = begin(found, rng) + rng.normal(0, 0.3, sum(found.plan.sizes()))
+    eps = noise(found.plan, rng, objective.draws)
+    value, _ = objective.at(phi, np.arange(12), eps)
+    made = drawn(found.plan, phi, eps, found.features)
+    closed = sum(part.mean() for part in made.shared) + sum(
+        part.sum(axis=(1, 2)).mean() for part in made.by_row.values()
+    )
+    whole = posterior.joint.sum_of_parts(made.values)
+    priors = [part for part in posterior.joint.parts if part.name in ("V", "z")]
+    values = posterior.joint.program.run(made.values)
+    for part in priors:  # their KL terms are in closed form
+        term = values[posterior.joint.parts.index(part)]
+        whole = whole - np.sum(term, axis=tuple(range(1, np.ndim(term))))
+    assert value == pytest.approx(float(closed - whole.mean()), rel=1e-10)

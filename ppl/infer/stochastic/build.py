@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +10,11 @@ import numpy as np
 from ppl.compile import row_inputs
 from ppl.compile.batch import batch_of
 from ppl.compile.blocks import Block
+from ppl.compile.by_value import expanded
 from ppl.compile.joint import LogJoint
 from ppl.compile.row_inputs import Layout
-from ppl.compile.rowwise import Rowwise, rowwise
+from ppl.compile.rowwise import Rowwise, longest_axis, rowwise
+from ppl.data.axes import Axis
 from ppl.infer.stochastic.encoder import Encoder
 from ppl.infer.stochastic.plan import Local, Plan, Prior, normal_prior, size_of, starts_of
 from ppl.infer.stochastic.table import NAMED
@@ -38,7 +40,8 @@ class Built:
 
 def build(model: Model, joint: LogJoint, wish: Wish) -> Built:
     """Raises `UsageError` for what cannot be amortised, and for more rows in a batch than there are."""
-    split = _split(model, joint, wish)
+    split, numbers = _split(model, joint, wish)
+    joint = joint if split is None else split.joint
     batch = None if split is None else batch_of(split, _batch_size(split, wish))
     if split is None and wish.batch_size is not None:
         raise UsageError(
@@ -62,7 +65,7 @@ def build(model: Model, joint: LogJoint, wish: Wish) -> Built:
     program = compile_terms(joint.parts[i].log_prob for i in whole)
     guide = NAMED["meanfield" if wish.guide == "point" else wish.guide](sum(size_of(block) for block in opened))
     first, second, third = starts_of(closed), starts_of(opened), starts_of(points)
-    plan = Plan(joint, batch, whole, program, first, second, third, local, kept, guide, encoder)
+    plan = Plan(joint, batch, whole, program, first, second, third, local, kept, guide, encoder, numbers)
     return Built(plan, wish, layout, features)
 
 
@@ -72,16 +75,17 @@ def _priors(joint: LogJoint, blocks: Collection[Block], split: Rowwise | None) -
     return {start: prior for start, prior in found if prior is not None}
 
 
-def _split(model: Model, joint: LogJoint, wish: Wish) -> Rowwise | None:
+def _split(model: Model, joint: LogJoint, wish: Wish) -> tuple[Rowwise | None, Mapping[int, int]]:
+    """The split, and which of its joint's parts are there for which value of discrete latents of rows."""
     if not wish.amortise:
-        return rowwise(joint)
+        return _by_rows(model, joint, longest_axis(joint.parts))
     latents = [_latent(model, name) for name in wish.amortise]
     tried = [axis for axis in latents[0].axes if axis.identity is not None]
     for axis in tried:
-        split = rowwise(joint, axis)
+        split, numbers = _by_rows(model, joint, axis)
         if split is not None and all(latent.name in split.local for latent in latents):
-            _check_apart(joint, split, wish.amortise)
-            return split
+            _check_apart(split, wish.amortise)
+            return split, numbers
     name = latents[0].name
     if not tried:
         raise UsageError(
@@ -109,7 +113,18 @@ def _latent(model: Model, name: str) -> Latent:
     raise UsageError(f"amortise: `{name}` is no latent of this model{hint}")
 
 
-def _check_apart(joint: LogJoint, split: Rowwise, names: Collection[str]) -> None:
+def _by_rows(model: Model, joint: LogJoint, axis: Axis | None) -> tuple[Rowwise | None, Mapping[int, int]]:
+    if axis is None:
+        return None, {}
+    more = expanded(model, joint, axis)
+    split = None if more is None else rowwise(more.joint, axis)
+    if more is not None and split is not None and set(more.numbers) <= set(split.parts):
+        return split, more.numbers
+    return rowwise(joint, axis), {}
+
+
+def _check_apart(split: Rowwise, names: Collection[str]) -> None:
+    joint = split.joint
     for i in split.others:
         mixed = sorted(set(names) & set(inputs([joint.parts[i].log_prob])))
         if mixed:

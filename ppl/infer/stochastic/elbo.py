@@ -22,6 +22,8 @@ from ppl.infer.stochastic.plan import Plan, size_of
 from ppl.model import transforms
 from ppl.numeric.chosen import held
 from ppl.numeric.gather import pick
+from ppl.numeric.reduce import logsumexp
+from ppl.numeric.shape import stack
 
 
 @dataclass(slots=True, eq=False)
@@ -185,12 +187,11 @@ def _by_rows(plan: Plan, made: Drawn, rows: Any, given: Sequence[Any]) -> tuple[
     """The same of what goes by rows, for those of the batch."""
     likelihood: Any = 0.0
     prior: Any = 0.0
-    for place, term, over_draws in rowwise_terms(plan, made, rows, given):
-        total = _each(term) if over_draws else np.sum(term)
-        if is_likelihood(plan, place):
-            likelihood = likelihood + total
+    for term in rowwise_terms(plan, made, rows, given):
+        if term.likelihood:
+            likelihood = likelihood + term.total()
         else:
-            prior = prior - total
+            prior = prior - term.total()
     return likelihood, prior
 
 
@@ -199,10 +200,29 @@ def is_likelihood(plan: Plan, place: int) -> bool:
     return part.observed or part.distribution is None
 
 
-def rowwise_terms(plan: Plan, made: Drawn, rows: Any, given: Sequence[Any]) -> list[tuple[int, Any, bool]]:
-    """Of each part that goes by rows and whose KL term is still open: its place in the joint, its log densities at the
-    rows of the batch, and whether they have an axis of draws.
+@dataclass(frozen=True, slots=True, eq=False)
+class Term:
+    """Log densities of a part at the rows of a batch: an axis of draws, where `over_draws`, then axes of its own, of
+    which `at` is that of the rows. `place` is that of the part in the joint, -1 for a sum over discrete latents.
     """
+
+    place: int
+    likelihood: bool
+    log_probs: Any
+    over_draws: bool
+    at: int
+
+    def by_row(self) -> Any:
+        """(S, M)."""
+        return by_row(self.log_probs, self.at, self.over_draws)
+
+    def total(self) -> Any:
+        """(S,), or one number."""
+        return _each(self.log_probs) if self.over_draws else np.sum(self.log_probs)
+
+
+def rowwise_terms(plan: Plan, made: Drawn, rows: Any, given: Sequence[Any]) -> list[Term]:
+    """The parts that go by rows and whose KL term is still open; discrete latents of rows are summed out."""
     if plan.batch is None:
         return []
     local = {plan.local[start].block.name for start in plan.local}
@@ -210,8 +230,23 @@ def rowwise_terms(plan: Plan, made: Drawn, rows: Any, given: Sequence[Any]) -> l
         name: value if name in local else plan.batch.at_rows(name, value, rows) for name, value in made.values.items()
     }
     found = plan.batch.log_probs(values, given)
-    return [
-        (place, term, plan.batch.over_draws(i))
-        for i, (place, term) in enumerate(zip(plan.batch.split.parts, found, strict=True))
-        if place not in made.done
-    ]
+    terms: list[Term] = []
+    values: dict[int, Any] = {}
+    for i, (place, term) in enumerate(zip(plan.batch.split.parts, found, strict=True)):
+        over_draws = plan.batch.over_draws(i)
+        if place in plan.numbers:
+            at = plan.batch.split.places[id(plan.joint.parts[place].log_prob)]
+            number = plan.numbers[place]
+            values[number] = values.get(number, 0.0) + by_row(term, at, over_draws)
+        elif place not in made.done:
+            terms.append(Term(place, is_likelihood(plan, place), term, over_draws, at_of(plan, place)))
+    if values:
+        found_by_value = [values[number] + np.zeros((1, 1)) for number in sorted(values)]
+        terms.append(Term(-1, True, logsumexp(stack(-1, *found_by_value), -1), True, 0))
+    return terms
+
+
+def at_of(plan: Plan, place: int) -> int:
+    """Where the rows are among the axes of a part, that of draws left out."""
+    assert plan.batch is not None
+    return plan.batch.split.places[id(plan.joint.parts[place].log_prob)]

@@ -85,6 +85,7 @@ class Plan:
     priors: Mapping[int, Prior]
     guide: Guide
     encoder: Encoder | None
+    numbers: Mapping[int, int]  # of parts of the joint: at which value of discrete latents of rows they are
 
     def sizes(self) -> tuple[int, int, int, int]:
         """Of the parts of phi."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ppl.infer.stochastic.build import Built
-from ppl.infer.stochastic.elbo import Drawn, Noise, by_row, drawn, is_likelihood, noise, rowwise_terms
+from ppl.infer.stochastic.elbo import Drawn, Noise, drawn, is_likelihood, noise, rowwise_terms
 from ppl.infer.stochastic.objective import given
 from ppl.infer.stochastic.plan import Plan
 
@@ -59,11 +59,10 @@ def bound(built: Built, phi: np.ndarray, rng: np.random.Generator, draws: int) -
             arrays = given(built, rows, eps, 1.0)
             made = drawn(plan, phi, eps, arrays[5])
             row = slice(0, count)
-            for place, term, over_draws in rowwise_terms(plan, made, arrays[4], arrays[6:]):
-                at = plan.batch.split.places[id(plan.joint.parts[place].log_prob)]
-                mean = by_row(term, at, over_draws).mean(axis=0)[row]
+            for part in rowwise_terms(plan, made, arrays[4], arrays[6:]):
+                mean = part.by_row().mean(axis=0)[row]
                 of_rows[rows[row]] += mean
-                if is_likelihood(plan, place):
+                if part.likelihood:
                     likelihood += float(mean.sum())
                 else:
                     others -= float(mean.sum())
@@ -115,8 +114,8 @@ def log_weights(built: Built, phi: np.ndarray, rows: np.ndarray, eps: Noise) -> 
     with np.errstate(all="ignore"):
         made = drawn(plan, phi, eps, arrays[5], closed_form=False)
         total = np.zeros((len(eps.closed), len(rows)))
-        for place, term, over_draws in rowwise_terms(plan, made, arrays[4], arrays[6:]):
-            total = total + by_row(term, plan.batch.split.places[id(plan.joint.parts[place].log_prob)], over_draws)
+        for part in rowwise_terms(plan, made, arrays[4], arrays[6:]):
+            total = total + part.by_row()
         for term in made.by_row.values():
             total = total - term.sum(axis=2)
         for term in made.other:
