@@ -382,7 +382,8 @@ class Fit:
 
     def encode(self, *data: Any, seed: int = 1, **tables: Any) -> dict[str, np.ndarray]:
         """Mean and sd of the latents of new rows that a fit with `amortise` has an encoder for, by label: columns of a
-        table, `z[1]_mean`, `z[1]_sd`. Raises `UsageError` where there is no encoder, `DataError` for rows it cannot read.
+        table, `z[1]_mean`, `z[1]_sd`. Raises `UsageError` where there is no encoder, `DataError` for rows that it
+        cannot read.
         """
         return dict(encode(self.record, self._data(), dataset.read(data, tables), whole("seed", seed, 0, 2**32 - 1)))
 

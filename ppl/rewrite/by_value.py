@@ -124,5 +124,5 @@ def _prior(one: _Own, log_prob: Term, axis: Axis) -> Term:
 
 def _counts(one: _Own, value: float, axis: Axis) -> Term:
     """0 where this value is summed over, minus infinity in rows whose own is known, but for the first value."""
-    counts = one.missing | (value == one.values[0])  # type: ignore[operator]
+    counts = one.missing | (value == one.values[0])
     return terms.constant(np.where(counts, 0.0, -np.inf), (axis,), one.latent.span)

@@ -231,18 +231,18 @@ def rowwise_terms(plan: Plan, made: Drawn, rows: Any, given: Sequence[Any]) -> l
     }
     found = plan.batch.log_probs(values, given)
     terms: list[Term] = []
-    values: dict[int, Any] = {}
+    by_number: dict[int, Any] = {}
     for i, (place, term) in enumerate(zip(plan.batch.split.parts, found, strict=True)):
         over_draws = plan.batch.over_draws(i)
         if place in plan.numbers:
             at = plan.batch.split.places[id(plan.joint.parts[place].log_prob)]
             number = plan.numbers[place]
-            values[number] = values.get(number, 0.0) + by_row(term, at, over_draws)
+            by_number[number] = by_number.get(number, 0.0) + by_row(term, at, over_draws)
         elif place not in made.done:
             terms.append(Term(place, is_likelihood(plan, place), term, over_draws, at_of(plan, place)))
-    if values:
-        found_by_value = [values[number] + np.zeros((1, 1)) for number in sorted(values)]
-        terms.append(Term(-1, True, logsumexp(stack(-1, *found_by_value), -1), True, 0))
+    if by_number:
+        together = stack(-1, *(by_number[number] for number in sorted(by_number)))
+        terms.append(Term(-1, True, logsumexp(together, -1), True, 0))
     return terms
 
 
