@@ -233,8 +233,8 @@ class Posterior:
         """
         seed, draws = whole("seed", seed, 0, 2**32 - 1), whole("draws", draws, 100, 1_000_000)
         now, given = watch or Watch(), keep(self.data, self.model)
-        asked = stochastic or kl_anneal or guide in choose.ONLY_HERE
-        asked = asked or any(x not in (None, ()) for x in (amortise, encoder, batch_size, epochs, learning_rate))
+        asked = stochastic or amortise or kl_anneal or guide in choose.ONLY_HERE
+        asked = asked or any(x is not None for x in (encoder, batch_size, epochs, learning_rate))
         why = "" if asked or em or standard_errors or guide != "auto" else choose.reason(self.joint)
         if asked or why:
             names = (amortise,) if isinstance(amortise, str) else tuple(amortise)

@@ -12,7 +12,7 @@ from ppl.model.terms import Op, Term, inputs
 
 
 def products_by_row(term: Term, names: Collection[str]) -> Term:
-    """A product `X @ W` whose rows of X depend on latents of these names, and W does not, is broadcast over the rows."""
+    """A product `X @ W`, rows of X depending on latents of these names and W not, is broadcast over the rows."""
 
     def change(each: Term, args: tuple[Term, ...]) -> Term | None:
         if each.op is None or each.op.name != "@" or len(args[0].axes) != 2:
