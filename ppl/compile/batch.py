@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from ppl.compile.local_products import changed, local_products
+from ppl.compile.row_templates import Templates
 from ppl.compile.rowwise import Rowwise
 from ppl.model.program import Program
 from ppl.numeric.chosen import positions, rows_at
@@ -25,6 +27,7 @@ class Batch:
     count: int
     program: Program
     sources: tuple[tuple[int, np.ndarray, int], ...]  # slot, the whole, where the axis is
+    products: Mapping[str, tuple[int, ...]]  # results of products that are drawn: their shapes, by the matrix
 
     def arrays(self, rows: np.ndarray) -> list[np.ndarray]:
         """What the program reads of the data at these rows (from 0)."""
@@ -54,7 +57,13 @@ class Batch:
         return value if place is None else rows_at(value, positions(rows), 1 + place)
 
 
-def batch_of(split: Rowwise, count: int) -> Batch:
-    template = split.template(count)
+def batch_of(split: Rowwise, count: int, drawn: Collection[str] = ()) -> Batch:
+    """For so many rows; of products by the latents of these names (of a Normal guide) results are drawn by row, where
+    that is possible.
+    """
+    products = local_products(split, drawn)
+    whole = split.templates
+    template = Templates(whole.wanted, whole.axis, whole.places, change=changed(products)).of(count)
+    shapes = {name: (count, *term.shape[1:]) for name, term in products.items()}
     sources = tuple((slot, whole, place) for slot, (whole, place) in template.sources.items())
-    return Batch(split, count, template.program, sources)
+    return Batch(split, count, template.program, sources, shapes)

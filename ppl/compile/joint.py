@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import autograd.numpy as np
@@ -11,6 +11,7 @@ import numpy
 
 from ppl.compile.blocks import Assembly, Block, Centring, lay_out
 from ppl.compile.elimination import Elimination
+from ppl.compile.row_blocks import ManyRows, RowBlocks
 from ppl.compile.staged.stage import Staging
 from ppl.data.axes import Axis
 from ppl.language.source import Span
@@ -66,6 +67,7 @@ class LogJoint:
     elimination: Elimination | None = None
     held: Mapping[str, numpy.ndarray] = field(default_factory=dict)
     staging: Staging = field(default_factory=Staging, init=False, repr=False, compare=False)
+    many_rows: ManyRows = field(default_factory=ManyRows, init=False, repr=False, compare=False)
 
     @property
     def points(self) -> numpy.ndarray:
@@ -79,6 +81,24 @@ class LogJoint:
         """z (S, D) -> log joint (S,). Differentiable by autograd."""
         values, log_jacobian = self.constrain_with_jacobian(z)
         return log_jacobian + self.sum_of_parts(values)
+
+    @property
+    def blocks_of_rows(self) -> RowBlocks | None:
+        """What evaluates a joint of many rows; None where it has few, or is evaluated in another way."""
+        self.many_rows.of(self)
+        return self.many_rows.blocks
+
+    def with_fewest_rows(self) -> LogJoint:
+        """The same function of the latents by sums over the data, or distinct rows alone, where that is less work."""
+        self.many_rows.of(self)
+        return self if self.many_rows.fewer is None else self.many_rows.fewer
+
+    def with_parts(self, parts: tuple[Part, ...]) -> LogJoint:
+        """Other parts over the same coordinates; those that depend on discrete latents must be the same."""
+        at_once = max(1, _ELEMENTS_AT_ONCE // _widest_of(parts, self.dimension))
+        at_once = self.draws_at_once if self.elimination is not None else at_once
+        program = compile_terms(part.log_prob for part in parts)
+        return replace(self, parts=parts, program=program, draws_at_once=at_once)
 
     def sum_of_parts(self, values: Mapping[str, Any]) -> Any:
         """Constrained latents (leading axis of S draws) -> the sum of all parts (S,), or one number without latents."""
@@ -186,13 +206,21 @@ class LogJoint:
 
     def value(self, z: numpy.ndarray) -> numpy.ndarray:
         """z (S, D) -> (S,), NaN taken as minus infinity; any number of draws in bounded memory."""
+        other = self.many_rows.of(self)
         with numpy.errstate(all="ignore"):
-            found = [self(z[i : i + self.draws_at_once]) for i in range(0, len(z), self.draws_at_once)]
-        total = numpy.concatenate(found)
+            if other is not None:
+                total = other.value(z)
+            else:
+                at_once = range(0, len(z), self.draws_at_once)
+                total = numpy.concatenate([self(z[i : i + self.draws_at_once]) for i in at_once])
         return numpy.where(numpy.isnan(total), -numpy.inf, total)
 
     def value_and_gradient(self, z: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
         """z (S, D) -> log joint (S,) and its gradient for each draw (S, D)."""
+        other = self.many_rows.of(self)
+        if other is not None:
+            total, gradient = other.value_and_gradient(z)
+            return numpy.where(numpy.isnan(total), -numpy.inf, total), gradient
         values, gradients = [], []
         for i in range(0, len(z), self.draws_at_once):
             value, gradient = self.staging.value_and_gradient(self, z[i : i + self.draws_at_once])
@@ -221,7 +249,7 @@ def compile_joint(
     parts += [_part(factor.name, factor, factor.value, factor.observed, summed) for factor in model.factors]
     program = compile_terms(part.log_prob for part in parts)
     dimension = blocks[-1].stop if blocks else 0
-    widest = max([1, dimension, *(_widest(part.log_prob) for part in parts)])
+    widest = _widest_of(parts, dimension)
     elimination = None
     if summed is not None:
         widest = max(widest, *(step.size for step in summed.plan.steps))
@@ -241,6 +269,10 @@ def _part(name: str, said: Piece | Factor, value: Term | None, observed: bool, s
 def as_table(found: Any, summand: Summand, over_draws: bool) -> Any:
     """A table as elimination takes it: (S, *values, rows), with one draw where it depends on none."""
     return np.reshape(found, (len(found) if over_draws else 1, *summand.values, len(summand.scope)))
+
+
+def _widest_of(parts: Sequence[Part], dimension: int) -> int:
+    return max([1, dimension, *(_widest(part.log_prob) for part in parts)])
 
 
 def _widest(term: Term) -> int:

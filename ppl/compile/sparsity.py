@@ -9,16 +9,36 @@ from scipy import sparse
 
 from ppl.compile.blocks import Block
 from ppl.compile.joint import LogJoint
+from ppl.compile.rowwise import Rowwise
 from ppl.model import terms
 from ppl.model.dependence import TooDense, as_pattern, dependences, ones, size_of
+
+_ROWS_AT_ONCE = 20_000
 
 
 def interactions(joint: LogJoint) -> np.ndarray:
     """A symmetric pattern (D, D), true on the diagonal: where the Hessian of the log joint can be nonzero."""
+    blocks = joint.blocks_of_rows
+    if blocks is not None:
+        return _of_many_rows(blocks.split)
     try:
         return np.asarray(sparse_interactions(joint).todense()) != 0
     except TooDense:
         return np.ones((joint.dimension, joint.dimension), dtype=bool)
+
+
+def _of_many_rows(split: Rowwise) -> np.ndarray:
+    """Some rows at a time, until all coordinates interact."""
+    found = interactions(split.rest)
+    for start in range(0, split.axis.length, _ROWS_AT_ONCE):
+        if found.all():
+            break
+        rows = np.arange(start, min(start + _ROWS_AT_ONCE, split.axis.length))
+        try:
+            found = found | (np.asarray(sparse_interactions(split.subset(rows)).todense()) != 0)
+        except TooDense:
+            return np.ones(found.shape, dtype=bool)
+    return found
 
 
 def sparse_interactions(joint: LogJoint) -> sparse.csr_matrix:

@@ -255,9 +255,10 @@ def _from_integers(
 
 
 def _from_floats(name: str, array: np.ndarray, axes: tuple[Axis, ...], file: str, missing: np.ndarray | None) -> Column:
-    values = array.astype(np.float64)
+    values = np.asarray(array, dtype=np.float64)
+    values = values.copy() if values is array and array.flags.writeable else values  # what cannot change is kept
     gaps = np.isnan(values) if missing is None else missing | np.isnan(values)
-    values = np.where(gaps, np.nan, values)
+    values = np.where(gaps, np.nan, values) if gaps.any() else values
     column = Column(name, values, Kind.REAL, axes, file, missing=gaps if gaps.any() else None)
     infinite = np.isinf(values)
     if infinite.any():

@@ -42,8 +42,12 @@ def maximise(
     eps: np.ndarray,
     directions: Directions,
     draws_of_hessian: int,
+    alike: bool = False,
 ) -> Optimum:
-    """The ELBO's optimum from a guide and a positive definite curvature (D, D) to whiten by."""
+    """The ELBO's optimum from a guide and a positive definite curvature (D, D) to whiten by.
+
+    Where the Hessians of the log joint at all draws are said to be `alike`, those at a few stand for all.
+    """
     dimension = len(guide.mu)
 
     def objective_of(packed: np.ndarray) -> tuple[float, np.ndarray]:
@@ -63,7 +67,10 @@ def maximise(
     step_size, hessian, covariance = np.inf, np.eye(2 * dimension), None
     for _ in range(_MOST_NEWTON):
         at = MeanField.unpack(packed)
-        hessian = objective.hessian(joint, at, few, at.sigma, directions)
+        if alike:
+            hessian = objective.hessian_of_few(joint, at, eps, few, at.sigma, directions)
+        else:
+            hessian = objective.hessian(joint, at, few, at.sigma, directions)
         covariance = linear_response(hessian)
         step = newton_step(hessian, gradient)
         if step is None or covariance is None:

@@ -126,3 +126,20 @@ def hessian(
     by_scale[np.diag_indices(dimension)] -= (gradients * spread).mean(axis=0)
     by_mean = curvature.assemble(directions, mean_mean)
     return np.block([[by_mean, mean_scale], [mean_scale.T, by_scale]])
+
+
+def hessian_of_few(
+    joint: LogDensity, guide: MeanField, eps: np.ndarray, few: np.ndarray, scale: np.ndarray, directions: Directions
+) -> np.ndarray:
+    """As `hessian`, with that of the log joint at a few draws for that at all: where many rows make it nearly constant.
+
+    With h constant and antithetic draws the mixed block is 0.
+    """
+    gradient: Callable[[np.ndarray], np.ndarray] = lambda points: joint.value_and_gradient(points)[1]  # noqa: E731
+    shown = curvature.second_differences(gradient, guide.draws(few), scale, directions, joint.draws_at_once)
+    by_mean = curvature.assemble(directions, [-entries.mean(axis=0) for entries in shown])
+    spread = guide.sigma * eps
+    by_scale = by_mean * (spread.T @ spread / len(spread))
+    by_scale[np.diag_indices(len(by_scale))] -= (gradient(guide.draws(eps)) * spread).mean(axis=0)
+    mixed = np.zeros(by_mean.shape)
+    return np.block([[by_mean, mixed], [mixed, by_scale]])

@@ -9,7 +9,7 @@ import numpy as np
 
 from ppl.compile.joint import LogJoint
 from ppl.compile.sparsity import interactions, sparse_interactions
-from ppl.infer import arrow, curvature, doubts, importance, large, watch
+from ppl.infer import arrow, curvature, doubts, importance, large, many_rows, watch
 from ppl.infer.climb import Summit
 from ppl.infer.curvature import Directions
 from ppl.infer.draws import antithetic, generator
@@ -17,9 +17,9 @@ from ppl.infer.importance import Weights
 from ppl.infer.meanfield import Optimum, maximise, newton_step
 from ppl.infer.objective import Counted, LogDensity, MeanField, negative_elbo
 from ppl.infer.proposals import HEAVY_TAILED_BELOW, Component, correct_twice
-from ppl.infer.search import search
+from ppl.infer.search import Found, search
 from ppl.infer.sparse import SparseOptimum
-from ppl.infer.verdict import Evidence
+from ppl.infer.verdict import Evidence, Verdict, judge
 from ppl.model.dependence import TooDense
 
 DRAWS = 4000
@@ -36,7 +36,7 @@ MOST_COORDINATES = 50_000
 MOST_ELEMENTS = 60_000_000  # of the draws of all coordinates; a few such arrays are alive at once, 2 GB in all
 
 # One purpose a stream of random numbers.
-CLIMBING, STARTS, GUIDE, FRESH, PROPOSALS, RESAMPLING, SIMULATION, DISCRETE, CHAINS, POINTS = range(10)
+CLIMBING, STARTS, GUIDE, FRESH, PROPOSALS, RESAMPLING, SIMULATION, DISCRETE, CHAINS, POINTS, ROWS = range(11)
 
 
 class TooLarge(Exception):
@@ -68,6 +68,7 @@ def approximate(joint: LogJoint, seed: int, draws: int = DRAWS, also: np.ndarray
     """
     if joint.dimension == 0:
         return _nothing_to_infer(joint, draws)
+    joint = joint.with_fewest_rows()
     if joint.dimension > MOST_COORDINATES or joint.dimension * draws > MOST_ELEMENTS:
         raise TooLarge
     with np.errstate(all="ignore"):  # what is infinite or no number shows in the verdict
@@ -80,9 +81,30 @@ def _approximate(joint: LogJoint, seed: int, draws: int, also: np.ndarray) -> Ap
     directions = curvature.plan(interactions(joint))
     counted = Counted(joint)
     watch.step("ways up")
-    found = search(counted, joint, seed, (CLIMBING, STARTS, GUIDE), directions, also)
+    if many_rows.are_many(joint):
+        found = many_rows.search(counted, joint, seed, (CLIMBING, STARTS, GUIDE, ROWS), directions, also)
+        watch.coordinates(joint)  # what was seen so far is of some rows alone
+        fewer = many_rows.proposals(joint, draws)
+        quick = _corrected(counted, joint, seed, fewer, found, directions, sparing=True)
+        if judge(quick.evidence)[0] == Verdict.GOOD:
+            return quick
+    else:
+        found = search(counted, joint, seed, (CLIMBING, STARTS, GUIDE), directions, also)
+    return _corrected(counted, joint, seed, draws, found, directions)
+
+
+def _corrected(
+    counted: Counted,
+    joint: LogJoint,
+    seed: int,
+    draws: int,
+    found: Found,
+    directions: Directions,
+    sparing: bool = False,
+) -> Approximation:
+    """From where to begin to weighted proposals; `sparing` with passes over the data."""
     watch.step("guide")
-    optimum, draw_error = settled_optimum(counted, seed, found.summit, directions)
+    optimum, draw_error = settled_optimum(counted, seed, found.summit, directions, sparing)
     watch.step("weights")
     proposed = Component(optimum.guide.mu, root_of(optimum))
     z, weights, wider = correct_twice(counted, generator(seed, PROPOSALS), [proposed], draws)
@@ -137,14 +159,17 @@ def gather(
     )
 
 
-def settled_optimum(joint: LogDensity, seed: int, summit: Summit, directions: Directions) -> tuple[Optimum, float]:
-    """The optimum over draws that are doubled until fresh ones would not move it."""
+def settled_optimum(
+    joint: LogDensity, seed: int, summit: Summit, directions: Directions, sparing: bool = False
+) -> tuple[Optimum, float]:
+    """The optimum over draws that are doubled until fresh ones would not move it; `sparing` begins with few."""
     guide, precision = summit.guide, summit.precision
-    draws = GUIDE_DRAWS
+    draws, fewest = (many_rows.GUIDE_DRAWS, 1) if sparing else (GUIDE_DRAWS, 4)
     affordable = _MOST_BATCHES_OF_HESSIAN * joint.draws_at_once // max(1, 2 * len(directions))
     while True:
         eps = antithetic(generator(seed, GUIDE, draws), draws, joint.dimension)
-        optimum = maximise(joint, guide, precision, eps, directions, 2 * int(np.clip(affordable // 2, 4, draws // 2)))
+        of_hessian = 2 * int(np.clip(affordable // 2, fewest, draws // 2))
+        optimum = maximise(joint, guide, precision, eps, directions, of_hessian, alike=sparing)
         error = _draw_error(joint, seed, optimum)
         if error <= DRAW_ERROR or draws >= _MOST_GUIDE_DRAWS or optimum.covariance is None:
             return optimum, error

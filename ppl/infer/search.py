@@ -56,7 +56,7 @@ def search(
     """
     climbing, starts, guide = streams
     summits = ways_up(joint, model, seed, (climbing, starts), directions, also)
-    return _polished(joint, summits, directions, antithetic(generator(seed, guide, 64), 64, joint.dimension))
+    return polished(joint, summits, directions, antithetic(generator(seed, guide, 64), 64, joint.dimension))
 
 
 def ways_up(
@@ -117,17 +117,11 @@ def _anywhere(joint: LogDensity, model: LogJoint, rng: np.random.Generator) -> n
     return points[best[np.isfinite(values[best])]]
 
 
-def _polished(joint: LogDensity, summits: list[Summit], directions: Directions, eps: np.ndarray) -> Found:
+def polished(joint: LogDensity, summits: Sequence[Summit], directions: Directions, eps: np.ndarray) -> Found:
     """The ends that lie apart, each brought to the optimum of its guide: the best of these, and its rivals."""
-    summits = sorted(summits, key=lambda summit: -summit.elbo)
-    most = 1 + _MOST_POLISHED[joint.dimension > _FEW]
-    apart: list[Summit] = []
-    for summit in summits:
-        hopeful = summit.elbo > summits[0].elbo - HOPEFUL
-        if hopeful and len(apart) < most and all(are_apart(summit, other) for other in apart):
-            apart.append(summit)
+    apart = apart_of(summits, joint.dimension)
     if len(apart) <= 1:
-        return Found(summits[0], ())
+        return Found(apart[0], ())
     optima = [maximise(joint, summit.guide, summit.precision, eps, directions, len(eps)) for summit in apart]
     modes = [
         (
@@ -146,6 +140,18 @@ def _polished(joint: LogDensity, summits: list[Summit], directions: Directions, 
         if mode[0] > modes[0][0] - NEGLIGIBLE and all(are_apart(mode[1], other[1]) for other in kept):
             kept.append(mode)
     return Found(kept[0][1], tuple(optimum for _, _, optimum in kept[1:]))
+
+
+def apart_of(summits: Sequence[Summit], dimension: int) -> list[Summit]:
+    """The ends that lie apart and are worth a closer look, the best first."""
+    ordered = sorted(summits, key=lambda summit: -summit.elbo)
+    most = 1 + _MOST_POLISHED[dimension > _FEW]
+    apart: list[Summit] = []
+    for summit in ordered:
+        hopeful = summit.elbo > ordered[0].elbo - HOPEFUL
+        if hopeful and len(apart) < most and all(are_apart(summit, other) for other in apart):
+            apart.append(summit)
+    return apart
 
 
 def evidence_of(optimum: Optimum, covariance: np.ndarray) -> float:

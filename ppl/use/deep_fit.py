@@ -34,7 +34,7 @@ def fitted(
     kept = min(draws, max(_FEWEST, _MOST_NUMBERS // max(1, joint.dimension)))
     out = left_out(model, kept, keep_all)
     thinned = f"{kept:,} draws are kept, not {draws:,}: there are {joint.dimension:,} coordinates"
-    notes = () if kept == draws else (thinned,)
+    notes: tuple[str, ...] = () if kept == draws else (thinned,)
     now = watch.current()
     assert now is not None
     now.inferring = True
@@ -68,7 +68,7 @@ def deep_of(model: Model, found: Fitted, why: str, notes: tuple[str, ...]) -> De
         rows_a_second=found.rate,
         ended=REASONS[found.trained.reason],
         why=why,
-        notes=notes,
+        notes=(*drawn_of(found), *notes),
         likelihood=found.bound.likelihood,
         divergence=found.bound.divergence,
         others=found.bound.others,
@@ -79,6 +79,14 @@ def deep_of(model: Model, found: Fitted, why: str, notes: tuple[str, ...]) -> De
         mean=none if layout is None else layout.mean,
         scale=none if layout is None else layout.scale,
     )
+
+
+def drawn_of(found: Fitted) -> tuple[str, ...]:
+    """Which products had their results drawn, in words."""
+    batch = found.built.plan.batch
+    if batch is None or not batch.products:
+        return ()
+    return (f"products by {', '.join(batch.products)} were drawn by row (local reparameterisation)",)
 
 
 def cells_of(model: Model) -> int:

@@ -148,7 +148,7 @@ def _log_weights(split: Rowwise, at: AtRows, values: Mapping[str, np.ndarray], a
         if not part.observed and part.name not in encoded:
             continue
         over_draws = slot in at.program.over_draws
-        place = split.places[id(part.log_prob)] + int(over_draws)
+        place = split.templates.places[id(part.log_prob)] + int(over_draws)
         axes = tuple(k for k in range(int(over_draws), np.ndim(term)) if k != place)
         total = total + np.sum(term, axis=axes)
     return np.asarray(total)

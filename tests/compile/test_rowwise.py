@@ -52,7 +52,7 @@ def agrees(split: Rowwise) -> None:
     rows = np.array([7, 2, 2, 19]) if split.axis.length > 19 else np.array([1, 0, 1])
     for number, found in enumerate(split.at(rows).log_probs(split.of_rows(values, rows))):
         part = joint.parts[split.parts[number]]
-        place = split.places[id(part.log_prob)] - len(part.log_prob.shape)
+        place = split.templates.places[id(split.templates.wanted[number])] - len(part.log_prob.shape)
         expected = np.take(whole[split.parts[number]], rows, axis=place)
         np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
     total = split.rest.sum_of_parts(values) + sum(

@@ -12,6 +12,7 @@ from ppl.compile.staged import kernels
 from ppl.compile.staged.factors import constants_together, factors_first
 from ppl.compile.staged.linear import pull_out
 from ppl.compile.staged.listing import Call, Listing, Slot, drop_dead, reading, renamed
+from ppl.compile.staged.logistic import logistic
 from ppl.compile.staged.lower import lower
 from ppl.compile.staged.simplify import known_signs, numbers_for_constants, simplify
 
@@ -93,7 +94,7 @@ def _apart(shape: tuple[int, ...], keys: tuple[Any, ...]) -> bool:
 
 PASSES: tuple[Callable[[Listing], Listing], ...] = (
     lower, numbers_for_constants, simplify, known_signs, numbers_for_constants, simplify, share, drop_dead,
-    factors_first, pull_out, fold, constants_together, simplify, known_signs, share, drop_dead, assemble,
+    factors_first, pull_out, logistic, fold, constants_together, simplify, known_signs, share, drop_dead, assemble,
 )  # fmt: skip
 
 

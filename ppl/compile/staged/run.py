@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ppl.compile.staged import kernels, trace
+from ppl.compile.staged.held import held
 from ppl.compile.staged.listing import Call, Listing, Slot
 
 Step = tuple[Callable[..., Any], tuple[Any, ...]]
@@ -78,6 +79,8 @@ class Layout:
         arguments = tuple(self.array_of(argument) for argument in call.arguments)
         if call.function in kernels.VIEWS:
             self._view(call, arguments)
+        elif call.function is held.fun:
+            self.arrays[call.target.index] = arguments[1].array
         elif call.shape is None:
             cell = self.arrays[call.target.index] = [None]
             self._add(kernels.tuple_into, cell, call.function, *arguments)

@@ -42,7 +42,6 @@ def build(model: Model, joint: LogJoint, wish: Wish) -> Built:
     """Raises `UsageError` for what cannot be amortised, and for more rows in a batch than there are."""
     split, numbers = _split(model, joint, wish)
     joint = joint if split is None else split.joint
-    batch = None if split is None else batch_of(split, _batch_size(split, wish))
     if split is None and wish.batch_size is not None:
         raise UsageError(
             "batch-size: nothing observed in this model goes by rows that are independent given the latents"
@@ -60,6 +59,8 @@ def build(model: Model, joint: LogJoint, wish: Wish) -> Built:
     priors = _priors(joint, [*others, *(one.block for one in local.values())], split)
     closed = [block for block in others if wish.guide == "meanfield" and block.start in priors]
     opened = [block for block in others if block not in closed]
+    drawn = {block.name for block in closed if not split or block.name not in split.local}
+    batch = None if split is None else batch_of(split, _batch_size(split, wish), drawn)
     whole = tuple(range(len(joint.parts))) if split is None else split.others
     kept = {start: prior for start, prior in priors.items() if start in local or start in {b.start for b in closed}}
     program = compile_terms(joint.parts[i].log_prob for i in whole)
@@ -78,7 +79,7 @@ def _priors(joint: LogJoint, blocks: Collection[Block], split: Rowwise | None) -
 def _split(model: Model, joint: LogJoint, wish: Wish) -> tuple[Rowwise | None, Mapping[int, int]]:
     """The split, and which of its joint's parts are there for which value of discrete latents of rows."""
     if not wish.amortise:
-        return _by_rows(model, joint, longest_axis(joint.parts))
+        return _by_rows(model, joint, longest_axis(joint.parts) or _longest(model))
     latents = [_latent(model, name) for name in wish.amortise]
     tried = [axis for axis in latents[0].axes if axis.identity is not None]
     for axis in tried:
@@ -121,6 +122,12 @@ def _by_rows(model: Model, joint: LogJoint, axis: Axis | None) -> tuple[Rowwise 
     if more is not None and split is not None and set(more.numbers) <= set(split.parts):
         return split, more.numbers
     return rowwise(joint, axis), {}
+
+
+def _longest(model: Model) -> Axis | None:
+    """The longest axis of what is observed, discrete latents or not."""
+    axes = [axis for factor in model.observed for axis in factor.axes if axis.identity is not None]
+    return max(axes, key=lambda axis: axis.length, default=None)
 
 
 def _check_apart(split: Rowwise, names: Collection[str]) -> None:

@@ -15,6 +15,7 @@ import autograd.numpy as np
 import numpy
 
 from ppl.compile.blocks import Block
+from ppl.compile.local_products import MEAN, NOISE, SD
 from ppl.infer.stochastic import kl
 from ppl.infer.stochastic.gaussians import HALF_LOG_TWO_PI
 from ppl.infer.stochastic.guide import WithDensity
@@ -36,6 +37,7 @@ class Drawn:
     """
 
     values: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, Any] = field(default_factory=dict)  # what stands for matrices of products that are drawn
     shared: list[Any] = field(default_factory=list)
     by_row: dict[int, Any] = field(default_factory=dict)
     other: list[Any] = field(default_factory=list)
@@ -44,18 +46,24 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Noise:
-    """What an estimate draws: `closed` (S, Dc), `opened` (S, E) for the guide, `rows` (S, M, coordinates of a row)."""
+    """What an estimate draws: `closed` (S, Dc), `opened` (S, E) for the guide, `rows` (S, M, coordinates of a row), and
+    for each product whose results are drawn (S, M, ...).
+    """
 
     closed: Any
     opened: Any
     rows: Any
+    products: tuple[Any, ...] = ()
 
 
 def noise(plan: Plan, rng: numpy.random.Generator, draws: int) -> Noise:
     shared = shared_noise(plan, rng, draws)
     rows = 0 if plan.batch is None or plan.encoder is None else plan.batch.count
     per_row = 0 if plan.encoder is None else plan.encoder.outputs
-    return Noise(shared.closed, shared.opened, rng.standard_normal((draws, rows, per_row)))
+    own = rng.standard_normal((draws, rows, per_row))
+    shapes = () if plan.batch is None else tuple(plan.batch.products.values())
+    products = tuple(rng.standard_normal((draws, *shape)) for shape in shapes)
+    return Noise(shared.closed, shared.opened, own, products)
 
 
 def shared_noise(plan: Plan, rng: numpy.random.Generator, draws: int) -> Noise:
@@ -111,6 +119,10 @@ def drawn(plan: Plan, phi: Any, eps: Noise, features: Any, closed_form: bool = T
             own_mu, own_sd = (np.reshape(pick(x, (own,)), (1, *block.shape)) for x in (mu, sd))
             found.shared.append(_each(kl.normals(own_mu, own_sd, location, scale)))
             found.done.add(prior.part)
+            if plan.batch is not None and block.name in plan.batch.products:
+                noise_of_rows = eps.products[list(plan.batch.products).index(block.name)]
+                for word, value in ((MEAN, own_mu), (SD, own_sd), (NOISE, noise_of_rows)):
+                    found.inputs[word.format(block.name)] = value
         else:
             source, starts = (points[None], plan.points) if block.start in plan.points else (z_open, plan.open)
             start = starts[block.start]
@@ -229,13 +241,13 @@ def rowwise_terms(plan: Plan, made: Drawn, rows: Any, given: Sequence[Any]) -> l
     values = {
         name: value if name in local else plan.batch.at_rows(name, value, rows) for name, value in made.values.items()
     }
-    found = plan.batch.log_probs(values, given)
+    found = plan.batch.log_probs({**values, **made.inputs}, given)
     terms: list[Term] = []
     by_number: dict[int, Any] = {}
     for i, (place, term) in enumerate(zip(plan.batch.split.parts, found, strict=True)):
         over_draws = plan.batch.over_draws(i)
         if place in plan.numbers:
-            at = plan.batch.split.places[id(plan.joint.parts[place].log_prob)]
+            at = plan.batch.split.templates.places[id(plan.joint.parts[place].log_prob)]
             number = plan.numbers[place]
             by_number[number] = by_number.get(number, 0.0) + by_row(term, at, over_draws)
         elif place not in made.done:
@@ -249,4 +261,4 @@ def rowwise_terms(plan: Plan, made: Drawn, rows: Any, given: Sequence[Any]) -> l
 def at_of(plan: Plan, place: int) -> int:
     """Where the rows are among the axes of a part, that of draws left out."""
     assert plan.batch is not None
-    return plan.batch.split.places[id(plan.joint.parts[place].log_prob)]
+    return plan.batch.split.templates.places[id(plan.joint.parts[place].log_prob)]

@@ -18,7 +18,7 @@ from ppl.infer.stochastic import draws as all_draws
 from ppl.infer.stochastic import rows
 from ppl.infer.stochastic.begin import begin
 from ppl.infer.stochastic.build import Built, build
-from ppl.infer.stochastic.elbo import noise
+from ppl.infer.stochastic.elbo import Noise, noise
 from ppl.infer.stochastic.objective import Objective
 from ppl.infer.stochastic.rows import Bound
 from ppl.infer.stochastic.train import INTERRUPTED, REASONS, Options, Trained, Validate, train
@@ -171,7 +171,8 @@ def _rows_k(built: Built, phi: np.ndarray, rng: np.random.Generator) -> np.ndarr
     while left > 0:
         size = min(left, 50)
         own = noise(plan, rng, size)
-        shared = type(own)(np.repeat(eps.closed, size, 0), np.repeat(eps.opened, size, 0), own.rows)
+        closed, opened, *products = (np.repeat(x, size, 0) for x in (eps.closed, eps.opened, *eps.products))
+        shared = Noise(closed, opened, own.rows, tuple(products))
         parts.append(rows.log_weights(built, phi, chosen, shared)[:, :_CHECKED_ROWS])
         left -= size
     logs = np.concatenate(parts)

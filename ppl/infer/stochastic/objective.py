@@ -89,14 +89,18 @@ def given(built: Built, rows: np.ndarray, eps: Noise, anneal: float) -> list[np.
     batch = built.plan.batch
     arrays = [] if batch is None else batch.arrays(rows)
     features = built.features[rows] if built.plan.encoder is not None else np.zeros((0, 0))
-    return [eps.closed, eps.opened, eps.rows, np.array([anneal]), rows.astype(np.float64), features, *arrays]
+    fixed = [eps.closed, eps.opened, eps.rows, np.array([anneal]), rows.astype(np.float64), features]
+    return [*fixed, *eps.products, *arrays]
 
 
 def as_function(plan: Plan) -> Callable[..., Any]:
     """phi and these inputs -> the negative ELBO (1,), differentiable by autograd."""
 
+    count = 0 if plan.batch is None else len(plan.batch.products)
+
     def objective(phi: Any, *inputs: Any) -> Any:
-        closed, opened, of_rows, anneal, rows, features, *arrays = inputs
-        return negative_elbo(plan, phi, Noise(closed, opened, of_rows), anneal, rows, features, arrays)
+        closed, opened, of_rows, anneal, rows, features, *others = inputs
+        products, arrays = tuple(others[:count]), others[count:]
+        return negative_elbo(plan, phi, Noise(closed, opened, of_rows, products), anneal, rows, features, arrays)
 
     return objective

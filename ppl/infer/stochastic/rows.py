@@ -59,7 +59,7 @@ def bound(built: Built, phi: np.ndarray, rng: np.random.Generator, draws: int) -
             arrays = given(built, rows, eps, 1.0)
             made = drawn(plan, phi, eps, arrays[5])
             row = slice(0, count)
-            for part in rowwise_terms(plan, made, arrays[4], arrays[6:]):
+            for part in rowwise_terms(plan, made, arrays[4], arrays[6 + len(eps.products) :]):
                 mean = part.by_row().mean(axis=0)[row]
                 of_rows[rows[row]] += mean
                 if part.likelihood:
@@ -114,7 +114,7 @@ def log_weights(built: Built, phi: np.ndarray, rows: np.ndarray, eps: Noise) -> 
     with np.errstate(all="ignore"):
         made = drawn(plan, phi, eps, arrays[5], closed_form=False)
         total = np.zeros((len(eps.closed), len(rows)))
-        for part in rowwise_terms(plan, made, arrays[4], arrays[6:]):
+        for part in rowwise_terms(plan, made, arrays[4], arrays[6 + len(eps.products) :]):
             total = total + part.by_row()
         for term in made.by_row.values():
             total = total - term.sum(axis=2)
