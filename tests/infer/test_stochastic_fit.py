@@ -9,13 +9,16 @@ import pytest
 from scipy import stats
 
 import ppl
+from ppl.compile.joint import LogJoint
+from ppl.compile.staged.step import plain as by_autograd
 from ppl.infer.draws import generator
 from ppl.infer.stochastic.begin import begin
 from ppl.infer.stochastic.build import Built, build
-from ppl.infer.stochastic.elbo import Noise, drawn, noise
-from ppl.infer.stochastic.objective import Objective, given
+from ppl.infer.stochastic.elbo import Noise, drawn, noise, rowwise_terms
+from ppl.infer.stochastic.objective import Objective, as_function, given
 from ppl.infer.stochastic.wish import Wish
 from ppl.infer.watch import Watch
+from ppl.model.graph import Model
 
 PCA = """
 X = columns("x_*")
@@ -101,9 +104,8 @@ def test_the_gradient_is_that_of_differences_and_of_its_listing(tmp_path: Path) 
     rng = np.random.default_rng(0)
     phi = begin(found, rng) + rng.normal(0, 0.2, sum(found.plan.sizes()))
     eps, rows = noise(found.plan, rng, objective.draws), np.array([3, 1, 4, 15, 9, 2, 6, 5])
-    plain = objective.at(phi, rows, eps)
-    for _ in range(6):
-        staged = objective.at(phi, rows, eps)
+    plain = by_autograd(as_function(found.plan), phi, given(found, rows, eps, 1.0))
+    staged = objective.at(phi, rows, eps)
     assert objective._step.runner is not None
     np.testing.assert_allclose(staged[1], plain[1], rtol=1e-9, atol=1e-9)
     for i in rng.permutation(len(phi))[:25]:
@@ -117,8 +119,7 @@ def test_other_rows_are_inputs_of_the_listing(tmp_path: Path) -> None:
     found, objective = built(PCA, table(pixels(30), tmp_path), amortise=("z",), batch_size=10, hidden=(3,))
     phi = begin(found, np.random.default_rng(0))
     eps = noise(found.plan, np.random.default_rng(1), objective.draws)
-    for _ in range(6):
-        objective.at(phi, np.arange(10), eps)
+    objective.at(phi, np.arange(10), eps)
     fresh = Objective(found, 1, 50)
     assert objective._step.runner is not None and fresh._step.runner is None
     one, other = (each.at(phi, np.arange(20, 30), eps) for each in (objective, fresh))
@@ -252,3 +253,35 @@ def test_discrete_latents_of_rows_are_summed_out_within_the_batch(text: str, tmp
         term = values[posterior.joint.parts.index(part)]
         whole = whole - np.sum(term, axis=tuple(range(1, np.ndim(term))))
     assert value == pytest.approx(float(closed - whole.mean()), rel=1e-10)
+
+
+REGRESSION = """
+X = columns("x_*")
+W[X, 3] ~ Normal(0, 1); v[3] ~ Normal(0, 1)
+y ~ Normal(tanh(X @ W) @ v, 0.5)
+"""
+
+
+def test_products_that_are_drawn_by_row_have_the_mean_and_variance_of_the_product(tmp_path: Path) -> None:
+    data = pixels(40) | {"y": np.random.default_rng(0).normal(size=40)}
+    found, _ = built(REGRESSION, table(data, tmp_path), batch_size=8)
+    assert found.plan.batch is not None and dict(found.plan.batch.products) == {"W": (8, 3), "v": (8,)}
+    rng = np.random.default_rng(0)
+    phi = begin(found, rng)
+    rows = np.arange(8)
+    eps = noise(found.plan, rng, 20_000)
+    arrays = given(found, rows, eps, 1.0)
+    made = drawn(found.plan, phi, eps, arrays[5])
+    plain = build(*_conditioned(REGRESSION, table(data, tmp_path)), Wish(batch_size=8))
+    split = plain.plan.batch.split  # type: ignore[union-attr]
+    by_weights = split.at(rows).log_probs(made.values)[split.parts.index(2)]
+    by_row = next(term for term in rowwise_terms(found.plan, made, arrays[4], arrays[8:]) if term.likelihood)
+    one, other = by_row.by_row(), np.asarray(by_weights)
+    error = np.hypot(one.std(axis=0), other.std(axis=0)) / np.sqrt(20_000)
+    np.testing.assert_allclose(one.mean(axis=0), other.mean(axis=0), atol=5 * error.max())
+    assert one.sum(axis=1).std() < other.sum(axis=1).std()
+
+
+def _conditioned(text: str, data: Path) -> tuple[Model, LogJoint]:
+    posterior = ppl.from_text(text).condition(data)
+    return posterior.model, posterior.joint

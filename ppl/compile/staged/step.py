@@ -23,29 +23,27 @@ from ppl.numeric.gather import pick
 
 Objective = Callable[..., Any]  # (phi, *given) -> (1,)
 _AS_NEAR = 1e-7
-_FIRST_STAGED = 4  # a fit takes hundreds of steps
 
 
 class Step:
-    """Value and gradient by phi at one point; by autograd in the first calls and where the objective is not staged.
+    """Value and gradient by phi at one point; by autograd where the objective cannot be staged.
 
-    `shapes` are those of the given arrays, all of real numbers.
+    Staged with the first call, so that the bits of a step do not depend on how many went before. `shapes` are those of
+    the given arrays, all of real numbers.
     """
 
     def __init__(self, objective: Objective, parameters: int, shapes: Sequence[tuple[int, ...]]):
         self.objective, self.parameters, self.shapes = objective, parameters, tuple(shapes)
-        self.calls, self.never = 0, ""
+        self.never = ""  # why nothing is staged
         self.runner: _Runner | None = None
 
     def __call__(self, phi: np.ndarray, *given: np.ndarray) -> tuple[float, np.ndarray]:
         """The value in nats and the gradient (P,). Raises `InternalError` where the listing gives another gradient."""
-        if self.runner is not None:
-            return self.runner(phi, given)
-        found = plain(self.objective, phi, given)
-        self.calls += 1
-        if self.calls >= _FIRST_STAGED and not self.never:
-            self._stage(phi, given, found)
-        return found
+        if self.runner is None and not self.never:
+            self._stage(phi, given, plain(self.objective, phi, given))
+        if self.runner is None:
+            return plain(self.objective, phi, given)
+        return self.runner(phi, given)
 
     def _stage(self, phi: np.ndarray, given: Sequence[np.ndarray], expected: tuple[float, np.ndarray]) -> None:
         try:
