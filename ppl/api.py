@@ -57,6 +57,7 @@ from ppl.use.evaluate import Evaluation, evaluate
 from ppl.use.loo import hold_out
 from ppl.use.predict import Wish, predict
 from ppl.use.predicted import Predictions
+from ppl.use.prior import check_ranked
 
 _DRAWS_OF_REFIT = 400
 _PRIOR, _REPLICATES, _REFITS, _RANKS = range(100, 104)  # streams of random numbers, apart from those of a fit
@@ -117,12 +118,7 @@ class Model:
         rounds, seed = whole("rounds", rounds, 8, 10_000), whole("seed", seed, 0, 2**32 - 1)
         given = dataset.read(data, tables)
         posterior = self._given(given)
-        if posterior.model.points:
-            names = ", ".join(f"`{latent.name}`" for latent in posterior.model.points)
-            raise UsageError(
-                f"--calibrate: {names} is estimated as a point: there is no prior to draw it from, and it has no ranks;"
-                " give it a prior to calibrate the model"
-            )
+        check_ranked(posterior.model)
         true, improper = posterior.true_values(rounds, seed)
         try:
             simulated = replicate(posterior.model, given, true, rounds, generator(seed, _REPLICATES))

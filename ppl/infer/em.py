@@ -24,7 +24,7 @@ from ppl.infer.meanfield import newton_step
 from ppl.infer.objective import Counted
 from ppl.infer.optimise import lbfgs
 from ppl.infer.pipeline import CLIMBING, DRAW_ERROR, FRESH, GUIDE, GUIDE_DRAWS, MOST_SEEN, POINTS, STARTS, TooLarge
-from ppl.infer.search import ways_up
+from ppl.infer.search import are_apart, ways_up
 from ppl.infer.start import first_point
 from ppl.model import transforms
 
@@ -33,7 +33,8 @@ _MOST_STARTS = 5
 _MOST_NEWTON = 12
 _MOST_EVALUATIONS = 500
 _MOST_ROUNDS = 500  # of alternating steps
-_TOLERANCE = 1e-9  # nats, the decrease that ends the quasi-Newton steps, and the rounds
+_TOLERANCE = 1e-9  # nats, the decrease that ends the quasi-Newton steps
+_TOLERANCE_IN_TURN = 1e-6  # nats, the decrease that ends alternating steps: what is left, both take together
 _ARRIVED = 1e-5  # standard errors: the Newton step that ends them
 _MANY_BATCHES = 20  # of draws evaluated at once, for a Hessian
 _TIED = 1e-3  # nats by which two estimates are equally good
@@ -81,7 +82,7 @@ class _End:
 def estimate(joint: LogJoint, seed: int, alternate: bool = False, mode: bool = False) -> Estimate:
     """`alternate` takes steps by guide and points in turn, to the same end; with `mode` latents have no spread either.
 
-    Raises `search.NoStart` and `pipeline.TooLarge`.
+    Raises `search.NoStart`, and `pipeline.TooLarge` above 1,500 coordinates, as many as have a dense Hessian.
     """
     if joint.dimension > MOST_SEEN:
         raise TooLarge
@@ -111,10 +112,11 @@ def _ends(objective: EMObjective, summits: Sequence[Summit], directions: Directi
     """Where the ways from the likeliest summits end, the best first; those that end beside a better one left out."""
     starts = [(np.concatenate([one.guide.mu, one.guide.log_sigma[~objective.points]]), one) for one in summits]
     ranked = sorted(((objective(x)[0], i) for i, (x, _) in enumerate(starts)), key=lambda pair: pair)
-    found: list[_End] = []
-    for _, i in ranked[:_MOST_STARTS]:
-        x, summit = starts[i]
-        found.append(_optimum(objective, x, summit.precision, directions, alternate))
+    chosen: list[int] = []
+    for _, i in ranked:
+        if len(chosen) < _MOST_STARTS and all(are_apart(summits[i], summits[other]) for other in chosen):
+            chosen.append(i)
+    found = [_optimum(objective, starts[i][0], summits[i].precision, directions, alternate) for i in chosen]
     found.sort(key=lambda end: end.value)
     apart: list[_End] = []
     for end in found:
@@ -158,7 +160,7 @@ def _in_turn(objective: EMObjective, x: np.ndarray, precision: np.ndarray) -> np
         for own in (~points, points):
             if own.any():
                 x, value = _moved(objective, x, own, curved[own])
-        if not before - value > _TOLERANCE:
+        if not before - value > _TOLERANCE_IN_TURN:
             break
         before = value
     return x
@@ -171,7 +173,7 @@ def _moved(objective: EMObjective, x: np.ndarray, own: np.ndarray, curved: np.nd
         value, gradient = objective(whole)
         return value, gradient[own]
 
-    found = lbfgs(part, x[own], lambda gradient: gradient / curved, 0.1 * _TOLERANCE, _MOST_EVALUATIONS)
+    found = lbfgs(part, x[own], lambda gradient: gradient / curved, 0.1 * _TOLERANCE_IN_TURN, _MOST_EVALUATIONS)
     after = x.copy()
     after[own] = found.x
     return after, found.value

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from ppl.compile.blocks import candidates
 from ppl.compile.joint import LogJoint, compile_joint
-from ppl.infer import em, ladder, watch
+from ppl.infer import em, ladder, pipeline, watch
 from ppl.infer.em import Estimate
 from ppl.infer.ladder import Attempt, Problem, Rung
 from ppl.infer.search import NoStart
 from ppl.infer.verdict import Evidence, judge
+from ppl.language.errors import UsageError
 from ppl.model import transforms
 from ppl.model.graph import Model
 from ppl.model.terms import inputs
@@ -23,15 +24,25 @@ def climb(
 ) -> tuple[Attempt, tuple[Attempt, ...], Estimate | None]:
     """The best attempt and all in order, and the estimate of points, if there are any; raises what `ladder.climb` does.
 
+    `UsageError` where there are points and more coordinates than have a dense Hessian.
+
     `alternate` finds the points by steps of expectation and maximisation in turn.
     """
     if not problem.model.points:
         return (*ladder.climb(problem, rungs), None)
-    joint = compile_joint(problem.model, problem.summed, _shifted_by_points(problem.model))
+    mode = rungs == ladder.GUIDES["point"]  # which depends on the coordinates: those of the rung
+    joint = problem.joint
+    if not mode:
+        joint = compile_joint(problem.model, problem.summed, _shifted_by_points(problem.model))
     watch.enter(NAME)
     watch.coordinates(joint)
     try:
-        found = em.estimate(joint, problem.seed, alternate, mode=rungs == ladder.GUIDES["point"])
+        found = em.estimate(joint, problem.seed, alternate, mode)
+    except pipeline.TooLarge:
+        raise UsageError(
+            f"points and latents have {joint.dimension:,} unknown numbers together, and `Param` takes up to"
+            f" {pipeline.MOST_SEEN:,}"
+        ) from None
     except NoStart as error:
         raise ladder.Nowhere(joint, error.z) from None
     model = replace(problem.model, held=found.values)

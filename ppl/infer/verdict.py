@@ -84,8 +84,8 @@ class Evidence:
     diverged: int = 0  # 1 where these diverged
     trained: str = ""  # why they ended
     row_k: float | None = None  # share of rows, of those looked at, whose encoded latents have a Pareto k above 0.7
-    unbounded: int = 0  # 1 where nothing holds a point
-    tied: int = 0  # 1 where other values of points are as good
+    unbounded: int | None = None  # 1 where nothing holds a point; None, as the next, where there are no points
+    tied: int | None = None  # 1 where other values of points are as good
     interrupted: int = 0  # 1 where further rungs were left, 2 before the first was done
 
 
@@ -276,6 +276,8 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
     findings = []
     for key, rule in rules(evidence.draws).items():
         value = numbers[key]
+        if value is None and key in ("unbounded", "tied"):  # a model without points
+            continue
         findings.append(Finding(rule, value, _rate(rule, value), evidence.where.get(key, ())))
     return max((finding.verdict for finding in findings), key=FROM_BEST.index), findings
 

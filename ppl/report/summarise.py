@@ -29,6 +29,8 @@ def summarise(
         deviation2 = (flat - mean) ** 2
         sd = np.sqrt(weights @ deviation2)
         mcse = np.sqrt(weights**2 @ deviation2)
+    constant = (flat == flat[:1]).all(axis=0)  # their sum has rounding errors
+    mean, sd, mcse = np.where(constant, flat[0], mean), np.where(constant, 0.0, sd), np.where(constant, 0.0, mcse)
     draws = flat[chosen]
     if flat.size <= _MOST_SORTED:
         quantiles = weighted_quantiles(flat, weights, _LEVELS)

@@ -137,9 +137,11 @@ def _points(record: Record) -> list[str]:
         return []
     names, several = ", ".join(quantity.name for quantity in points), len(points) > 1
     are = "are point estimates" if several else "is a point estimate"
-    if all(np.isnan(quantity.sd).all() for quantity in points):
-        return [f"{names} {are}, without a distribution; the others are given {'them' if several else 'it'}"]
-    return [f"{names} {are}: the sd is the standard error, and the others are given {'them' if several else 'it'}"]
+    asked = not all(np.isnan(quantity.sd).all() for quantity in points)
+    words = [f"{names} {are}" + (", the sd the standard error" if asked else ", without a distribution")]
+    if not is_likelihood(record):
+        words.append(f"all else is given {'them' if several else 'it'}")
+    return ["; ".join(words)]
 
 
 def _line(row: tuple[str, ...], widths: list[int]) -> str:

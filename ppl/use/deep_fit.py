@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,14 +18,16 @@ from ppl.infer.stochastic.wish import Wish
 from ppl.infer.verdict import judge
 from ppl.language.errors import ModelError
 from ppl.model.graph import Model
+from ppl.model.terms import inputs
 from ppl.report.deep import Deep
 from ppl.report.given import Given
-from ppl.report.quantities import left_out
+from ppl.report.quantities import left_out, sizes
 from ppl.report.record import Record
 from ppl.report.recorded import Climbed, recorded_in_time
 
 _MOST_NUMBERS = 5_000_000  # of the draws of all coordinates
 _FEWEST = 100
+_MOST_OF_ROWS = 50_000_000  # of the draws of an encoded latent
 
 
 def fitted(
@@ -31,23 +35,54 @@ def fitted(
 ) -> Record:  # fmt: skip
     """`why` says that nobody asked for stochastic gradients. Raises `UsageError` and `ModelError`."""
     start = time.perf_counter()
-    kept = min(draws, max(_FEWEST, _MOST_NUMBERS // max(1, joint.dimension)))
+    whole, notes = model, []
+    long = tuple(name for name in wish.amortise if _FEWEST * sizes(model).get(name, 0) > _MOST_OF_ROWS)
+    if long:
+        model = without(model, long)
+        notes.append(f"draws of {', '.join(long)} are not kept, because too long: `ppl encode` gives them")
+    recorded_joint = joint if whole is model else of_shared(joint, long)
+    dimension = recorded_joint.dimension
+    kept = min(draws, max(_FEWEST, _MOST_NUMBERS // max(1, dimension)))
     out = left_out(model, kept, keep_all)
-    thinned = f"{kept:,} draws are kept, not {draws:,}: there are {joint.dimension:,} coordinates"
-    notes: tuple[str, ...] = () if kept == draws else (thinned,)
+    if kept < draws:
+        notes.append(f"{kept:,} draws are kept, not {draws:,}: there are {dimension:,} coordinates")
     now = watch.current()
     assert now is not None
     now.inferring = True
     try:
-        found = fit(model, joint, wish, seed, kept)
+        found = fit(whole, joint, wish, seed, kept, whole is model)
     except Nowhere as error:
-        raise ModelError(model.source, [why_not_finite(model, error.joint, error.z)]) from None
+        raise ModelError(whole.source, [why_not_finite(whole, error.joint, error.z)]) from None
     finally:
         now.inferring = False
     verdict, seconds = judge(found.approximation.evidence)[0], time.perf_counter() - start
-    attempt = Attempt("stochastic", Found(joint, found.approximation, wish.amortise), verdict, seconds)
-    climbed = Climbed(attempt, (attempt,), seed, seconds, given, deep=deep_of(model, found, why, notes))
+    attempt = Attempt("stochastic", Found(recorded_joint, found.approximation, wish.amortise), verdict, seconds)
+    climbed = Climbed(attempt, (attempt,), seed, seconds, given, deep=deep_of(whole, found, why, tuple(notes)))
     return recorded_in_time(model, climbed, kept, out)
+
+
+def without(model: Model, names: Collection[str]) -> Model:
+    """The model as a record sees it that holds no draws of these latents, nor of what depends on them."""
+    gone = set(names) | {latent.name for latent in model.discrete}
+    before = -1
+    while len(gone) > before:
+        before = len(gone)
+        for latent in model.simulated:
+            terms = [term for piece in latent.pieces for term in piece.distribution.all_terms]
+            gone |= {latent.name} if gone & set(inputs(terms)) else set()
+    derived = {name: term for name, term in model.derived.items() if not gone & set(inputs([term]))}
+    latents, simulated = (tuple(x for x in own if x.name not in gone) for own in (model.latents, model.simulated))
+    return replace(model, latents=latents, discrete=(), simulated=simulated, derived=derived)
+
+
+def of_shared(joint: LogJoint, names: Collection[str]) -> LogJoint:
+    """The blocks of all other latents, one after the other; nothing is left but the way from coordinates to values."""
+    blocks, at = [], 0
+    for block in joint.blocks:
+        if block.name not in names:
+            blocks.append(replace(block, start=at, stop=at + block.stop - block.start))
+            at = blocks[-1].stop
+    return replace(joint, blocks=tuple(blocks), dimension=at, elimination=None)
 
 
 def deep_of(model: Model, found: Fitted, why: str, notes: tuple[str, ...]) -> Deep:

@@ -285,3 +285,29 @@ def test_products_that_are_drawn_by_row_have_the_mean_and_variance_of_the_produc
 def _conditioned(text: str, data: Path) -> tuple[Model, LogJoint]:
     posterior = ppl.from_text(text).condition(data)
     return posterior.model, posterior.joint
+
+
+def test_latents_of_very_many_rows_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What depends on them is left out too; the rest is what it is, and rows are encoded all the same."""
+    text = PCA + "twice = 2 * z\nlater[rows] ~ Normal(twice[:, 1], 1)\nfree = 2 * s\n"
+    path = table(pixels(40), tmp_path)
+    asked = {"amortise": "z", "encoder": (), "epochs": 20, "draws": 100, "learning_rate": 0.01}
+    whole = ppl.from_text(text).condition(path).fit(**asked)  # type: ignore[arg-type]
+    monkeypatch.setattr("ppl.use.deep_fit._MOST_OF_ROWS", 100)
+    short = ppl.from_text(text).condition(path).fit(**asked)  # type: ignore[arg-type]
+    assert set(whole.draws) == {"W", "b", "s", "z", "twice", "later", "free"}
+    assert set(short.draws) == {"W", "b", "s", "free"}
+    np.testing.assert_array_equal(short.draws["free"], whole.draws["free"])
+    short.save(tmp_path / "fit.nc")
+    again = ppl.read_fit(tmp_path / "fit.nc")
+    one, other = whole.encode(path), again.encode(path)
+    for name, column in one.items():
+        np.testing.assert_array_equal(column, other[name])
+    assert any("`ppl encode` gives them" in note for note in again.record.deep.notes)  # type: ignore[union-attr]
+
+
+def test_text_among_pixels_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "pixels.csv"
+    path.write_text("x_1,x_2\n1,0.5\n2,dark\n")
+    with pytest.raises(ppl.ModelError, match=r"row 2, column x_2: \"dark\" is not a number"):
+        ppl.from_text(PCA).condition(path)

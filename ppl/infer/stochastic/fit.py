@@ -54,8 +54,11 @@ class Fitted:
     rate: float
 
 
-def fit(model: Model, joint: LogJoint, wish: Wish, seed: int, draws: int) -> Fitted:
-    """Raises `UsageError` for what cannot be fitted so, `Nowhere` where the density is not finite at the start."""
+def fit(model: Model, joint: LogJoint, wish: Wish, seed: int, draws: int, with_rows: bool = True) -> Fitted:
+    """Without `with_rows` the draws are of what rows share alone.
+
+    Raises `UsageError` for what cannot be fitted so, `Nowhere` where the density is not finite at the start.
+    """
     watch.enter("stochastic")
     built = build(model, joint, wish)
     objective = Objective(built, seed, _STREAM)
@@ -68,7 +71,7 @@ def fit(model: Model, joint: LogJoint, wish: Wish, seed: int, draws: int) -> Fit
     now = watch.current()
     if now is not None:
         now.inferring = False  # what is left is short, and is done
-    return _finished(objective, trained, seed, draws, clock.rate)
+    return _finished(objective, trained, seed, draws, clock.rate, with_rows)
 
 
 @dataclass(slots=True, eq=False)
@@ -130,11 +133,13 @@ def _validation(objective: Objective) -> Validate | None:
     return validate
 
 
-def _finished(objective: Objective, trained: Trained, seed: int, draws: int, rate: float) -> Fitted:
+def _finished(
+    objective: Objective, trained: Trained, seed: int, draws: int, rate: float, with_rows: bool
+) -> Fitted:  # fmt: skip
     built = objective.built
     phi = trained.phi
     bound = rows.bound(built, phi, generator(seed, GUIDE), _final_draws(built))
-    z = all_draws.draws(built, phi, generator(seed, PROPOSALS), draws)
+    z = all_draws.draws(built, phi, generator(seed, PROPOSALS), draws, with_rows)
     rows_k = _rows_k(built, phi, generator(seed, FRESH))
     weights = Weights(np.full(len(z), 1 / len(z)), -np.inf)
     evidence = Evidence(
