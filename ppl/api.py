@@ -19,7 +19,7 @@ from ppl.compile.blocks import candidates
 from ppl.compile.joint import LogJoint, compile_joint
 from ppl.compile.likelihood import NoLikelihood, log_likelihood
 from ppl.compile.nowhere import why_not_finite
-from ppl.compile.replicate import CannotReplicate, as_column, draw_prior, replicate, without_proper_prior
+from ppl.compile.replicate import draw_prior, without_proper_prior
 from ppl.compile.warnings import warnings_of
 from ppl.data import dataset
 from ppl.data.dataset import Dataset
@@ -29,9 +29,9 @@ from ppl.infer.loo import Loo
 from ppl.infer.pipeline import TooLarge
 from ppl.infer.stochastic import choose
 from ppl.infer.stochastic.wish import wish_of
-from ppl.infer.verdict import FROM_BEST, Verdict, is_worse
+from ppl.infer.verdict import FROM_BEST, is_worse
 from ppl.infer.watch import Watch, watched
-from ppl.language.errors import ModelError, PplError, UsageError, VerdictError
+from ppl.language.errors import ModelError, UsageError, VerdictError
 from ppl.language.files import from_string, read_source
 from ppl.language.parser import parse
 from ppl.language.source import Source
@@ -52,15 +52,14 @@ from ppl.rewrite.guards import without_needless_guards
 from ppl.rewrite.sum_out import SummedOut, sum_out
 from ppl.use import again, checks, deep_fit
 from ppl.use.arguments import one_draw, whole
+from ppl.use.calibrate import calibrated
 from ppl.use.encode import encode
 from ppl.use.evaluate import Evaluation, evaluate
 from ppl.use.loo import hold_out
 from ppl.use.predict import Wish, predict
 from ppl.use.predicted import Predictions
-from ppl.use.prior import check_ranked
 
-_DRAWS_OF_REFIT = 400
-_PRIOR, _REPLICATES, _REFITS, _RANKS = range(100, 104)  # streams of random numbers, apart from those of a fit
+_PRIOR = 100  # a stream of random numbers, apart from those of a fit
 
 
 def load(path: str | PathLike[str]) -> Model:
@@ -116,40 +115,7 @@ class Model:
         same bits. Raises `UsageError` where observed names cannot be simulated, and what `condition` and `fit` raise.
         """
         rounds, seed = whole("rounds", rounds, 8, 10_000), whole("seed", seed, 0, 2**32 - 1)
-        given = dataset.read(data, tables)
-        posterior = self._given(given)
-        check_ranked(posterior.model)
-        true, improper = posterior.true_values(rounds, seed)
-        try:
-            simulated = replicate(posterior.model, given, true, rounds, generator(seed, _REPLICATES))
-        except CannotReplicate as error:
-            raise UsageError(f"--calibrate: the data cannot be simulated, because {error.why}") from None
-        found: dict[str, list[float]] = {}
-        doubted = 0
-        for i in range(rounds):
-            columns = {name: as_column(given.columns[name], values[i]) for name, values in simulated.items()}
-            doubted += self._rank(replace(given, columns={**given.columns, **columns}), true, i, seed, found)
-            if progress is not None:
-                progress(i + 1)
-        if not found:
-            raise UsageError("--calibrate: none of the simulated data sets could be fitted")
-        return ranks.judged({label: np.array(r) for label, r in found.items()}, rounds, doubted, improper)
-
-    def _rank(
-        self, data: Dataset, true: Mapping[str, np.ndarray], i: int, seed: int, found: dict[str, list[float]]
-    ) -> bool:
-        """Fit one simulated data set, and note where the true values lie. Whether the fit called itself unusable."""
-        try:
-            fit = self._given(data).fit(seed=int(generator(seed, _REFITS, i).integers(2**32)), draws=_DRAWS_OF_REFIT)
-        except PplError:
-            return False
-        rng = generator(seed, _RANKS, i)
-        for name, quantity in fit.record.quantities.items():
-            if quantity.role == "latent" and name not in data.columns:
-                shares = ranks.rank(true[name][i], quantity.draws, rng).reshape(-1)
-                for label, share in zip(quantity.labels(), shares, strict=True):
-                    found.setdefault(label, []).append(float(share))
-        return fit.verdict == Verdict.DO_NOT_USE
+        return calibrated(self._given, dataset.read(data, tables), rounds, seed, progress)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -80,8 +80,8 @@ class Evidence:
     divergent: float | None = None  # share of their trajectories with small steps
     lacking_energy: float | None = None  # 1 / E-BFMI of chains
     slow_tail: float | None = None  # of latents of chains: 0.55 for a normal, 1.14 for a Cauchy
-    stochastic: int = 0  # 1 where stochastic gradients found it, and nothing checks that it is the optimum
-    diverged: int = 0  # 1 where these diverged
+    stochastic: int | None = None  # 1 where stochastic gradients found it; None, as the next, of other fits
+    diverged: int | None = None  # 1 where these diverged
     trained: str = ""  # why they ended
     row_k: float | None = None  # share of rows, of those looked at, whose encoded latents have a Pareto k above 0.7
     unbounded: int | None = None  # 1 where nothing holds a point; None, as the next, where there are no points
@@ -230,6 +230,9 @@ def rules(draws: int) -> dict[str, Rule]:
     }  # fmt: skip
 
 
+_OF_SOME = ("unbounded", "tied", "stochastic", "diverged", "row_k")  # of models with points, of stochastic fits
+
+
 def _rate(rule: Rule, value: float | None) -> Verdict:
     if value is None or value <= rule.good:
         return Verdict.GOOD
@@ -276,7 +279,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
     findings = []
     for key, rule in rules(evidence.draws).items():
         value = numbers[key]
-        if value is None and key in ("unbounded", "tied"):  # a model without points
+        if value is None and key in _OF_SOME:
             continue
         findings.append(Finding(rule, value, _rate(rule, value), evidence.where.get(key, ())))
     return max((finding.verdict for finding in findings), key=FROM_BEST.index), findings
