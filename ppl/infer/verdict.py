@@ -230,7 +230,7 @@ def rules(draws: int) -> dict[str, Rule]:
     }  # fmt: skip
 
 
-_OF_SOME = ("unbounded", "tied", "stochastic", "diverged", "row_k")  # of models with points, of stochastic fits
+OF_SOME = ("unbounded", "tied", "stochastic", "diverged", "row_k")  # of models with points, of stochastic fits
 
 
 def _rate(rule: Rule, value: float | None) -> Verdict:
@@ -279,7 +279,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
     findings = []
     for key, rule in rules(evidence.draws).items():
         value = numbers[key]
-        if value is None and key in _OF_SOME:
+        if value is None and key in OF_SOME:
             continue
         findings.append(Finding(rule, value, _rate(rule, value), evidence.where.get(key, ())))
     return max((finding.verdict for finding in findings), key=FROM_BEST.index), findings

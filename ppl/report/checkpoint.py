@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import tokenize
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,6 +27,10 @@ FORMAT = 1
 _SECONDS = 5.0  # between writes that can wait
 _SHARE = 20  # times as long as the last write took: such writes cost a few percent
 _SETTINGS = ("seed", "draws", "guide")
+_DAMAGES = (
+    OSError, EOFError, KeyError, IndexError, TypeError, ValueError, zipfile.BadZipFile,
+    SyntaxError, tokenize.TokenError,  # of the header of an array
+)  # fmt: skip
 
 
 def identity(text: str, given: Given, seed: int, draws: int, guide: str, further: str = "") -> dict[str, Any]:
@@ -99,7 +104,7 @@ def resume(path: str | os.PathLike[str], of: Mapping[str, Any]) -> Checkpoint:
         about, found.pieces = _read(name)
         kept = about["of"]
         same = {key: kept[key] for key in of}
-    except (OSError, EOFError, KeyError, IndexError, TypeError, ValueError, zipfile.BadZipFile):
+    except _DAMAGES:
         raise found.damaged() from None
     if about["ppl_checkpoint"] != FORMAT or same["version"] != of["version"]:
         raise FileError(f"{name}: written by ppl {same['version']}, and this is ppl {of['version']}; fit anew")
