@@ -51,6 +51,11 @@ class Batch:
         """Whether what `log_probs` gives for a part has an axis of draws."""
         return self.program.outputs[part] in self.program.over_draws
 
+    def at(self, part: int) -> int:
+        """Where the rows are among the axes of what `log_probs` gives for a part, that of draws left out."""
+        templates = self.split.templates
+        return templates.places[id(templates.wanted[part])]
+
     def at_rows(self, name: str, value: Any, rows: Any) -> Any:
         """A latent (S, *shape), where it lives on the axis at rows (M,), given as real numbers."""
         place = self.split.local.get(name)

@@ -22,8 +22,8 @@ _LEAST = 1e-30  # of a variance: the slope of its root is infinite at 0
 def local_products(split: Rowwise, names: Collection[str]) -> dict[str, Term]:
     """Of the latents of these names those that are used in one product `x @ W` alone, its rows those of the axis."""
     used: dict[str, list[Term]] = {name: [] for name in names}
-    parts = [split.joint.parts[i] for i in split.parts]
-    for term in ancestors(part.log_prob for part in parts if part.name not in names):
+    own = [split.joint.parts[i].name in names for i in split.parts]  # their priors
+    for term in ancestors(t for t, prior in zip(split.templates.wanted, own, strict=True) if not prior):
         for arg in term.args:
             if arg.source in used:
                 used[arg.source].append(term)

@@ -143,12 +143,12 @@ def _log_weights(split: Rowwise, at: AtRows, values: Mapping[str, np.ndarray], a
     """Log densities of what is observed of each row and of its encoded latents (S, count)."""
     encoded = set() if again is None else set(again.local)
     total = 0.0
-    for i, term, slot in zip(split.parts, at.log_probs(values), at.program.outputs, strict=True):
-        part = split.joint.parts[i]
+    for number, (term, slot) in enumerate(zip(at.log_probs(values), at.program.outputs, strict=True)):
+        part = split.joint.parts[split.parts[number]]
         if not part.observed and part.name not in encoded:
             continue
         over_draws = slot in at.program.over_draws
-        place = split.templates.places[id(part.log_prob)] + int(over_draws)
+        place = split.templates.places[id(split.templates.wanted[number])] + int(over_draws)
         axes = tuple(k for k in range(int(over_draws), np.ndim(term)) if k != place)
         total = total + np.sum(term, axis=axes)
     return np.asarray(total)

@@ -311,3 +311,33 @@ def test_text_among_pixels_is_refused(tmp_path: Path) -> None:
     path.write_text("x_1,x_2\n1,0.5\n2,dark\n")
     with pytest.raises(ppl.ModelError, match=r"row 2, column x_2: \"dark\" is not a number"):
         ppl.from_text(PCA).condition(path)
+
+
+def test_an_autoencoder_of_pixels_is_fitted(tmp_path: Path) -> None:
+    """By the words of the page on it; patterns of four kinds are told apart by the latents alone."""
+    rng = np.random.default_rng(0)
+    kind = rng.integers(0, 2, 150)
+    patterns = np.array([[1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]])
+    x = np.where(rng.random((150, 6)) < 0.05, 1 - patterns[kind], patterns[kind])
+    path = table({f"px_{j}": x[:, j] for j in range(6)}, tmp_path)
+    text = """X = columns("px_*"); D = 2; H = 8
+W1[D, H] ~ Param(); b1[H] ~ Param(); W2[H, 6] ~ Param(); b2[6] ~ Param()
+z[rows, D] ~ Normal(0, 1)
+X ~ Bernoulli(logit = b2 + tanh(b1 + z @ W1) @ W2)"""
+    fit = (
+        ppl.from_text(text)
+        .condition(path)
+        .fit(amortise="z", encoder=(8,), batch_size=50, epochs=150, draws=100, learning_rate=0.01, kl_anneal=5)
+    )
+    deep = fit.record.deep
+    assert deep is not None
+    alone = -6 * np.log(2)
+    assert fit.elbo / 150 > 0.75 * alone
+    assert fit.evaluate(path, draws=200).total >= fit.elbo - 3
+    encoded = fit.encode(path)
+    means = np.column_stack([encoded["z[1]_mean"], encoded["z[2]_mean"]])
+    centers = np.array([means[kind == k].mean(axis=0) for k in (0, 1)])
+    nearest = ((means[:, None] - centers) ** 2).sum(axis=2).argmin(axis=1)
+    assert (nearest == kind).mean() > 0.95
+    restored = fit.predict(path, kind="mean")["X"].mean(axis=0)
+    assert np.abs(restored - patterns[kind]).mean() < 0.2

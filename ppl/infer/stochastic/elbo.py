@@ -247,18 +247,11 @@ def rowwise_terms(plan: Plan, made: Drawn, rows: Any, given: Sequence[Any]) -> l
     for i, (place, term) in enumerate(zip(plan.batch.split.parts, found, strict=True)):
         over_draws = plan.batch.over_draws(i)
         if place in plan.numbers:
-            at = plan.batch.split.templates.places[id(plan.joint.parts[place].log_prob)]
             number = plan.numbers[place]
-            by_number[number] = by_number.get(number, 0.0) + by_row(term, at, over_draws)
+            by_number[number] = by_number.get(number, 0.0) + by_row(term, plan.batch.at(i), over_draws)
         elif place not in made.done:
-            terms.append(Term(place, is_likelihood(plan, place), term, over_draws, at_of(plan, place)))
+            terms.append(Term(place, is_likelihood(plan, place), term, over_draws, plan.batch.at(i)))
     if by_number:
         together = stack(-1, *(by_number[number] for number in sorted(by_number)))
         terms.append(Term(-1, True, logsumexp(together, -1), True, 0))
     return terms
-
-
-def at_of(plan: Plan, place: int) -> int:
-    """Where the rows are among the axes of a part, that of draws left out."""
-    assert plan.batch is not None
-    return plan.batch.split.templates.places[id(plan.joint.parts[place].log_prob)]
