@@ -59,9 +59,10 @@ class Runner:
 class Layout:
     """Places in memory for all values, and the steps that fill them."""
 
-    def __init__(self, listing: Listing):
+    def __init__(self, listing: Listing, dtype: Any = np.float64):
         self.listing = listing
-        self.arrays: dict[int, Any] = {0: np.empty(listing.shape)}
+        self.dtype = dtype  # of the input
+        self.arrays: dict[int, Any] = {0: np.empty(listing.shape, dtype=dtype)}
         self.steps: list[tuple[Step, Step | None]] = []  # the second where a step has a more careful form
         self.bytes = 0
         self._last = _last_reads(listing)
@@ -85,7 +86,7 @@ class Layout:
             cell = self.arrays[call.target.index] = [None]
             self._add(kernels.tuple_into, cell, call.function, *arguments)
         elif call.function is kernels.assembled:
-            zeros = np.zeros(call.shape)  # the zeros stay: memory of its own
+            zeros = np.zeros(call.shape, dtype=self.dtype)  # the zeros stay: memory of its own
             self.bytes += zeros.nbytes
             self.arrays[call.target.index] = zeros
             for x, key in zip(arguments[1::2], arguments[2::2], strict=True):

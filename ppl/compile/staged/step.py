@@ -7,6 +7,7 @@ so that the listing is made once and reads views of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import autograd.numpy as anp
@@ -22,18 +23,19 @@ from ppl.language.errors import InternalError
 from ppl.numeric.gather import pick
 
 Objective = Callable[..., Any]  # (phi, *given) -> (1,)
-_AS_NEAR = 1e-7
+_AS_NEAR, _AS_NEAR_IN_SINGLE = 1e-7, 2e-3  # relative to the value, and to the largest slope
 
 
 class Step:
     """Value and gradient by phi at one point; by autograd where the objective cannot be staged.
 
+    With `single` the listing calculates in numbers of 32 bits, in half of the time; what goes in and out has 64.
     Staged with the first call, so that the bits of a step do not depend on how many went before. `shapes` are those of
     the given arrays, all of real numbers.
     """
 
-    def __init__(self, objective: Objective, parameters: int, shapes: Sequence[tuple[int, ...]]):
-        self.objective, self.parameters, self.shapes = objective, parameters, tuple(shapes)
+    def __init__(self, objective: Objective, parameters: int, shapes: Sequence[tuple[int, ...]], single: bool = False):
+        self.objective, self.parameters, self.shapes, self.single = objective, parameters, tuple(shapes), single
         self.never = ""  # why nothing is staged
         self.runner: _Runner | None = None
 
@@ -47,14 +49,16 @@ class Step:
 
     def _stage(self, phi: np.ndarray, given: Sequence[np.ndarray], expected: tuple[float, np.ndarray]) -> None:
         try:
-            runner = _Runner(_listing(self.objective, phi, given), len(phi))
+            listing = _listing(self.objective, phi, given)
+            runner = _Runner(in_single(listing) if self.single else listing, len(phi), self.single)
         except NotStaged as reason:
             self.never = str(reason)
             return
         value, gradient = runner(phi, given)
         size = max(1.0, float(np.abs(expected[1]).max(initial=0.0)))
-        same = abs(value - expected[0]) <= _AS_NEAR * max(1.0, abs(expected[0]))
-        if np.isfinite(expected[1]).all() and not (same and (np.abs(gradient - expected[1]) <= _AS_NEAR * size).all()):
+        near = _AS_NEAR_IN_SINGLE if self.single else _AS_NEAR
+        same = abs(value - expected[0]) <= near * max(1.0, abs(expected[0]))
+        if np.isfinite(expected[1]).all() and not (same and (np.abs(gradient - expected[1]) <= near * size).all()):
             raise InternalError("the staged gradient differs from autograd's")
         self.runner = runner
 
@@ -69,8 +73,8 @@ def plain(objective: Objective, phi: np.ndarray, given: Sequence[np.ndarray]) ->
 class _Runner:
     """A listing over buffers of its own."""
 
-    def __init__(self, listing: Listing, parameters: int):
-        self._layout = Layout(listing)
+    def __init__(self, listing: Listing, parameters: int, single: bool):
+        self._layout = Layout(listing, np.float32 if single else np.float64)
         self._input = self._layout.arrays[0]
         self._parameters = parameters
         value, gradient = (self._layout.array_of(output) for output in listing.outputs)
@@ -79,14 +83,14 @@ class _Runner:
         self._careful = tuple(step if other is None else other for step, other in self._layout.steps)
 
     def __call__(self, phi: np.ndarray, given: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
-        np.concatenate([phi, *(part.reshape(-1) for part in given)], out=self._input)
+        np.concatenate([phi, *(part.reshape(-1) for part in given)], out=self._input, casting="same_kind")
         with np.errstate(all="ignore"):
             for function, arguments in self._steps:
                 function(*arguments)
             if not np.isfinite(self._gradient).all():
                 for function, arguments in self._careful:  # 0 times infinity, somewhere on the way back
                     function(*arguments)
-        return float(np.reshape(self._value, -1)[0]), self._gradient.copy()
+        return float(np.reshape(self._value, -1)[0]), self._gradient.astype(np.float64)
 
 
 def _listing(objective: Objective, phi: np.ndarray, given: Sequence[np.ndarray]) -> Listing:
@@ -94,6 +98,22 @@ def _listing(objective: Objective, phi: np.ndarray, given: Sequence[np.ndarray])
         return optimised(_traced(objective, phi, given))
     except (Untraceable, TypeError, NotImplementedError) as error:
         raise NotStaged("its code looks at values") from error
+
+
+def in_single(listing: Listing) -> Listing:
+    """The same calls over numbers of 32 bits."""
+    calls = []
+    for call in listing.calls:
+        arguments = tuple(_single(argument) for argument in call.arguments)
+        dtype = np.dtype(np.float32) if call.dtype == np.float64 else call.dtype
+        calls.append(replace(call, arguments=arguments, dtype=dtype))
+    return Listing(tuple(calls), listing.shape, tuple(_single(output) for output in listing.outputs))
+
+
+def _single(argument: Any) -> Any:
+    if isinstance(argument, np.ndarray) and argument.dtype == np.float64:
+        return argument.astype(np.float32) if argument.ndim else float(argument)
+    return float(argument) if isinstance(argument, np.float64) else argument
 
 
 def _traced(objective: Objective, phi: np.ndarray, given: Sequence[np.ndarray]) -> Listing:

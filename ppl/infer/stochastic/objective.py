@@ -12,12 +12,14 @@ from ppl.compile.staged.step import Step
 from ppl.infer import watch
 from ppl.infer.draws import generator
 from ppl.infer.stochastic.build import Built
+from ppl.infer.stochastic.choose import is_network
 from ppl.infer.stochastic.elbo import Noise, negative_elbo, noise
 from ppl.infer.stochastic.plan import Plan
 
 _SHUFFLING = 7  # a stream of random numbers beside those of a training
 _DRAWS_OF_ROWS = 256  # a step takes as many draws as there are rows to fill, up to
 _MOST_DRAWS = 16
+_EXACT_IN_SINGLE = 1 << 24  # whole numbers below: positions of rows
 
 
 @dataclass(slots=True, eq=False)
@@ -38,7 +40,8 @@ class Objective:
     def __post_init__(self) -> None:
         plan = self.built.plan
         self.draws = draws_of(plan)
-        self._step = Step(as_function(plan), sum(plan.sizes()), self._shapes())
+        single = is_network(plan.joint) and plan.rows < _EXACT_IN_SINGLE
+        self._step = Step(as_function(plan), sum(plan.sizes()), self._shapes(), single)
 
     @property
     def batches(self) -> int:
