@@ -7,12 +7,14 @@ else from their prior: log mean exp of log p(row, latents | shared) - log q(late
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.special import logsumexp
 
+from ppl.compile.by_value import expanded
 from ppl.compile.extend import CannotExtend, Known, extended, in_order
 from ppl.compile.joint import compile_joint
 from ppl.compile.rowwise import AtRows, Rowwise, rowwise
@@ -73,8 +75,11 @@ def evaluate(record: Record, data: Dataset, new: Dataset, draws: int, seed: int)
     """Raises `UsageError` where rows have no likelihood of their own, `DataError` for rows that lack something."""
     joined = join(record, data, new)
     model = joined.model
-    split = rowwise(compile_joint(model, sum_out(model)), joined.axis)
-    _check(model, split)
+    joint = compile_joint(model, sum_out(model))
+    more = expanded(model, joint, joined.axis)
+    split = rowwise(joint if more is None else more.joint, joined.axis)
+    _check(split)
+    numbers = {} if more is None else more.numbers
     assert split is not None
     again = reopen(record, joined, new) if record.deep is not None and record.deep.amortise else None
     rng = generator(seed, _EVALUATED)
@@ -82,6 +87,7 @@ def evaluate(record: Record, data: Dataset, new: Dataset, draws: int, seed: int)
     wide = max([1, *(int(np.prod(split.joint.parts[i].log_prob.shape)) for i in split.parts)])
     per_row = max(1, wide // joined.axis.length)
     step = max(1, _AT_ONCE // max(per_row * joined.count, *(int(np.prod(x.shape)) for x in model.latents), 1))
+    encoded = set() if again is None else set(again.local)
     held = {name: q for name, q in record.quantities.items() if q.role != "derived"}
     chosen = np.arange(draws) % len(record.chosen)
     found = []
@@ -96,18 +102,16 @@ def evaluate(record: Record, data: Dataset, new: Dataset, draws: int, seed: int)
             log_q = np.zeros((len(some), joined.count))
             if again is not None:
                 log_q = _encoded(again, values, len(some), rng)
-            found.append(_log_weights(split, at, values, again) - log_q)
+            found.append(_log_weights(split, at, values, encoded, numbers) - log_q)
     return _summed(np.concatenate(found))
 
 
-def _check(model: Model, split: Rowwise | None) -> None:
+def _check(split: Rowwise | None) -> None:
     if split is None:
         raise UsageError("nothing that is observed in this model goes by rows: there is nothing to evaluate by row")
     mixed = [split.joint.parts[i] for i in split.others if split.joint.parts[i].observed]
     if mixed:
-        raise UsageError(
-            f"`{mixed[0].name}` depends on several rows at once, or on a discrete latent: no row stands alone"
-        )
+        raise UsageError(f"`{mixed[0].name}` depends on several rows at once: no row stands alone")
 
 
 def _shared(
@@ -118,8 +122,9 @@ def _shared(
     wanted = set(inputs([factor.log_prob for factor in model.observed]))
     values: dict[str, np.ndarray] = {}
     try:
+        summed = {latent.name for latent in model.discrete}
         for latent in in_order(model, wanted):
-            if latent.name not in encoded:
+            if latent.name not in encoded and latent.name not in summed:
                 own = known.get(latent.name)
                 values[latent.name] = extended(latent, own, values, draws, rng)
     except CannotExtend as error:
@@ -139,18 +144,27 @@ def _encoded(again: Reopened, values: dict[str, np.ndarray], draws: int, rng: np
     return log_q
 
 
-def _log_weights(split: Rowwise, at: AtRows, values: Mapping[str, np.ndarray], again: Reopened | None) -> np.ndarray:
+def _log_weights(
+    split: Rowwise, at: AtRows, values: Mapping[str, np.ndarray], encoded: Collection[str], numbers: Mapping[int, int]
+) -> np.ndarray:
     """Log densities of what is observed of each row and of its encoded latents (S, count)."""
-    encoded = set() if again is None else set(again.local)
-    total = 0.0
+    total: Any = 0.0
+    by_value: dict[int, Any] = {}  # of discrete latents of a row
     for number, (term, slot) in enumerate(zip(at.log_probs(values), at.program.outputs, strict=True)):
         part = split.joint.parts[split.parts[number]]
-        if not part.observed and part.name not in encoded:
+        place_of_value = numbers.get(split.parts[number])
+        if place_of_value is None and not part.observed and part.name not in encoded:
             continue
         over_draws = slot in at.program.over_draws
         place = split.templates.places[id(split.templates.wanted[number])] + int(over_draws)
         axes = tuple(k for k in range(int(over_draws), np.ndim(term)) if k != place)
-        total = total + np.sum(term, axis=axes)
+        own = np.sum(term, axis=axes)
+        if place_of_value is None:
+            total = total + own
+        else:
+            by_value[place_of_value] = by_value.get(place_of_value, 0.0) + (own if over_draws else own[None])
+    if by_value:
+        total = total + logsumexp(np.stack(np.broadcast_arrays(*by_value.values())), axis=0)
     return np.asarray(total)
 
 

@@ -341,3 +341,17 @@ X ~ Bernoulli(logit = b2 + tanh(b1 + z @ W1) @ W2)"""
     assert (nearest == kind).mean() > 0.95
     restored = fit.predict(path, kind="mean")["X"].mean(axis=0)
     assert np.abs(restored - patterns[kind]).mean() < 0.2
+
+
+def test_held_out_rows_of_a_mixture_are_evaluated_exactly(tmp_path: Path) -> None:
+    """Of a fit that no encoder belongs to: the mean over its draws of the density of a mixture."""
+    rng = np.random.default_rng(0)
+    text = "m[2] ~ Ordered(Normal(0, 3)); w ~ Beta(2, 2); k[rows] ~ Bernoulli(w)\ny ~ Normal(m[k + 1], 1)"
+    path = table({"y": np.where(rng.random(40) < 0.4, 2.5, -2.0) + rng.normal(size=40)}, tmp_path)
+    fit = ppl.from_text(text).condition(path).fit(draws=200)
+    new = np.array([-2.0, 0.3, 4.0])
+    found = fit.evaluate(table({"y": new}, tmp_path, "new.csv"), draws=200)
+    m, w = np.asarray(fit.draws["m"]), np.asarray(fit.draws["w"])[:, None]
+    density = (1 - w) * stats.norm(m[:, :1], 1).pdf(new) + w * stats.norm(m[:, 1:], 1).pdf(new)
+    np.testing.assert_allclose(found.by_row, np.log(density.mean(axis=0)), rtol=1e-9)
+    assert found.total == pytest.approx(np.log(density.mean(axis=0)).sum())
