@@ -21,6 +21,7 @@ from ppl.compile.staged.run import Layout
 from ppl.compile.staged.trace import NotStaged, Tape, Untraceable, root_of_gradient, root_of_trace, strict_boxes
 from ppl.language.errors import InternalError
 from ppl.numeric.gather import pick
+from ppl.numeric.trace import AUTOGRAD
 
 Objective = Callable[..., Any]  # (phi, *given) -> (1,)
 _AS_NEAR, _AS_NEAR_IN_SINGLE = 1e-7, 2e-3  # relative to the value, and to the largest slope
@@ -65,7 +66,7 @@ class Step:
 
 def plain(objective: Objective, phi: np.ndarray, given: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
     """Value and gradient by autograd."""
-    with np.errstate(all="ignore"):
+    with AUTOGRAD, np.errstate(all="ignore"):
         backward, value = make_vjp(lambda phi: objective(phi, *given), phi)
         return float(value[0]), np.asarray(backward(np.ones(1)))
 
@@ -74,7 +75,7 @@ class _Runner:
     """A listing over buffers of its own."""
 
     def __init__(self, listing: Listing, parameters: int, single: bool):
-        self._layout = Layout(listing, np.float32 if single else np.float64)
+        self._layout = Layout(listing, dtype=np.float32 if single else np.float64)
         self._input = self._layout.arrays[0]
         self._parameters = parameters
         value, gradient = (self._layout.array_of(output) for output in listing.outputs)
@@ -107,7 +108,7 @@ def in_single(listing: Listing) -> Listing:
         arguments = tuple(_single(argument) for argument in call.arguments)
         dtype = np.dtype(np.float32) if call.dtype == np.float64 else call.dtype
         calls.append(replace(call, arguments=arguments, dtype=dtype))
-    return Listing(tuple(calls), listing.shape, tuple(_single(output) for output in listing.outputs))
+    return replace(listing, calls=tuple(calls), outputs=tuple(_single(output) for output in listing.outputs))
 
 
 def _single(argument: Any) -> Any:
@@ -120,7 +121,7 @@ def _traced(objective: Objective, phi: np.ndarray, given: Sequence[np.ndarray]) 
     """The calls of value and gradient: all of the input is seen, and the gradient is taken by its first P numbers."""
     tape = Tape()
     whole = np.concatenate([phi, *(part.reshape(-1) for part in given)])
-    with np.errstate(all="ignore"), strict_boxes(), trace_stack.new_trace() as outer:
+    with AUTOGRAD, np.errstate(all="ignore"), strict_boxes(), trace_stack.new_trace() as outer:
         seen = new_box(whole, outer, root_of_trace(tape))
         own, *others = _cut(seen, [(len(phi),), *(part.shape for part in given)])
         with trace_stack.new_trace() as inner:
@@ -130,7 +131,7 @@ def _traced(objective: Objective, phi: np.ndarray, given: Sequence[np.ndarray]) 
             value, last = end._value, end._node
         gradient = backward_pass(np.ones(1), last)
     outputs = tuple(Slot(out._node.slot) if isinstance(out, Box) else out for out in (value, gradient))
-    return Listing(tuple(tape.calls), whole.shape, outputs)
+    return Listing(tuple(tape.calls), whole.shape, outputs, ((1,), (len(phi),)))
 
 
 def _cut(whole: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
