@@ -38,7 +38,7 @@ def with_cells(listing: Listing, cells: Mapping[int, Cell]) -> Listing:
         else call
         for call in listing.calls
     )
-    return Listing(calls, listing.shape, listing.outputs)
+    return replace(listing, calls=calls)
 
 
 def keys_of(listing: Listing) -> tuple[int, ...]:

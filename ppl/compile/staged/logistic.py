@@ -23,7 +23,7 @@ from ppl.compile.staged.listing import Call, Listing, Slot
 
 def logistic(listing: Listing) -> Listing:
     """Both functions of a slot of real numbers written out."""
-    return Listing(tuple(_Work(listing).calls()), listing.shape, listing.outputs)
+    return replace(listing, calls=tuple(_Work(listing).calls()))
 
 
 class _Work:
