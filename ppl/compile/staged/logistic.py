@@ -20,6 +20,8 @@ from scipy import special
 from ppl.compile.staged import kernels
 from ppl.compile.staged.listing import Call, Listing, Slot
 
+_LARGE = 4096  # elements: smaller ones are left to `elementary.py`
+
 
 def logistic(listing: Listing) -> Listing:
     """Both functions of a slot of real numbers written out."""
@@ -104,7 +106,7 @@ class _Work:
 
 def _argument(call: Call) -> Slot | None:
     """What x is, where the call is one of the two."""
-    if call.dtype != np.float64 or call.options:
+    if call.dtype != np.float64 or call.options or int(np.prod(call.shape or ())) < _LARGE:
         return None
     x: Any = None
     if call.function is special.expit:

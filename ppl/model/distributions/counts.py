@@ -22,10 +22,8 @@ from ppl.model.distributions.family import (
 )
 from ppl.numeric.special import digamma, elementwise, floor, inv_logit, log, log1mexp, log1p, softplus
 from ppl.numeric.tails import log_beta_cdf, log_beta_sf, log_gamma_cdf, log_gamma_sf
-from ppl.numeric.trace import raw
 
 _LARGEST_RATE = 1e18  # and number of trials: larger ones cannot be drawn
-_softplus = raw(softplus)
 
 
 def _only_counts(x: Any, inside: Any, upper: Any = numpy.inf) -> Any:
@@ -44,7 +42,7 @@ bernoulli = elementwise(
     name="bernoulli",
 )
 bernoulli_logit = elementwise(
-    lambda x, logit: _only_counts(x, -_softplus(numpy.where(x == 1, -logit, logit)), 1),
+    lambda x, logit: _only_counts(x, -numpy.logaddexp(0.0, numpy.where(x == 1, -logit, logit)), 1),
     None,
     lambda x, logit: x - inv_logit(logit),
     name="bernoulli_logit",
@@ -67,7 +65,7 @@ binomial = elementwise(_binomial, None, None, _binomial_by_p, name="binomial")
 
 def _binomial_logit(x: Any, n: Any, logit: Any) -> Any:
     # x log p + (n - x) log(1 - p), each tail from the side on which it is exact
-    inside = -x * _softplus(-logit) - (n - x) * _softplus(logit)
+    inside = -x * numpy.logaddexp(0.0, -logit) - (n - x) * numpy.logaddexp(0.0, logit)
     return _only_counts(x, _log_choose(n, x) + inside, n)
 
 
