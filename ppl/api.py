@@ -171,10 +171,10 @@ class Posterior:
 
         With the `guide` "auto" further rungs are tried while the verdict is not good. Others fix the rung: "meanfield"
         stays on the first, "noncentred" takes hierarchies as offset times scale, "partial" these and offsets written by
-        hand so far as the data leave them to their prior, "fullrank" and "lowrank" fit covariances, "mixture" has a
-        component for each mode; "chains" ends with Hamiltonian chains, good or not before. "point" gives the mode in
-        unconstrained coordinates and Gaussian draws with the curvature there, at best usable. Where there is nothing
-        for a rung to do, the fit is that of the mean field.
+        hand so far as the data leave them to their prior, "fullrank" and "lowrank" fit covariances, "realnvp" ("flow"),
+        "iaf" and "planar" train flows, "mixture" has a component for each mode; "chains" ends with Hamiltonian chains,
+        good or not before. "point" gives the mode in unconstrained coordinates and Gaussian draws with the curvature
+        there, at best usable. Where there is nothing for a rung to do, the fit is that of the mean field.
 
         Points (`Param`) are estimated first, together with a mean field; `em` takes steps by both in turn, to the same
         end. The rest is found given them. With `standard_errors` those of the points stand for their sds, by the
@@ -193,24 +193,17 @@ class Posterior:
         """
         seed, draws = whole("seed", seed, 0, 2**32 - 1), whole("draws", draws, 100, 1_000_000)
         now, given = watch or Watch(), keep(self.data, self.model)
-        asked = stochastic or amortise or kl_anneal or guide in choose.ONLY_HERE
-        asked = asked or any(x is not None for x in (encoder, batch_size, epochs, learning_rate))
-        why = "" if asked or em or standard_errors or guide != "auto" else choose.reason(self.joint)
-        if asked or why:
-            names = (amortise,) if isinstance(amortise, str) else tuple(amortise)
-            wish = wish_of(names, encoder, batch_size, epochs, kl_anneal, learning_rate, guide)
-            if em or standard_errors:
-                raise UsageError("a fit by stochastic gradients has no steps in turn (em), and no standard errors")
-            if checkpoint is not None or resume is not None:
-                of = identity(self.model.source.text, given, seed, draws, guide, str(wish))
-                now.store = store(checkpoint, resume, of)
+        why = "" if em or standard_errors or guide != "auto" else choose.reason(self.joint)
+        numbers = (encoder, batch_size, epochs, learning_rate, kl_anneal or None)
+        wish = wish_of(stochastic or bool(why), amortise, *numbers, guide, em or standard_errors)
+        further = "" if wish is None else str(wish)
+        if checkpoint is not None or resume is not None:
+            of = identity(self.model.source.text, given, seed, draws, guide + " em" * em, further)
+            now.store = store(checkpoint, resume, of)
+        if wish is not None:
             with one_blas_thread(), watched(now):
                 return Fit(deep_fit.fitted(self.model, self.joint, wish, seed, draws, keep_all, given, why), self)
         out, rungs = left_out(self.model, draws, keep_all), self._rungs(guide)
-        if checkpoint is not None or resume is not None:
-            now.store = store(
-                checkpoint, resume, identity(self.model.source.text, given, seed, draws, guide + " em" * em)
-            )
         with one_blas_thread(), watched(now):
             return self._fit(seed, draws, out, rungs, given, now, standard_errors, em)
 

@@ -35,7 +35,8 @@ MOST_COORDINATES = 50_000
 MOST_ELEMENTS = 60_000_000  # of the draws of all coordinates; a few such arrays are alive at once, 2 GB in all
 
 # One purpose a stream of random numbers.
-CLIMBING, STARTS, GUIDE, FRESH, PROPOSALS, RESAMPLING, SIMULATION, DISCRETE, CHAINS, POINTS, ROWS = range(11)
+CLIMBING, STARTS, GUIDE, FRESH, PROPOSALS, RESAMPLING = range(6)
+SIMULATION, DISCRETE, CHAINS, POINTS, ROWS, FLOW = range(6, 12)
 
 
 class TooLarge(Exception):

@@ -1,4 +1,4 @@
-"""Gaussian components -> weighted proposals: drawn from all of them in strata, weighed by the density of the whole.
+"""components, mostly Gaussian -> weighted proposals: drawn from all in strata, weighed by the density of the whole.
 
 With one component this is plain importance sampling; with several the deterministic mixture of Owen and Zhou (2000),
 whose weights are bounded wherever those of any one component are (Hesterberg 1995).
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -31,6 +32,21 @@ _STRETCH = 3.0  # of the sd along an axis
 _SURE = 3.5  # standard errors by which a moment must have moved
 
 
+class Proposal(Protocol):
+    """What the share of the proposals is drawn from: standard draws (P, D), of which the first `heavy` coordinates are
+    from a t, are put in `place`, and points have a log density, that of all up to the same constant. `wider` ones have
+    its share together; none where it cannot be.
+    """
+
+    @property
+    def share(self) -> float: ...
+    @property
+    def heavy(self) -> int: ...
+    def place(self, eps: np.ndarray) -> np.ndarray: ...
+    def log_density(self, z: np.ndarray) -> np.ndarray: ...
+    def wider(self) -> list[Component]: ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Component:
     """A mean (D,), the Cholesky factor (D, D) of a covariance, and the share of the proposals that come from it.
@@ -47,6 +63,16 @@ class Component:
     def heavy(self) -> int:
         return heavy_tailed(len(self.mean), self.shared)
 
+    def place(self, eps: np.ndarray) -> np.ndarray:
+        return self.mean + eps @ self.root.T
+
+    def log_density(self, z: np.ndarray) -> np.ndarray:
+        eps = solve_triangular(self.root, (z - self.mean).T, lower=True, check_finite=False).T
+        return log_kernel(eps, self.heavy) - float(np.log(np.diag(self.root)).sum())
+
+    def wider(self) -> list[Component]:
+        return _stretched(self)
+
 
 def heavy_tailed(dimension: int, shared: int) -> int:
     """How many leading coordinates are proposed from a t: a few, where all others are Gaussian given these, or all."""
@@ -55,7 +81,7 @@ def heavy_tailed(dimension: int, shared: int) -> int:
 
 
 def correct(
-    joint: LogDensity, rng: np.random.Generator, components: Sequence[Component], draws: int
+    joint: LogDensity, rng: np.random.Generator, components: Sequence[Proposal], draws: int
 ) -> tuple[np.ndarray, Weights]:
     """Proposals (P, D), the components' one after another, with smoothed weights: more where these are uneven, and
     still more where an sd would rest on few.
@@ -81,7 +107,7 @@ def _counts(joint: LogDensity, draws: int, batches: int) -> tuple[int, ...]:
 
 
 def correct_twice(
-    joint: LogDensity, rng: np.random.Generator, components: Sequence[Component], draws: int
+    joint: LogDensity, rng: np.random.Generator, components: Sequence[Proposal], draws: int
 ) -> tuple[np.ndarray, Weights, np.ndarray]:
     """As `correct`; where few coordinates have heavy tails and Pareto k is above 0.5, once more with wider proposals
     beside the others.
@@ -94,7 +120,7 @@ def correct_twice(
     none = np.zeros(joint.dimension)
     if not components[0].heavy or not weights.pareto_k > _DOUBTED:
         return z, weights, none
-    wider = [one for component in components for one in _stretched(component)]
+    wider = [one for component in components for one in component.wider()]
     if not wider:
         return z, weights, none
     z2, weights2 = correct(joint, rng, [*components, *wider], draws)
@@ -136,22 +162,22 @@ def _stretched(component: Component) -> list[Component]:
 
 
 def propose(
-    joint: LogDensity, rng: np.random.Generator, components: Sequence[Component], count: int
+    joint: LogDensity, rng: np.random.Generator, components: Sequence[Proposal], count: int
 ) -> tuple[np.ndarray, Weights]:
     """An even number of proposals from each component: Gaussian, or a t of its shape in few dimensions."""
     with np.errstate(all="ignore"):
         counted = zip(counts(components, count), components, strict=True)
         drawn = [_standard(rng, n, joint.dimension, one.heavy) for n, one in counted]
-        parts = [one.mean + eps @ one.root.T for one, eps in zip(components, drawn, strict=True)]
+        parts = [one.place(eps) for one, eps in zip(components, drawn, strict=True)]
         z = np.concatenate(parts)
         if len(components) == 1:
-            log_q = _log_kernel(drawn[0], components[0].heavy)
+            log_q = log_kernel(drawn[0], components[0].heavy)
         else:
             log_q = _log_mixture(components, z, [len(part) for part in parts])
         return z, importance.smooth(joint.value(z) - log_q)
 
 
-def counts(components: Sequence[Component], count: int) -> list[int]:
+def counts(components: Sequence[Proposal], count: int) -> list[int]:
     """How many proposals each component makes: even numbers, about in the shares."""
     if len(components) == 1:
         return [count]
@@ -159,18 +185,12 @@ def counts(components: Sequence[Component], count: int) -> list[int]:
     return [2 * max(1, round(0.5 * count * one.share / total)) for one in components]
 
 
-def log_densities(components: Sequence[Component], z: np.ndarray) -> np.ndarray:
+def log_densities(components: Sequence[Proposal], z: np.ndarray) -> np.ndarray:
     """The log density of each component at points z (P, D), up to one constant: (N, P)."""
-    return np.array(
-        [
-            _log_kernel(solve_triangular(one.root, (z - one.mean).T, lower=True, check_finite=False).T, one.heavy)
-            - np.log(np.diag(one.root)).sum()
-            for one in components
-        ]
-    )
+    return np.array([one.log_density(z) for one in components])
 
 
-def _log_mixture(components: Sequence[Component], z: np.ndarray, counted: Sequence[int]) -> np.ndarray:
+def _log_mixture(components: Sequence[Proposal], z: np.ndarray, counted: Sequence[int]) -> np.ndarray:
     shares = np.array(counted) / sum(counted)
     return np.asarray(np.logaddexp.reduce(log_densities(components, z) + np.log(shares)[:, None], axis=0))
 
@@ -184,7 +204,7 @@ def _standard(rng: np.random.Generator, count: int, dimension: int, heavy: int) 
     return np.concatenate([leading, antithetic(rng, count, dimension - heavy)], axis=1)
 
 
-def _log_kernel(eps: np.ndarray, heavy: int) -> np.ndarray:
+def log_kernel(eps: np.ndarray, heavy: int) -> np.ndarray:
     """The log density of standard draws (P, D), up to a constant."""
     squared, rest = (eps[:, :heavy] ** 2).sum(axis=1), (eps[:, heavy:] ** 2).sum(axis=1)
     return np.asarray(-0.5 * (_T_DF + heavy) * np.log1p(squared / _T_DF) - 0.5 * rest)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from ppl.compile.joint import LogJoint
 from ppl.infer import pipeline
-from ppl.infer.stochastic.table import NAMED
 from ppl.model.terms import Term, ancestors
 
-ONLY_HERE = tuple(name for name in NAMED if name in ("planar", "realnvp", "iaf"))  # guides
 _FEWEST_WEIGHTS = 200  # of a network: fewer are within reach of the deterministic path
 _MOST_TERMS = 30_000_000  # of the log density: a gradient over 64 draws takes a minute
 

@@ -18,7 +18,7 @@ from ppl.infer.stochastic.guide import Drawn
 from ppl.infer.stochastic.layers import Layer, MaskedAffine, Planar
 
 _HIDDEN = 32  # units of a layer's network, or as many as twice the coordinates
-_COUPLINGS, _AUTOREGRESSIVE, _PLANES = 8, 6, 24  # layers
+_COUPLINGS, _AUTOREGRESSIVE, _PLANES = 6, 6, 24  # layers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,15 +69,28 @@ class Flow:
 
         return Drawn(mu + sigma * x, log_q, pull_back, score)
 
-    def log_prob(self, phi: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """By the inverse of every layer; not for autograd."""
+    def through(self, phi: np.ndarray, eps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The points (S, D) that eps are mapped to, and the log determinants there (S,)."""
         mu, log_sigma, thetas = self._split(phi)
-        x = (z - mu) * np.exp(-log_sigma)
-        total = np.full(len(z), log_sigma.sum())
+        x, total = eps, np.full(len(eps), log_sigma.sum())
+        for layer, theta in zip(self.layers, thetas, strict=True):
+            x, log_det, _ = layer.forward(theta, x)
+            total = total + log_det
+        return mu + np.exp(log_sigma) * x, total
+
+    def back(self, phi: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The points that are mapped to z, and the log determinants of the way there."""
+        mu, log_sigma, thetas = self._split(phi)
+        x, total = (z - mu) * np.exp(-log_sigma), np.full(len(z), log_sigma.sum())
         for layer, theta in zip(reversed(self.layers), reversed(thetas), strict=True):
             x, log_det = layer.inverse(theta, x)
             total = total + log_det
-        return log_standard(x) - total
+        return x, total
+
+    def log_prob(self, phi: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """By the inverse of every layer; not for autograd."""
+        x, log_det = self.back(phi, z)
+        return log_standard(x) - log_det
 
 
 @primitive

@@ -7,8 +7,10 @@ from typing import Any
 
 import autograd.numpy as np
 import numpy
+from scipy.linalg import solve_triangular
 
 from ppl.infer.draws import fresh
+from ppl.infer.stochastic.guide import Drawn
 from ppl.numeric.gather import Positions, add_up, pick
 
 HALF_LOG_TWO_PI = 0.5 * numpy.log(2 * numpy.pi)
@@ -56,6 +58,17 @@ class Factorised:
         mu, log_sigma = part(phi, 0, self.dimension), part(phi, self.dimension, self.dimension)
         return mu + np.exp(log_sigma) * eps, log_standard(eps) - np.sum(log_sigma)
 
+    def drawn(self, phi: numpy.ndarray, eps: numpy.ndarray) -> Drawn:
+        """By hand: a tenth of the time of autograd."""
+        mu, log_sigma = numpy.split(phi, 2)
+        sigma = numpy.exp(log_sigma)
+
+        def pull_back(by_z: numpy.ndarray, by_log_q: numpy.ndarray) -> numpy.ndarray:
+            by_log_sigma = (by_z * eps).sum(axis=0) * sigma - by_log_q.sum()
+            return numpy.concatenate([by_z.sum(axis=0), by_log_sigma])
+
+        return Drawn(mu + sigma * eps, log_standard(eps) - log_sigma.sum(), pull_back, lambda: -eps / sigma)
+
     def log_prob(self, phi: Any, z: Any) -> Any:
         mu, log_sigma = part(phi, 0, self.dimension), part(phi, self.dimension, self.dimension)
         return log_standard((z - mu) * np.exp(-log_sigma)) - np.sum(log_sigma)
@@ -74,9 +87,12 @@ class FullCovariance:
     def noise(self, rng: numpy.random.Generator, draws: int) -> numpy.ndarray:
         return fresh(rng, draws, self.dimension)
 
-    def _lower(self, phi: Any) -> Any:
+    def _places(self) -> numpy.ndarray:
         size = self.dimension
-        places = numpy.ravel_multi_index(numpy.tril_indices(size, -1), (size, size))
+        return numpy.ravel_multi_index(numpy.tril_indices(size, -1), (size, size))
+
+    def _lower(self, phi: Any) -> Any:
+        size, places = self.dimension, self._places()
         below = part(phi, 2 * size, len(places))
         return np.reshape(add_up(below, Positions(places, size * size), -1), (size, size)) + numpy.eye(size)
 
@@ -84,6 +100,21 @@ class FullCovariance:
         mu, log_sigma = part(phi, 0, self.dimension), part(phi, self.dimension, self.dimension)
         z = mu + np.exp(log_sigma) * np.dot(eps, np.transpose(self._lower(phi)))
         return z, log_standard(eps) - np.sum(log_sigma)
+
+    def drawn(self, phi: numpy.ndarray, eps: numpy.ndarray) -> Drawn:
+        mu, log_sigma, _ = numpy.split(phi, [self.dimension, 2 * self.dimension])
+        sigma, lower = numpy.exp(log_sigma), self._lower(phi)
+        units = eps @ lower.T
+
+        def pull_back(by_z: numpy.ndarray, by_log_q: numpy.ndarray) -> numpy.ndarray:
+            by_log_sigma = (by_z * units).sum(axis=0) * sigma - by_log_q.sum()
+            by_lower = ((by_z * sigma).T @ eps).reshape(-1)[self._places()]
+            return numpy.concatenate([by_z.sum(axis=0), by_log_sigma, by_lower])
+
+        def score() -> numpy.ndarray:
+            return -solve_triangular(lower, eps.T, trans="T", lower=True, unit_diagonal=True).T / sigma
+
+        return Drawn(mu + sigma * units, log_standard(eps) - log_sigma.sum(), pull_back, score)
 
     def log_prob(self, phi: Any, z: Any) -> Any:
         mu, log_sigma = part(phi, 0, self.dimension), part(phi, self.dimension, self.dimension)

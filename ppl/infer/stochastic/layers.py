@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from scipy.special import expit
 
 _MOST_STRETCH = 3.0  # nats, by which a layer stretches a coordinate
 _HALVINGS = 55  # of the bracket of a planar layer's inverse
@@ -38,6 +39,7 @@ class _Net:
     outer: np.ndarray  # (H, 2D)
     x: np.ndarray
     hidden: np.ndarray  # (S, H)
+    bend: np.ndarray  # (S, H), the slope of the hidden units
     stretch: np.ndarray  # (S, D), log
     shift: np.ndarray
     scale: np.ndarray
@@ -48,8 +50,9 @@ class MaskedAffine:
     """y = x exp(s) + m, where s and m of a group of coordinates are a network's, of the groups before it alone.
 
     With two groups it is a coupling layer of RealNVP (Dinh, Sohl-Dickstein, Bengio 2017), with as many as coordinates
-    that of an inverse autoregressive flow (Kingma et al. 2016). One hidden layer of tanh; `level` (H,) are the last
-    groups that hidden units see (Germain et al. 2015).
+    that of an inverse autoregressive flow (Kingma et al. 2016). One hidden layer of a * expit(a): smooth, and straight
+    far out, where tanh ends, so that a long bent arm is followed. Each unit sees the first few groups and tells those
+    after them (Germain et al. 2015).
     """
 
     groups: tuple[np.ndarray, ...]
@@ -83,10 +86,14 @@ class MaskedAffine:
         inner, offset, outer, last = np.split(theta, ends)
         inner = inner.reshape(dimension, hidden) * self.see
         outer = outer.reshape(hidden, 2 * dimension) * self.tell
-        units = np.tanh(x @ inner + offset)
+        inside = x @ inner + offset
+        share = expit(inside)
+        units = inside * share
         found = units @ outer + last
         stretch = _MOST_STRETCH * np.tanh(found[:, :dimension] / _MOST_STRETCH)
-        return _Net(inner, outer, x, units, stretch, found[:, dimension:], np.exp(stretch))
+        return _Net(
+            inner, outer, x, units, share + units * (1.0 - share), stretch, found[:, dimension:], np.exp(stretch)
+        )
 
     def forward(self, theta: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, _Net]:
         net = self._at(theta, x)
@@ -94,7 +101,7 @@ class MaskedAffine:
 
     def backward(self, kept: _Net, by_y: np.ndarray, by_log_det: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         by_found = self._by_found(kept, by_y, by_log_det[:, None])
-        by_inside = (by_found @ kept.outer.T) * (1.0 - kept.hidden**2)
+        by_inside = (by_found @ kept.outer.T) * kept.bend
         by_outer = (kept.hidden.T @ by_found) * self.tell
         by_inner = (kept.x.T @ by_inside) * self.see
         by_theta = [by_inner.ravel(), by_inside.sum(axis=0), by_outer.ravel(), by_found.sum(axis=0)]
@@ -110,9 +117,8 @@ class MaskedAffine:
         dimension = len(self.see)
         carried = np.zeros_like(score)
         told = np.zeros_like(kept.hidden)
-        bend = 1.0 - kept.hidden**2
         for group in reversed(self.groups):
-            by_x = (told * bend) @ kept.inner[group].T
+            by_x = (told * kept.bend) @ kept.inner[group].T
             carried[:, group] = (score[:, group] - by_x) / kept.scale[:, group]
             by_found = self._by_found(kept, carried, 1.0)
             for columns in (group, dimension + group):

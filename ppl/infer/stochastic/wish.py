@@ -60,19 +60,27 @@ def hidden_of(text: str) -> tuple[int, ...]:
 
 
 def wish_of(
-    amortise: Sequence[str], encoder: Sequence[int] | None, batch_size: Any, epochs: Any, kl_anneal: Any,
-    learning_rate: Any, guide: str,
-) -> Wish:  # fmt: skip
-    """From the arguments of a public call. Raises `UsageError`."""
+    stochastic: bool, amortise: str | Sequence[str], encoder: Sequence[int] | None, batch_size: Any, epochs: Any,
+    learning_rate: Any, kl_anneal: Any, guide: str, of_points: bool,
+) -> Wish | None:  # fmt: skip
+    """From the arguments of a public call; None where nobody asks for such a fit. `of_points`: what only other fits give
+    is asked for too. Raises `UsageError`.
+    """
+    names = (amortise,) if isinstance(amortise, str) else tuple(amortise)
+    given = (encoder, batch_size, epochs, learning_rate, kl_anneal)
+    if not (stochastic or names or any(value is not None for value in given)):
+        return None
     for name, value in (("batch_size", batch_size), ("epochs", epochs), *(("encoder", size) for size in encoder or ())):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
             raise UsageError(f"{name} must be a whole number, not {value!r}")
     for name, value in (("kl_anneal", kl_anneal), ("learning_rate", learning_rate)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise UsageError(f"{name} must be a number, not {value!r}")
-    if encoder is not None and not amortise:
+    if encoder is not None and not names:
         raise UsageError("encoder: nothing is to be encoded; name latents of the rows by amortise")
+    if of_points:
+        raise UsageError("a fit by stochastic gradients has no steps in turn (em), and no standard errors")
     hidden = HIDDEN if encoder is None else tuple(encoder)
     chosen = "meanfield" if guide == "auto" else guide
-    wish = Wish(tuple(dict.fromkeys(amortise)), hidden, "tanh", batch_size, epochs, kl_anneal, learning_rate, chosen)
-    return wish.checked()
+    unique = tuple(dict.fromkeys(names))
+    return Wish(unique, hidden, "tanh", batch_size, epochs, kl_anneal or 0.0, learning_rate, chosen).checked()
