@@ -63,8 +63,9 @@ def wish_of(
     stochastic: bool, amortise: str | Sequence[str], encoder: Sequence[int] | None, batch_size: Any, epochs: Any,
     learning_rate: Any, kl_anneal: Any, guide: str, of_points: bool,
 ) -> Wish | None:  # fmt: skip
-    """From the arguments of a public call; None where nobody asks for such a fit. `of_points`: what only other fits give
-    is asked for too. Raises `UsageError`.
+    """From the arguments of a public call; None where nobody asks for such a fit.
+
+    `of_points` says that what only other fits give is asked for too. Raises `UsageError`.
     """
     names = (amortise,) if isinstance(amortise, str) else tuple(amortise)
     given = (encoder, batch_size, epochs, learning_rate, kl_anneal)
