@@ -144,7 +144,7 @@ def _finished(
     weights = Weights(np.full(len(z), 1 / len(z)), -np.inf)
     evidence = Evidence(
         newton_step=0.0, not_definite=0.0, flat=0.0, draw_error=0.0, pareto_k=weights.pareto_k, draws=len(z),
-        effective=float(len(z)), rivals=0, moved_mean=0.0, moved_sd=0.0, where={},
+        effective=np.inf, rivals=0, moved_mean=0.0, moved_sd=0.0, where={},
         interrupted=int(trained.reason == INTERRUPTED), stochastic=1, diverged=int(trained.diverged),
         trained=REASONS[trained.reason], row_k=float((rows_k > _GOOD_K).mean()) if len(rows_k) else None,
     )  # fmt: skip
