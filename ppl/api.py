@@ -17,7 +17,7 @@ from ppl.compile.blocks import candidates
 from ppl.compile.joint import LogJoint, compile_joint
 from ppl.compile.likelihood import NoLikelihood, log_likelihood
 from ppl.compile.nowhere import why_not_finite
-from ppl.compile.replicate import CannotReplicate, as_column, draw_prior, replicate, without_proper_prior
+from ppl.compile.replicate import draw_prior, without_proper_prior
 from ppl.compile.warnings import warnings_of
 from ppl.data import dataset
 from ppl.data.dataset import Dataset
@@ -25,9 +25,11 @@ from ppl.infer import held, ladder, pipeline
 from ppl.infer.draws import generator
 from ppl.infer.loo import Loo
 from ppl.infer.pipeline import TooLarge
-from ppl.infer.verdict import FROM_BEST, Verdict, is_worse
+from ppl.infer.stochastic import choose
+from ppl.infer.stochastic.wish import wish_of
+from ppl.infer.verdict import FROM_BEST, is_worse
 from ppl.infer.watch import Watch, watched
-from ppl.language.errors import ModelError, PplError, UsageError, VerdictError
+from ppl.language.errors import ModelError, UsageError, VerdictError
 from ppl.language.files import from_string, read_source
 from ppl.language.parser import parse
 from ppl.language.source import Source
@@ -46,15 +48,16 @@ from ppl.report.recorded import Climbed, recorded_in_time
 from ppl.report.summary import Summary
 from ppl.rewrite.guards import without_needless_guards
 from ppl.rewrite.sum_out import SummedOut, sum_out
-from ppl.use import again, checks
+from ppl.use import again, checks, deep_fit
 from ppl.use.arguments import one_draw, whole
+from ppl.use.calibrate import calibrated
+from ppl.use.encode import encode
+from ppl.use.evaluate import Evaluation, evaluate
 from ppl.use.loo import hold_out
 from ppl.use.predict import Wish, predict
 from ppl.use.predicted import Predictions
-from ppl.use.prior import check_ranked
 
-_DRAWS_OF_REFIT = 400
-_PRIOR, _REPLICATES, _REFITS, _RANKS = range(100, 104)  # streams of random numbers, apart from those of a fit
+_PRIOR = 100  # a stream of random numbers, apart from those of a fit
 
 
 def load(path: str | PathLike[str]) -> Model:
@@ -110,40 +113,7 @@ class Model:
         same bits. Raises `UsageError` where observed names cannot be simulated, and what `condition` and `fit` raise.
         """
         rounds, seed = whole("rounds", rounds, 8, 10_000), whole("seed", seed, 0, 2**32 - 1)
-        given = dataset.read(data, tables)
-        posterior = self._given(given)
-        check_ranked(posterior.model)
-        true, improper = posterior.true_values(rounds, seed)
-        try:
-            simulated = replicate(posterior.model, given, true, rounds, generator(seed, _REPLICATES))
-        except CannotReplicate as error:
-            raise UsageError(f"--calibrate: the data cannot be simulated, because {error.why}") from None
-        found: dict[str, list[float]] = {}
-        doubted = 0
-        for i in range(rounds):
-            columns = {name: as_column(given.columns[name], values[i]) for name, values in simulated.items()}
-            doubted += self._rank(replace(given, columns={**given.columns, **columns}), true, i, seed, found)
-            if progress is not None:
-                progress(i + 1)
-        if not found:
-            raise UsageError("--calibrate: none of the simulated data sets could be fitted")
-        return ranks.judged({label: np.array(r) for label, r in found.items()}, rounds, doubted, improper)
-
-    def _rank(
-        self, data: Dataset, true: Mapping[str, np.ndarray], i: int, seed: int, found: dict[str, list[float]]
-    ) -> bool:
-        """Fit one simulated data set, and note where the true values lie. Whether the fit called itself unusable."""
-        try:
-            fit = self._given(data).fit(seed=int(generator(seed, _REFITS, i).integers(2**32)), draws=_DRAWS_OF_REFIT)
-        except PplError:
-            return False
-        rng = generator(seed, _RANKS, i)
-        for name, quantity in fit.record.quantities.items():
-            if quantity.role == "latent" and name not in data.columns:
-                shares = ranks.rank(true[name][i], quantity.draws, rng).reshape(-1)
-                for label, share in zip(quantity.labels(), shares, strict=True):
-                    found.setdefault(label, []).append(float(share))
-        return fit.verdict == Verdict.DO_NOT_USE
+        return calibrated(self._given, dataset.read(data, tables), rounds, seed, progress)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,7 +163,9 @@ class Posterior:
     def fit(
         self, seed: int = 1, draws: int = pipeline.DRAWS, keep_all: bool = False, guide: str = "auto", *,
         checkpoint: str | PathLike[str] | None = None, resume: str | PathLike[str] | None = None,
-        watch: Watch | None = None, standard_errors: bool = False, em: bool = False,
+        watch: Watch | None = None, standard_errors: bool = False, em: bool = False, stochastic: bool = False,
+        amortise: str | Sequence[str] = (), encoder: Sequence[int] | None = None, batch_size: int | None = None,
+        epochs: int | None = None, kl_anneal: float = 0.0, learning_rate: float | None = None,
     ) -> Fit:  # fmt: skip
         """The posterior, found by the automatic mean-field guide and corrected.
 
@@ -211,18 +183,27 @@ class Posterior:
         `draws` is how many equally weighted draws the fit holds; `keep_all` keeps those of very long simulated and
         derived names too, which `left_out` names otherwise. The same seed gives the same bits.
         What is found on the way is kept in the file `checkpoint`; `resume` goes on from such a file, to the same bits.
-        `watch` is told how far the fit is, and a fit whose watch is stopped ends with what there is. Raises
+        `watch` is told how far the fit is, and a fit whose watch is stopped ends with what there is.
+
+        Any of the other arguments, and a model too large for all this, mean a fit by stochastic gradients: over batches
+        of `batch_size` rows, for so many `epochs` or until the ELBO is flat. The latents named by `amortise`, which
+        each row has of its own, come from an encoder with hidden layers of these sizes. Raises
         `ModelError` where the density is not finite at the start, `UsageError` for what makes no sense or does not fit
         into memory, `FileError` for a checkpoint that cannot be read or written.
         """
         seed, draws = whole("seed", seed, 0, 2**32 - 1), whole("draws", draws, 100, 1_000_000)
-        out, rungs = left_out(self.model, draws, keep_all), self._rungs(guide)
-        given = keep(self.data, self.model)
-        now = watch or Watch()
+        now, given = watch or Watch(), keep(self.data, self.model)
+        why = "" if em or standard_errors or guide != "auto" else choose.reason(self.joint)
+        numbers = (encoder, batch_size, epochs, learning_rate, kl_anneal or None)
+        wish = wish_of(stochastic or bool(why), amortise, *numbers, guide, em or standard_errors)
+        further = "" if wish is None else str(wish)
         if checkpoint is not None or resume is not None:
-            now.store = store(
-                checkpoint, resume, identity(self.model.source.text, given, seed, draws, guide + " em" * em)
-            )
+            of = identity(self.model.source.text, given, seed, draws, guide + " em" * em, further)
+            now.store = store(checkpoint, resume, of)
+        if wish is not None:
+            with one_blas_thread(), watched(now):
+                return Fit(deep_fit.fitted(self.model, self.joint, wish, seed, draws, keep_all, given, why), self)
+        out, rungs = left_out(self.model, draws, keep_all), self._rungs(guide)
         with one_blas_thread(), watched(now):
             return self._fit(seed, draws, out, rungs, given, now, standard_errors, em)
 
@@ -351,6 +332,21 @@ class Fit:
         names = (of,) if isinstance(of, str) else None if of is None else tuple(of)
         wish = Wish(names, kind, new_levels == "sample", whole("seed", seed, 0, 2**32 - 1))
         return Predictions(predict(self.record, self._data(), dataset.read(data, tables), wish))
+
+    def encode(self, *data: Any, seed: int = 1, **tables: Any) -> dict[str, np.ndarray]:
+        """Mean and sd of the latents of new rows that a fit with `amortise` has an encoder for, by label: columns of a
+        table, `z[1]_mean`, `z[1]_sd`. Raises `UsageError` where there is no encoder, `DataError` for rows that it
+        cannot read.
+        """
+        return dict(encode(self.record, self._data(), dataset.read(data, tables), whole("seed", seed, 0, 2**32 - 1)))
+
+    def evaluate(self, *data: Any, draws: int = 1000, seed: int = 1, **tables: Any) -> Evaluation:
+        """The log likelihood of rows that the fit has not seen, latents of a row integrated out by importance sampling.
+
+        Raises `UsageError` where rows have no likelihood of their own, `DataError` for rows that lack something.
+        """
+        draws, seed = whole("draws", draws, 2, 1_000_000), whole("seed", seed, 0, 2**32 - 1)
+        return evaluate(self.record, self._data(), dataset.read(data, tables), draws, seed)
 
     def log_likelihood(self) -> dict[str, np.ndarray]:
         """The log density (S, *shape) of each observed element, in nats, at all draws. Raises `UsageError`."""

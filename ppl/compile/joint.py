@@ -125,7 +125,7 @@ class LogJoint:
         tables = []
         for part, found, slot in zip(self.parts, self.program.run(values), self.program.outputs, strict=True):
             if part.summand is not None:
-                tables.append(_table(found, part.summand, slot in self.program.over_draws))
+                tables.append(as_table(found, part.summand, slot in self.program.over_draws))
             else:
                 total = total + (_sum_over_plates(found) if slot in self.program.over_draws else np.sum(found))
         return total if self.elimination is None else total + self.elimination.log_total(tables)
@@ -160,7 +160,7 @@ class LogJoint:
     def tables(self, values: Mapping[str, numpy.ndarray], draws: int) -> list[numpy.ndarray]:
         """The log densities that depend on discrete latents (S, *values, rows), in the order of the parts."""
         return [
-            _table(found, part.summand, True)
+            as_table(found, part.summand, True)
             for part, found in zip(self.parts, evaluate(self.program, values, draws), strict=True)
             if part.summand is not None
         ]
@@ -303,7 +303,7 @@ def _part(name: str, said: Piece | Factor, value: Term | None, observed: bool, s
     return Part(name, log_prob, said.distribution, value, said.span, observed, summand)
 
 
-def _table(found: Any, summand: Summand, over_draws: bool) -> Any:
+def as_table(found: Any, summand: Summand, over_draws: bool) -> Any:
     """A table as elimination takes it: (S, *values, rows), with one draw where it depends on none."""
     return np.reshape(found, (len(found) if over_draws else 1, *summand.values, len(summand.scope)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy
@@ -50,6 +50,7 @@ class Templates:
     places: Mapping[int, int]
     wholes: dict[int, numpy.ndarray] = field(default_factory=dict)
     moves: dict[int, Moved] = field(default_factory=dict)
+    change: Callable[[Term, Term], Term] | None = None  # of a term and what it becomes: what it shall become
 
     def of(self, rows: int) -> Template:
         shortened = self._shortened(slice(0, rows), rows)
@@ -90,7 +91,8 @@ class _Shortened:
     def all_wanted(self) -> list[Term]:
         new: dict[int, Term] = {}
         for term in terms.ancestors(self.of.wanted):
-            new[id(term)] = self.term(term, tuple(new[id(arg)] for arg in term.args if not term.known))
+            made = self.term(term, tuple(new[id(arg)] for arg in term.args if not term.known))
+            new[id(term)] = made if self.of.change is None else self.of.change(term, made)
         return [new[id(term)] for term in self.of.wanted]
 
     def term(self, term: Term, args: tuple[Term, ...]) -> Term:

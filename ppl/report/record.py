@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ppl.data.axes import Axis
+from ppl.report.deep import Deep
 from ppl.report.given import Given
 
 
@@ -137,6 +138,7 @@ class Record:
     probabilities: Mapping[str, Probabilities] = field(default_factory=dict, repr=False)
     tried: tuple[Tried, ...] = ()
     rules: tuple[Checked, ...] = ()  # none in files of before rules were kept
+    deep: Deep | None = field(default=None, repr=False)  # of a stochastic fit
 
     def shown(self, everything: bool = False) -> list[Quantity]:
         """The quantities a summary shows: latents first; row-long derived and simulated ones only when asked."""

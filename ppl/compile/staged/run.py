@@ -83,10 +83,12 @@ class Layout:
         inputs: Sequence[np.ndarray] | None = None,
         free: Sequence[np.ndarray] = (),
         placed: Mapping[int, np.ndarray] | None = None,
+        dtype: Any = np.float64,
     ):
         """`inputs` and the results of `placed` calls are where they are given; `free` is memory to use."""
         self.listing = listing
-        self.arrays: dict[int, Any] = dict(enumerate((np.empty(listing.shape),) if inputs is None else inputs))
+        self.arrays: dict[int, Any] = dict(enumerate((np.empty(listing.shape, dtype),) if inputs is None else inputs))
+        self.dtype = dtype
         self.placed = placed or {}
         self.steps: list[tuple[Step, Step | None]] = []  # the second where a step has a more careful form
         self.bytes = 0
@@ -115,7 +117,9 @@ class Layout:
             if kernels.covers(call.shape, call.arguments[1:]):
                 whole = self._new(call)
             else:
-                whole = self.arrays[call.target.index] = np.zeros(call.shape)  # the zeros stay: memory of its own
+                whole = self.arrays[call.target.index] = np.zeros(
+                    call.shape, self.dtype
+                )  # the zeros stay: memory of its own
                 self.bytes += whole.nbytes
             for x, key in zip(arguments[1::2], arguments[2::2], strict=True):
                 self._add(np.copyto, whole[key], x)

@@ -27,7 +27,8 @@ _LARGEST_RATE = 1e18  # and number of trials: larger ones cannot be drawn
 
 
 def _only_counts(x: Any, inside: Any, upper: Any = numpy.inf) -> Any:
-    return numpy.where((x < 0) | (x > upper) | (x != numpy.floor(x)), -numpy.inf, inside)
+    outside = numpy.logical_or(numpy.logical_or(x < 0, x > upper), x != numpy.floor(x))  # `|` could not be staged
+    return numpy.where(outside, -numpy.inf, inside)
 
 
 def _log_choose(n: Any, k: Any) -> Any:
