@@ -44,14 +44,12 @@ def summarise(
 
 def weighted_quantiles(values: np.ndarray, weights: np.ndarray, levels: np.ndarray) -> np.ndarray:
     """Quantiles (levels, n) of columns of values (P, n): linear between the middles of the weights."""
-    order = np.argsort(values, axis=0)
-    ordered = np.take_along_axis(values, order, axis=0)
-    carried = weights[order]
-    middles = np.cumsum(carried, axis=0) - 0.5 * carried
     found = np.empty((len(levels), values.shape[1]))
     with np.errstate(invalid="ignore"):
-        for i in range(values.shape[1]):
-            found[:, i] = np.interp(levels, middles[:, i], ordered[:, i])
+        for i, column in enumerate(np.ascontiguousarray(values.T)):  # side by side they sort several times as fast
+            order = np.argsort(column)
+            carried = weights[order]
+            found[:, i] = np.interp(levels, np.cumsum(carried) - 0.5 * carried, column[order])
     return found
 
 
