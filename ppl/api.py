@@ -11,22 +11,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ppl.compile.blocks import candidates
 from ppl.compile.joint import LogJoint, compile_joint
-from ppl.compile.likelihood import NoLikelihood, log_likelihood
-from ppl.compile.nowhere import why_not_finite
-from ppl.compile.replicate import CannotReplicate, as_column, draw_prior, replicate, without_proper_prior
-from ppl.compile.warnings import warnings_of
 from ppl.data import dataset
 from ppl.data.dataset import Dataset
 from ppl.infer import ladder, pipeline
 from ppl.infer.draws import generator
-from ppl.infer.loo import Loo
-from ppl.infer.pipeline import TooLarge
 from ppl.infer.verdict import FROM_BEST, Verdict, is_worse
 from ppl.infer.watch import Watch, watched
 from ppl.language.errors import ModelError, PplError, UsageError, VerdictError
@@ -36,23 +30,22 @@ from ppl.language.source import Source
 from ppl.language.syntax import Program
 from ppl.model import graph
 from ppl.model.names import Names, find_names
-from ppl.model.program import compile_terms
 from ppl.model.settle import settle
 from ppl.numeric.threads import one_blas_thread
-from ppl.report import fitfile, labelled, notebook, ranks
-from ppl.report.checkpoint import identity, store
 from ppl.report.given import Given, keep
 from ppl.report.quantities import left_out
 from ppl.report.record import Checked, Record
 from ppl.report.recorded import Climbed, recorded_in_time
-from ppl.report.summary import Summary
 from ppl.rewrite.guards import without_needless_guards
 from ppl.rewrite.sum_out import SummedOut, sum_out
-from ppl.use import again, checks
 from ppl.use.arguments import one_draw, whole
-from ppl.use.loo import hold_out
-from ppl.use.predict import Wish, predict
-from ppl.use.predicted import Predictions
+
+if TYPE_CHECKING:
+    from ppl.infer.loo import Loo
+    from ppl.report import labelled, ranks
+    from ppl.report.summary import Summary
+    from ppl.use import checks
+    from ppl.use.predicted import Predictions
 
 _DRAWS_OF_REFIT = 400
 _PRIOR, _REPLICATES, _REFITS, _RANKS = range(100, 104)  # streams of random numbers, apart from those of a fit
@@ -110,6 +103,9 @@ class Model:
         only nearly uniform. `progress` is called with the number of each round that is done. The same seed gives the
         same bits. Raises `UsageError` where observed names cannot be simulated, and what `condition` and `fit` raise.
         """
+        from ppl.compile.replicate import CannotReplicate, as_column, replicate
+        from ppl.report import ranks
+
         rounds, seed = whole("rounds", rounds, 8, 10_000), whole("seed", seed, 0, 2**32 - 1)
         given = dataset.read(data, tables)
         posterior = self._given(given)
@@ -133,6 +129,8 @@ class Model:
         self, data: Dataset, true: Mapping[str, np.ndarray], i: int, seed: int, found: dict[str, list[float]]
     ) -> bool:
         """Fit one simulated data set, and note where the true values lie. Whether the fit called itself unusable."""
+        from ppl.report import ranks
+
         try:
             fit = self._given(data).fit(seed=int(generator(seed, _REFITS, i).integers(2**32)), draws=_DRAWS_OF_REFIT)
         except PplError:
@@ -158,12 +156,16 @@ class Posterior:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What can be seen to go wrong before anything is fitted: a sentence each. Worked out at each call."""
+        from ppl.compile.warnings import warnings_of
+
         return warnings_of(self.model, self.joint)
 
     def true_values(self, draws: int, seed: int) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
         """Draws (S, *shape) of all latents from their priors and no names, or from the posterior and the names of
         those without a proper prior.
         """
+        from ppl.compile.replicate import draw_prior, without_proper_prior
+
         improper = tuple(without_proper_prior(self.model))
         if not improper:
             return draw_prior(self.model, draws, generator(seed, _PRIOR)), ()
@@ -176,6 +178,8 @@ class Posterior:
         Simulated names may be given as well, and then count. Minus infinity outside the support. Raises `UsageError`
         for a name that is missing or unknown, or a value of the wrong shape.
         """
+        from ppl.model.program import compile_terms
+
         known = {latent.name: latent for latent in (*self.model.latents, *self.model.simulated)}
         unknown = [name for name in values if name not in known]
         missing = [latent.name for latent in self.model.latents if latent.name not in values]
@@ -216,6 +220,8 @@ class Posterior:
         given = keep(self.data, self.model)
         now = watch or Watch()
         if checkpoint is not None or resume is not None:
+            from ppl.report.checkpoint import identity, store
+
             now.store = store(checkpoint, resume, identity(self.model.source.text, given, seed, draws, guide))
         with one_blas_thread(), watched(now):
             return self._fit(seed, draws, out, rungs, given, now)
@@ -227,13 +233,15 @@ class Posterior:
         watch.inferring = True
         try:
             best, tried = ladder.climb(ladder.Problem(self.model, self.summed, self.joint, seed, draws), rungs)
-        except TooLarge:
+        except pipeline.TooLarge:
             most = pipeline.MOST_ELEMENTS // self.joint.dimension
             fewer = f"at most {most:,} draws of so many fit into memory" if most >= 100 else "that is too many"
             if self.joint.dimension > pipeline.MOST_COORDINATES:
                 fewer = f"a fit takes up to {pipeline.MOST_COORDINATES:,}"
             raise UsageError(f"the latents have {self.joint.dimension:,} unknown numbers: {fewer}") from None
         except ladder.Nowhere as error:
+            from ppl.compile.nowhere import why_not_finite
+
             raise ModelError(self.model.source, [why_not_finite(self.model, error.joint, error.z)]) from None
         finally:
             watch.inferring = False
@@ -288,20 +296,28 @@ class Fit:
     @property
     def draws(self) -> dict[str, labelled.Draws]:
         """Equally weighted draws (S, *shape) of every name: arrays that know their axes, `draws["theta"]["Choate"]`."""
+        from ppl.report import labelled
+
         return {name: labelled.Draws.of(quantity) for name, quantity in self.record.quantities.items()}
 
     def to_xarray(self) -> Any:
         """All draws as an xarray.Dataset. Raises `UsageError` where xarray is missing."""
+        from ppl.report import labelled
+
         return labelled.as_dataset(self.record.quantities)
 
     def to_arviz(self) -> Any:
         """Draws and observed data as an arviz.InferenceData. Raises `UsageError` where ArviZ is missing."""
+        from ppl.report import labelled
+
         return labelled.as_inference_data(self.record)
 
     def __repr__(self) -> str:
         return f"Fit({self.verdict}; {len(self.record.chosen):,} draws of {', '.join(self.record.quantities)})"
 
     def _repr_html_(self) -> str:
+        from ppl.report import notebook
+
         return notebook.fit_html(self.record)
 
     @property
@@ -311,6 +327,8 @@ class Fit:
 
     def summary(self, everything: bool = False) -> Summary:
         """Mean, sd, 5 %, 50 % and 95 % quantile and Monte Carlo error of every scalar."""
+        from ppl.report.summary import Summary
+
         return Summary(self.record, everything)
 
     def require(self, verdict: str) -> Fit:
@@ -337,6 +355,9 @@ class Fit:
         fit has not seen are drawn from their prior with `new_levels="sample"`. Raises `UsageError` for what cannot be
         predicted, `DataError` for data that lack what is needed.
         """
+        from ppl.use.predict import Wish, predict
+        from ppl.use.predicted import Predictions
+
         if new_levels not in ("error", "sample"):
             raise UsageError(f'new_levels: "error" or "sample", not {new_levels!r}')
         names = (of,) if isinstance(of, str) else None if of is None else tuple(of)
@@ -345,6 +366,9 @@ class Fit:
 
     def log_likelihood(self) -> dict[str, np.ndarray]:
         """The log density (S, *shape) of each observed element, in nats, at all draws. Raises `UsageError`."""
+        from ppl.compile.likelihood import NoLikelihood, log_likelihood
+        from ppl.use import again
+
         try:
             found = log_likelihood(self._model(), again.draws_of(self.record), again.count_of(self.record))
         except NoLikelihood as error:
@@ -353,24 +377,36 @@ class Fit:
 
     def loo(self) -> Loo:
         """Leave-one-out cross-validation by Pareto-smoothed importance sampling. Raises `UsageError`."""
+        from ppl.use.loo import hold_out
+
         return hold_out(self.record, self._model(), self.record.model).loo
 
     def ppc(self, seed: int = 1) -> tuple[checks.Check, ...]:
         """Statistics of the observed names beside those of replicated data. Raises `UsageError`."""
+        from ppl.use import checks
+
         return checks.of_fit(self.record, self._model(), self._data(), seed)
 
     def replicates(self, draws: int = 100, seed: int = 1) -> dict[str, np.ndarray]:
         """Replicated data (S, elements) of every observed name, the missing left out. Raises `UsageError`."""
+        from ppl.use import checks
+
         return checks.replicates(self.record, self._model(), self._data(), draws, seed)
 
     def _data(self) -> Dataset:
+        from ppl.use import again
+
         return again.data_of(self.record) if self.posterior is None else self.posterior.data
 
     def _model(self) -> graph.Model:
+        from ppl.use import again
+
         return again.model_of(self.record, self._data()) if self.posterior is None else self.posterior.model
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fit as a netCDF file that `ppl summary` and ArviZ open. Raises `FileError`."""
+        from ppl.report import fitfile
+
         fitfile.write(self.record, path)
 
 
@@ -379,6 +415,9 @@ def read_fit(path: str | PathLike[str], *data: Any, **tables: Any) -> Fit:
 
     Raises `FileError`, and `DataError` for data that are not those of the fit.
     """
+    from ppl.report import fitfile
+    from ppl.use import again
+
     record = fitfile.read(path)
     if data or tables:
         return Fit(replace(record, given=replace(record.given, data=again.data_of(record, data, tables))))

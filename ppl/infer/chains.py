@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from ppl.infer import convergence, watch
 from ppl.infer.chains_stored import Sampling, Tuning
@@ -241,6 +240,8 @@ def _gain_of_length(made: Move, before: Points, root: np.ndarray, length: float)
 def _to_whitened(root: np.ndarray, apart: np.ndarray) -> np.ndarray:
     if root.ndim == 1:
         return apart / root
+    from scipy.linalg import solve_triangular
+
     return np.asarray(solve_triangular(root, apart.T, lower=True, check_finite=False).T)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import special
+
+from ppl.numeric.ufuncs import special
 
 
 def generator(seed: int, *purpose: int) -> np.random.Generator:

@@ -20,7 +20,7 @@ import numpy as np
 
 from ppl.compile.blocks import Centring, candidates
 from ppl.compile.joint import LogJoint, compile_joint
-from ppl.infer import fullrank, mixture, pipeline, point, stored, unfinished, watch
+from ppl.infer import pipeline, stored, watch
 from ppl.infer.centring import centrings, is_new, typical_draws
 from ppl.infer.doubts import listed
 from ppl.infer.draws import generator
@@ -189,6 +189,8 @@ def _recalled(problem: Problem, rung: Rung, piece: watch.Piece) -> Attempt | Non
 
 def _interrupted(problem: Problem, tried: list[Attempt]) -> tuple[Attempt, tuple[Attempt, ...]]:
     """The best of what there is, which is at best usable; where that is no attempt, the best guide that was seen."""
+    from ppl.infer import unfinished
+
     now = watch.current()
     assert now is not None
     if not tried:
@@ -308,7 +310,27 @@ def _refined(name: str, refine: Refine) -> Callable[[Problem, Attempt | None], F
     return run
 
 
+def _full_rank(joint: LogJoint, found: Approximation, seed: int, draws: int) -> Approximation | None:
+    from ppl.infer import fullrank
+
+    return fullrank.full_rank(joint, found, seed, draws)
+
+
+def _low_rank(joint: LogJoint, found: Approximation, seed: int, draws: int) -> Approximation | None:
+    from ppl.infer import fullrank
+
+    return fullrank.low_rank(joint, found, seed, draws)
+
+
+def _mixture(joint: LogJoint, found: Approximation, seed: int, draws: int) -> Approximation | None:
+    from ppl.infer import mixture
+
+    return mixture.mixture(joint, found, seed, draws)
+
+
 def _point(problem: Problem, best: Attempt | None) -> Found | None:
+    from ppl.infer import point
+
     watch.coordinates(problem.joint)
     try:
         found = point.mode(problem.joint, problem.seed, problem.draws)
@@ -320,9 +342,9 @@ def _point(problem: Problem, best: Attempt | None) -> Found | None:
 MEAN_FIELD = Rung("mean field", _mean_field)
 NONCENTRED = Rung("non-centred", _noncentred, content=_FINITE_VARIANCE)
 PARTLY_CENTRED = Rung("partly centred", _partly_centred)
-FULL_RANK = Rung("full rank", _refined("full rank", fullrank.full_rank))
-LOW_RANK = Rung("low rank", _refined("low rank", fullrank.low_rank))
-MIXTURE = Rung("mixture over modes", _refined("mixture over modes", mixture.mixture))
+FULL_RANK = Rung("full rank", _refined("full rank", _full_rank))
+LOW_RANK = Rung("low rank", _refined("low rank", _low_rank))
+MIXTURE = Rung("mixture over modes", _refined("mixture over modes", _mixture))
 CHAINS = Rung("chains", _chains, content=_FINITE_VARIANCE, wary_of=(FULL_RANK.name,))
 POINT = Rung("posterior mode", _point)
 GUIDES: dict[str, tuple[Rung, ...]] = {

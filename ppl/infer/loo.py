@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
 
 from ppl.infer.importance import smooth
+from ppl.numeric.reduce import logsumexp
 
 MOST_K = 0.7
 _AT_ONCE = 2000  # elements

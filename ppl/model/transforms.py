@@ -13,12 +13,12 @@ from typing import Any
 
 import autograd.numpy as np
 import numpy
-from scipy import special as scipy_special
 
 from ppl.numeric import reduce
 from ppl.numeric.linear import apply_to_vectors, inverse_lower
 from ppl.numeric.shape import join
 from ppl.numeric.special import exp, inv_logit, log, softplus
+from ppl.numeric.ufuncs import special as scipy_special
 
 
 @dataclass(frozen=True, slots=True)

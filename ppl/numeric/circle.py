@@ -6,9 +6,9 @@ from typing import Any
 
 import autograd.numpy as np
 import numpy
-from scipy import special
 
 from ppl.numeric.special import elementwise
+from ppl.numeric.ufuncs import special
 
 _NODES, _WEIGHTS = numpy.polynomial.legendre.leggauss(64)
 _SHARES = 0.5 * (1 + _NODES)

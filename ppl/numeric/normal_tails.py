@@ -7,9 +7,9 @@ from typing import Any
 
 import autograd.numpy as np
 import numpy
-from scipy import special
 
 from ppl.numeric.special import elementwise, log1mexp, log_Phi
+from ppl.numeric.ufuncs import special
 
 Function = Callable[..., Any]
 ROOT_TWO = numpy.sqrt(2.0)

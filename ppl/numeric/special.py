@@ -13,7 +13,8 @@ import autograd.numpy as np
 import numpy
 from autograd.extend import defvjp, primitive
 from autograd.numpy.numpy_vjps import unbroadcast
-from scipy import special
+
+from ppl.numeric.ufuncs import polygamma, special
 
 Function = Callable[..., Any]
 TWO_OVER_ROOT_PI = 2.0 / numpy.sqrt(numpy.pi)
@@ -81,10 +82,10 @@ def numeric_partial(function: Function, argument: int) -> Function:
     return elementwise(partial)
 
 
-polygamma_3 = elementwise(lambda x: special.polygamma(3, x), name="polygamma_3")
-tetragamma = elementwise(lambda x: special.polygamma(2, x), polygamma_3, name="tetragamma")
-trigamma = elementwise(lambda x: special.polygamma(1, x), tetragamma, name="trigamma")
-digamma = elementwise(special.digamma, trigamma, name="digamma")
+polygamma_3 = elementwise(lambda x: polygamma(3, x), name="polygamma_3")
+tetragamma = elementwise(lambda x: polygamma(2, x), polygamma_3, name="tetragamma")
+trigamma = elementwise(lambda x: polygamma(1, x), tetragamma, name="trigamma")
+digamma = elementwise(special.psi, trigamma, name="digamma")
 lgamma = elementwise(special.gammaln, digamma, name="lgamma")
 
 exp = elementwise(numpy.exp, lambda x: np.exp(x), name="exp")

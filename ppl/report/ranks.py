@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from scipy import special
+
+from ppl.numeric.ufuncs import special
 
 _ROUNDS_A_BIN = 8
 _SURE = 0.001  # the chance that any of the scalars of a right posterior is flagged

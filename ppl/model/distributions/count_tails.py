@@ -6,8 +6,8 @@ from typing import Any
 
 import autograd.numpy as np
 import numpy
-from scipy import special as scipy_special
 
+from ppl.numeric import reduce
 from ppl.numeric.special import elementwise, floor
 
 
@@ -62,12 +62,12 @@ def summed_tail(density: Any, partials: Any, upper: bool, name: str) -> Any:
         return numpy.where(chosen, density(counts, *given), -numpy.inf), (counts, *given)
 
     def value(*arguments: Any) -> Any:
-        return scipy_special.logsumexp(table(*arguments)[0], axis=-1)
+        return reduce.logsumexp.fun(table(*arguments)[0], -1)
 
     def averaged(partial: Any) -> Any:
         def slope(*arguments: Any) -> Any:
             log_densities, counts = table(*arguments)
-            weights = scipy_special.softmax(log_densities, axis=-1)
+            weights = reduce.softmax(log_densities, -1)
             return numpy.sum(weights * numpy.where(weights > 0, partial(*counts), 0.0), axis=-1)
 
         return elementwise(slope, name=f"slope_of_{name}")
