@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from ppl.infer import importance
 from ppl.infer.draws import antithetic, student
 from ppl.infer.importance import Weights
 from ppl.infer.objective import LogDensity
+from ppl.numeric.reduce import logsumexp
 
 HEAVY_TAILED_BELOW = 12  # coordinates: proposals from a t with 7 degrees of freedom
 _T_DF = 7.0
@@ -26,6 +26,7 @@ _UNEVEN = 0.3  # Pareto k above which more proposals are made
 _MOST_KEPT = 4_000_000  # elements of the proposals
 _DOUBTED = 0.5  # Pareto k above which the weights have no variance
 _STRETCH = 3.0  # of the sd along an axis
+_WIDER = _STRETCH**2 - 1  # w
 _SURE = 3.5  # standard errors by which a moment must have moved
 
 
@@ -36,6 +37,17 @@ class Component:
     mean: np.ndarray
     root: np.ndarray
     share: float = 1.0
+    stretched: Stretch | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stretch:
+    """A component is wider than one with the root (D, D) `of`, along a direction (D,), in what that root whitens: its
+    covariance there is I + w d d', so that its density takes one product more, and no root of its own.
+    """
+
+    of: np.ndarray
+    along: np.ndarray
 
 
 def correct(
@@ -88,13 +100,15 @@ def _stretched(component: Component) -> list[Component]:
     covariance = component.root @ component.root.T
     try:
         variances, axes = np.linalg.eigh(covariance)
-        wider = [
-            covariance + (_STRETCH**2 - 1) * v * np.outer(axis, axis) for v, axis in zip(variances, axes.T, strict=True)
-        ]
+        wider = [covariance + _WIDER * v * np.outer(axis, axis) for v, axis in zip(variances, axes.T, strict=True)]
         roots = np.linalg.cholesky(np.array(wider))
     except np.linalg.LinAlgError:
         return []
-    return [Component(component.mean, root, component.share / len(roots)) for root in roots]
+    along = np.linalg.solve(component.root, axes * np.sqrt(variances)).T
+    return [
+        Component(component.mean, root, component.share / len(roots), Stretch(component.root, unit))
+        for root, unit in zip(roots, along, strict=True)
+    ]
 
 
 def propose(
@@ -105,7 +119,10 @@ def propose(
         drawn = [_standard(rng, n, joint.dimension) for n in counts(components, count)]
         parts = [one.mean + eps @ one.root.T for one, eps in zip(components, drawn, strict=True)]
         z = np.concatenate(parts)
-        log_q = _log_kernel(drawn[0]) if len(components) == 1 else _log_mixture(components, z, [len(p) for p in parts])
+        if len(components) == 1:
+            log_q = _log_kernel((drawn[0] ** 2).sum(axis=1), joint.dimension)
+        else:
+            log_q = _log_mixture(components, z, [len(p) for p in parts])
         return z, importance.smooth(joint.value(z) - log_q)
 
 
@@ -119,18 +136,26 @@ def counts(components: Sequence[Component], count: int) -> list[int]:
 
 def log_densities(components: Sequence[Component], z: np.ndarray) -> np.ndarray:
     """The log density of each component at points z (P, D), up to one constant: (N, P)."""
-    return np.array(
-        [
-            _log_kernel(solve_triangular(one.root, (z - one.mean).T, lower=True, check_finite=False).T)
-            - np.log(np.diag(one.root)).sum()
-            for one in components
-        ]
-    )
+    found = np.empty((len(components), len(z)))
+    whitened: dict[tuple[int, int], tuple[np.ndarray, np.ndarray, float]] = {}  # stretched ones share that
+    for i, one in enumerate(components):
+        root = one.root if one.stretched is None else one.stretched.of
+        place = id(one.mean), id(root)
+        if place not in whitened:
+            eps = (z - one.mean) @ np.linalg.inv(root).T
+            whitened[place] = eps, (eps**2).sum(axis=1), float(np.log(np.diag(root)).sum())
+        eps, squared, log_det = whitened[place]
+        if one.stretched is not None:
+            factor = 1 + _WIDER * float(one.stretched.along @ one.stretched.along)  # the determinant
+            squared = squared - _WIDER / factor * (eps @ one.stretched.along) ** 2  # Sherman and Morrison 1950
+            log_det += 0.5 * float(np.log(factor))
+        found[i] = _log_kernel(squared, z.shape[1]) - log_det
+    return found
 
 
 def _log_mixture(components: Sequence[Component], z: np.ndarray, counted: Sequence[int]) -> np.ndarray:
     shares = np.array(counted) / sum(counted)
-    return np.asarray(np.logaddexp.reduce(log_densities(components, z) + np.log(shares)[:, None], axis=0))
+    return np.asarray(logsumexp.fun(log_densities(components, z) + np.log(shares)[:, None], 0))
 
 
 def _standard(rng: np.random.Generator, count: int, dimension: int) -> np.ndarray:
@@ -139,10 +164,8 @@ def _standard(rng: np.random.Generator, count: int, dimension: int) -> np.ndarra
     return antithetic(rng, count, dimension)
 
 
-def _log_kernel(eps: np.ndarray) -> np.ndarray:
-    """The log density of standard draws (P, D), up to a constant."""
-    squared = (eps**2).sum(axis=1)
-    dimension = eps.shape[1]
+def _log_kernel(squared: np.ndarray, dimension: int) -> np.ndarray:
+    """The log density of standard draws, up to a constant, by their squared lengths (P,)."""
     if dimension <= HEAVY_TAILED_BELOW:
         return np.asarray(-0.5 * (_T_DF + dimension) * np.log1p(squared / _T_DF))
     return np.asarray(-0.5 * squared)
