@@ -67,12 +67,13 @@ def ways_up(
     eps = antithetic(generator(seed, climbing), _DRAWS, joint.dimension)
     rng = generator(seed, starts)
     points = starting_points(model, rng, _DISPERSED)
-    summits = _ways(joint, np.concatenate([points[:-1], also]), directions, eps)
-    if joint.draws_at_once >= _COSTLY:
-        summits += _ways(joint, points[-1:], directions, eps)
-        summits += _ways(joint, _from_prior(joint, model, rng, directions), directions, eps)
-    elif len(summits) < 2 or not _agree(*summits[:2]):
-        summits += _ways(joint, points[-1:], directions, eps)
+    if joint.draws_at_once >= _COSTLY:  # all at once: few draws cost hardly less than many
+        drawn = _from_prior(joint, model, rng, directions)
+        summits = _ways(joint, np.concatenate([points[:-1], also, points[-1:], drawn]), directions, eps)
+    else:
+        summits = _ways(joint, np.concatenate([points[:-1], also]), directions, eps)
+        if len(summits) < 2 or not _agree(*summits[:2]):
+            summits += _ways(joint, points[-1:], directions, eps)
     if not summits:
         summits = _ways(joint, _anywhere(joint, model, rng), directions, eps)
     if not summits:
