@@ -37,7 +37,7 @@ def smooth(log_ratios: np.ndarray) -> Weights:
     tail = int(min(np.ceil(0.2 * draws), np.ceil(3.0 * np.sqrt(draws))))
     k = np.inf
     if tail >= 5:
-        order = np.argsort(logs, kind="stable")
+        order = _largest(logs, tail + 1)
         cutoff = max(float(logs[order[-tail - 1]]), _NOTHING)
         in_tail = order[-tail:][logs[order[-tail:]] > cutoff]
         if len(in_tail) >= 5:
@@ -53,6 +53,13 @@ def smooth(log_ratios: np.ndarray) -> Weights:
             k = -np.inf if cutoff > _NOTHING else np.inf  # a flat tail, all weights equal; or hardly any weight at all
     weights = np.exp(logs)
     return Weights(weights / weights.sum(), float(k))
+
+
+def _largest(values: np.ndarray, count: int) -> np.ndarray:
+    """Positions of so many of the largest, the last the largest; of equal ones the later. To sort all costs more."""
+    least = np.partition(values, -count)[-count]
+    near = np.flatnonzero(values >= least)
+    return np.asarray(near[np.argsort(values[near], kind="stable")][-count:])
 
 
 def _are_bounded(logs: np.ndarray) -> bool:

@@ -22,6 +22,7 @@ _T_DF = 7.0
 _MOST_BATCHES_OF_PROPOSALS = 30
 _PROPOSALS_PER_DRAW = (5, 25)
 _ENOUGH_BEHIND_SDS = 400
+_BLOCK = 8192  # proposals evaluated at once: what is worked out for them stays in the cache
 _UNEVEN = 0.3  # Pareto k above which more proposals are made
 _MOST_KEPT = 4_000_000  # elements of the proposals
 _DOUBTED = 0.5  # Pareto k above which the weights have no variance
@@ -123,7 +124,8 @@ def propose(
             log_q = _log_kernel((drawn[0] ** 2).sum(axis=1), joint.dimension)
         else:
             log_q = _log_mixture(components, z, [len(p) for p in parts])
-        return z, importance.smooth(joint.value(z) - log_q)
+        values = [joint.value(z[i : i + _BLOCK]) for i in range(0, len(z), _BLOCK)]
+        return z, importance.smooth(np.concatenate(values) - log_q)
 
 
 def counts(components: Sequence[Component], count: int) -> list[int]:
