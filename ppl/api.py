@@ -21,9 +21,9 @@ from ppl.data import dataset
 from ppl.data.dataset import Dataset
 from ppl.infer import ladder, pipeline
 from ppl.infer.draws import generator
-from ppl.infer.verdict import FROM_BEST, Verdict, is_worse
+from ppl.infer.verdict import FROM_BEST, is_worse
 from ppl.infer.watch import Watch, watched
-from ppl.language.errors import ModelError, PplError, UsageError, VerdictError
+from ppl.language.errors import ModelError, UsageError, VerdictError
 from ppl.language.files import from_string, read_source
 from ppl.language.parser import parse
 from ppl.language.source import Source
@@ -47,8 +47,7 @@ if TYPE_CHECKING:
     from ppl.use import checks
     from ppl.use.predicted import Predictions
 
-_DRAWS_OF_REFIT = 400
-_PRIOR, _REPLICATES, _REFITS, _RANKS = range(100, 104)  # streams of random numbers, apart from those of a fit
+_PRIOR = 100  # a stream of random numbers, apart from those of a fit
 
 
 def load(path: str | PathLike[str]) -> Model:
@@ -103,45 +102,10 @@ class Model:
         only nearly uniform. `progress` is called with the number of each round that is done. The same seed gives the
         same bits. Raises `UsageError` where observed names cannot be simulated, and what `condition` and `fit` raise.
         """
-        from ppl.compile.replicate import CannotReplicate, as_column, replicate
-        from ppl.report import ranks
+        from ppl.use.calibrate import calibrate
 
         rounds, seed = whole("rounds", rounds, 8, 10_000), whole("seed", seed, 0, 2**32 - 1)
-        given = dataset.read(data, tables)
-        posterior = self._given(given)
-        true, improper = posterior.true_values(rounds, seed)
-        try:
-            simulated = replicate(posterior.model, given, true, rounds, generator(seed, _REPLICATES))
-        except CannotReplicate as error:
-            raise UsageError(f"--calibrate: the data cannot be simulated, because {error.why}") from None
-        found: dict[str, list[float]] = {}
-        doubted = 0
-        for i in range(rounds):
-            columns = {name: as_column(given.columns[name], values[i]) for name, values in simulated.items()}
-            doubted += self._rank(replace(given, columns={**given.columns, **columns}), true, i, seed, found)
-            if progress is not None:
-                progress(i + 1)
-        if not found:
-            raise UsageError("--calibrate: none of the simulated data sets could be fitted")
-        return ranks.judged({label: np.array(r) for label, r in found.items()}, rounds, doubted, improper)
-
-    def _rank(
-        self, data: Dataset, true: Mapping[str, np.ndarray], i: int, seed: int, found: dict[str, list[float]]
-    ) -> bool:
-        """Fit one simulated data set, and note where the true values lie. Whether the fit called itself unusable."""
-        from ppl.report import ranks
-
-        try:
-            fit = self._given(data).fit(seed=int(generator(seed, _REFITS, i).integers(2**32)), draws=_DRAWS_OF_REFIT)
-        except PplError:
-            return False
-        rng = generator(seed, _RANKS, i)
-        for name, quantity in fit.record.quantities.items():
-            if quantity.role == "latent" and name not in data.columns:
-                shares = ranks.rank(true[name][i], quantity.draws, rng).reshape(-1)
-                for label, share in zip(quantity.labels(), shares, strict=True):
-                    found.setdefault(label, []).append(float(share))
-        return fit.verdict == Verdict.DO_NOT_USE
+        return calibrate(dataset.read(data, tables), self._given, rounds, seed, progress)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,6 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "ppl"
 ORDER = [
     "version",
+    "values",
     "language",
     "data",
     "numeric",

@@ -6,7 +6,6 @@ What was inferred stays as it is; new elements are drawn from their distribution
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from ppl.compile.simulate import canonical_of, draw, indexed_axes, is_at_once, p
 from ppl.data.axes import Axis
 from ppl.model.graph import Latent, Model, Piece
 from ppl.model.terms import inputs
+from ppl.values import dataclass
 
 
 class CannotExtend(Exception):

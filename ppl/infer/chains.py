@@ -8,7 +8,7 @@ chain, sometimes to a fraction: a chain in a narrow part gets steps that fit now
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from ppl.infer import convergence, watch
 from ppl.infer.chains_stored import Sampling, Tuning
 from ppl.infer.hamiltonian import Move, Points, at, move
 from ppl.infer.objective import LogDensity
+from ppl.values import dataclass
 
 RHAT = 1.01
 ENOUGH = 2000.0  # effective draws: sds to 2 %

@@ -8,10 +8,11 @@ many, such as the mean of all groups, are moved one at a time and give the rest 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from ppl.values import dataclass
 
 if TYPE_CHECKING:
     from scipy import sparse

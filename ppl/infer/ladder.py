@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from ppl.infer.search import NoStart
 from ppl.infer.verdict import Verdict, could_help, judge
 from ppl.model.graph import Model
 from ppl.rewrite.sum_out import SummedOut
+from ppl.values import dataclass
 
 _FINITE_VARIANCE = 0.5
 _FEW = 12  # coordinates; among more, the verdict also asks how far the weights moved means and sds

@@ -6,12 +6,11 @@ the weights over its likelihood (Magnusson et al. 2019, equation 8), and their P
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ppl.infer.importance import smooth
 from ppl.numeric.reduce import logsumexp
+from ppl.values import dataclass
 
 MOST_K = 0.7
 _AT_ONCE = 2000  # elements

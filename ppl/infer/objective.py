@@ -7,13 +7,13 @@ The guide is z = mu + exp(log_sigma) * eps with one mu and one log_sigma per unc
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from ppl.infer import curvature, watch
 from ppl.infer.curvature import Directions
+from ppl.values import dataclass
 
 ENTROPY_OF_ONE = 0.5 * np.log(2 * np.pi * np.e)  # nats, of a standard normal
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +20,7 @@ from ppl.infer.proposals import HEAVY_TAILED_BELOW, Component, correct_twice
 from ppl.infer.search import search
 from ppl.infer.verdict import Evidence
 from ppl.model.dependence import TooDense
+from ppl.values import dataclass
 
 if TYPE_CHECKING:
     from ppl.infer.sparse import SparseOptimum

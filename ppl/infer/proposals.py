@@ -7,7 +7,6 @@ whose weights are bounded wherever those of any one component are (Hesterberg 19
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from ppl.infer.draws import antithetic, student
 from ppl.infer.importance import Weights
 from ppl.infer.objective import LogDensity
 from ppl.numeric.reduce import logsumexp
+from ppl.values import dataclass
 
 HEAVY_TAILED_BELOW = 12  # coordinates: proposals from a t with 7 degrees of freedom
 _T_DF = 7.0

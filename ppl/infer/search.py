@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from ppl.infer.draws import antithetic, generator
 from ppl.infer.meanfield import Optimum, maximise
 from ppl.infer.objective import LogDensity
 from ppl.infer.start import mirror_images, prior_draws, starting_points
+from ppl.values import dataclass
 
 _DISPERSED = 1  # pairs of points
 _DRAWS = 32  # by which the ELBO on a way up is judged

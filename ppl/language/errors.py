@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from ppl.language.source import Source, Span
+from ppl.values import dataclass
 
 MOST_SHOWN = 20  # mistakes rendered for one run
 WIDEST_LINE = 160  # characters of a source line that are shown around the caret

@@ -6,10 +6,11 @@ more than all the patterns of a small model.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from ppl.values import dataclass
 
 if TYPE_CHECKING:
     from scipy import sparse

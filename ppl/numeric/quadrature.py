@@ -1,4 +1,4 @@
-"""number of points -> the rule of Gauss and Legendre, worked out when it is first used: numpy.polynomial loads slowly."""
+"""number of points -> the rule of Gauss and Legendre, worked out when it is first used: to import it takes long."""
 
 from __future__ import annotations
 

@@ -8,13 +8,13 @@ which is linear, runs through time again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy
 from autograd.extend import defvjp_argnums, primitive
 
 from ppl.numeric.trace import vjp_of
+from ppl.values import dataclass
 
 Arrays = Mapping[str, Any]
 

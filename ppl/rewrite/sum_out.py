@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from ppl.model.terms import Term, TooLarge
 from ppl.rewrite.eliminate import MOST_TERMS, Plan, TooManyTerms, plan
 from ppl.rewrite.enumerate import Table, enumerated
 from ppl.rewrite.references import CannotEnumerate, Discrete
+from ppl.values import dataclass
 
 _MOST_VALUES = 100_000  # of one discrete latent
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from ppl.model.settle import settle
 from ppl.model.terms import inputs
 from ppl.report.record import Record
 from ppl.use.again import count_of, names_of
+from ppl.values import dataclass
 
 _PREDICTIONS = 230  # a stream of random numbers
 _AT_ONCE = 4_000_000  # numbers drawn together

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from ppl.compile.staged.passes import optimised
 from ppl.compile.staged.run import Runner
 from ppl.compile.staged.trace import NotStaged, trace
 from ppl.language.errors import InternalError
+from ppl.values import dataclass
 
 Density = Callable[[Any], Any]
 Found = tuple[np.ndarray, np.ndarray]
