@@ -47,8 +47,13 @@ def calibrate(
 
 
 def _rank(
-    data: Dataset, condition: Condition, true: Mapping[str, np.ndarray], i: int, seed: int, found: dict[str, list[float]]
-) -> bool:  # fmt: skip
+    data: Dataset,
+    condition: Condition,
+    true: Mapping[str, np.ndarray],
+    i: int,
+    seed: int,
+    found: dict[str, list[float]],
+) -> bool:
     """Fit one simulated data set, and note where the true values lie. Whether the fit called itself unusable."""
     try:
         fit = condition(data).fit(seed=int(generator(seed, _REFITS, i).integers(2**32)), draws=_DRAWS_OF_REFIT)
