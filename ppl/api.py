@@ -19,7 +19,7 @@ from ppl.compile.blocks import candidates
 from ppl.compile.joint import LogJoint, compile_joint
 from ppl.data import dataset
 from ppl.data.dataset import Dataset
-from ppl.infer import ladder, pipeline
+from ppl.infer import held, ladder, pipeline
 from ppl.infer.draws import generator
 from ppl.infer.verdict import FROM_BEST, is_worse
 from ppl.infer.watch import Watch, watched
@@ -161,7 +161,7 @@ class Posterior:
     def fit(
         self, seed: int = 1, draws: int = pipeline.DRAWS, keep_all: bool = False, guide: str = "auto", *,
         checkpoint: str | PathLike[str] | None = None, resume: str | PathLike[str] | None = None,
-        watch: Watch | None = None,
+        watch: Watch | None = None, standard_errors: bool = False, em: bool = False,
     ) -> Fit:  # fmt: skip
         """The posterior, found by the automatic mean-field guide and corrected.
 
@@ -171,6 +171,10 @@ class Posterior:
         each mode; "chains" ends with Hamiltonian chains, good or not before. "point" gives the mode in unconstrained
         coordinates and Gaussian draws with the curvature there, at best usable. Where there is nothing for a rung to
         do, the fit is that of the mean field.
+
+        Points (`Param`) are estimated first, together with a mean field; `em` takes steps by both in turn, to the same
+        end. The rest is found given them. With `standard_errors` those of the points stand for their sds, by the
+        observed information, and are NaN otherwise.
 
         `draws` is how many equally weighted draws the fit holds; `keep_all` keeps those of very long simulated and
         derived names too, which `left_out` names otherwise. The same seed gives the same bits.
@@ -186,17 +190,21 @@ class Posterior:
         if checkpoint is not None or resume is not None:
             from ppl.report.checkpoint import identity, store
 
-            now.store = store(checkpoint, resume, identity(self.model.source.text, given, seed, draws, guide))
+            now.store = store(
+                checkpoint, resume, identity(self.model.source.text, given, seed, draws, guide + " em" * em)
+            )
         with one_blas_thread(), watched(now):
-            return self._fit(seed, draws, out, rungs, given, now)
+            return self._fit(seed, draws, out, rungs, given, now, standard_errors, em)
 
     def _fit(
-        self, seed: int, draws: int, out: tuple[str, ...], rungs: tuple[ladder.Rung, ...], given: Given, watch: Watch
+        self, seed: int, draws: int, out: tuple[str, ...], rungs: tuple[ladder.Rung, ...], given: Given, watch: Watch,
+        standard_errors: bool, em: bool,
     ) -> Fit:  # fmt: skip
         start = time.perf_counter()
         watch.inferring = True
         try:
-            best, tried = ladder.climb(ladder.Problem(self.model, self.summed, self.joint, seed, draws), rungs)
+            problem = ladder.Problem(self.model, self.summed, self.joint, seed, draws)
+            best, tried, points = held.climb(problem, rungs, em)
         except pipeline.TooLarge:
             most = pipeline.MOST_ELEMENTS // self.joint.dimension
             fewer = f"at most {most:,} draws of so many fit into memory" if most >= 100 else "that is too many"
@@ -210,7 +218,8 @@ class Posterior:
         finally:
             watch.inferring = False
         seconds = time.perf_counter() - start
-        return Fit(recorded_in_time(self.model, Climbed(best, tried, seed, seconds, given), draws, out), self)
+        climbed = Climbed(best, tried, seed, seconds, given, points, standard_errors)
+        return Fit(recorded_in_time(self.model, climbed, draws, out), self)
 
     def _rungs(self, guide: str) -> tuple[ladder.Rung, ...]:
         if guide not in ladder.GUIDES:

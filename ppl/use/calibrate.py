@@ -14,6 +14,7 @@ from ppl.infer.draws import generator
 from ppl.infer.verdict import Verdict
 from ppl.language.errors import PplError, UsageError
 from ppl.report import ranks
+from ppl.use.prior import check_ranked
 
 if TYPE_CHECKING:
     from ppl.api import Posterior
@@ -29,6 +30,7 @@ def calibrate(
 ) -> ranks.Calibration:
     """As `Model.calibrate`. Raises `UsageError`."""
     posterior = condition(given)
+    check_ranked(posterior.model)
     true, improper = posterior.true_values(rounds, seed)
     try:
         simulated = replicate(posterior.model, given, true, rounds, generator(seed, _REPLICATES))
