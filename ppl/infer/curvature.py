@@ -45,7 +45,7 @@ def plan(interacts: np.ndarray) -> Directions:
     degrees = interacts.sum(axis=0)
     best: list[np.ndarray] | None = None
     best_hubs = np.arange(dimension)
-    thresholds = np.unique(degrees)
+    thresholds = np.flatnonzero(np.bincount(degrees))
     if len(thresholds) > _MOST_THRESHOLDS:
         thresholds = thresholds[np.unique(np.linspace(0, len(thresholds) - 1, _MOST_THRESHOLDS).astype(int))]
     for most in thresholds:
