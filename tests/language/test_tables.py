@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+import pytest
 from lark import Lark
 from lark.grammar import Rule
 
@@ -61,8 +62,10 @@ def assert_same_automaton(one: Lark, other: Lark) -> None:
 
 
 def test_stored_tables_are_those_of_the_grammar() -> None:
+    if json.loads(STORED)["of"][0] != tables._mark(GRAMMAR)[0]:
+        pytest.skip(f"they are of another Lark, and not taken: {MEND}")
     stored = tables.read(STORED, GRAMMAR)
-    assert stored is not None, f"of another grammar, or another Lark: {MEND}"
+    assert stored is not None, f"they are of another grammar: {MEND}"
     made = tables.work_out(GRAMMAR)
     assert_same_automaton(stored, made)
     assert terminals(stored) == terminals(made)
