@@ -119,13 +119,15 @@ def propose(
     with np.errstate(all="ignore"):
         drawn = [_standard(rng, n, joint.dimension) for n in counts(components, count)]
         parts = [one.mean + eps @ one.root.T for one, eps in zip(components, drawn, strict=True)]
-        z = np.concatenate(parts)
-        if len(components) == 1:
-            log_q = _log_kernel((drawn[0] ** 2).sum(axis=1), joint.dimension)
-        else:
-            log_q = _log_mixture(components, z, [len(p) for p in parts])
-        values = [joint.value(z[i : i + _BLOCK]) for i in range(0, len(z), _BLOCK)]
-        return z, importance.smooth(np.concatenate(values) - log_q)
+        z = np.concatenate(parts) if len(parts) > 1 else parts[0]
+        log_ratios = np.empty(len(z))
+        for block in (slice(i, i + _BLOCK) for i in range(0, len(z), _BLOCK)):
+            if len(components) == 1:
+                log_q = _log_kernel(_squared_lengths(drawn[0][block]), joint.dimension)
+            else:
+                log_q = _log_mixture(components, z[block], [len(p) for p in parts])
+            log_ratios[block] = joint.value(z[block]) - log_q
+        return z, importance.smooth(log_ratios)
 
 
 def counts(components: Sequence[Component], count: int) -> list[int]:
@@ -145,7 +147,7 @@ def log_densities(components: Sequence[Component], z: np.ndarray) -> np.ndarray:
         place = id(one.mean), id(root)
         if place not in whitened:
             eps = (z - one.mean) @ np.linalg.inv(root).T
-            whitened[place] = eps, (eps**2).sum(axis=1), float(np.log(np.diag(root)).sum())
+            whitened[place] = eps, _squared_lengths(eps), float(np.log(np.diag(root)).sum())
         eps, squared, log_det = whitened[place]
         if one.stretched is not None:
             factor = 1 + _WIDER * float(one.stretched.along @ one.stretched.along)  # the determinant
@@ -164,6 +166,10 @@ def _standard(rng: np.random.Generator, count: int, dimension: int) -> np.ndarra
     if dimension <= HEAVY_TAILED_BELOW:
         return student(rng, count, dimension, _T_DF)
     return antithetic(rng, count, dimension)
+
+
+def _squared_lengths(eps: np.ndarray) -> np.ndarray:
+    return np.asarray(np.einsum("pd,pd->p", eps, eps))
 
 
 def _log_kernel(squared: np.ndarray, dimension: int) -> np.ndarray:
