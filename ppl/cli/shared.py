@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """A block in which packages are imported: what they make stays, so that no collector need look for garbage in it."""
+    """A block in which packages are imported: what they make stays: no collector need look there."""
     gc.disable()
     try:
         yield

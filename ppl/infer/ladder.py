@@ -19,6 +19,7 @@ from dataclasses import field, replace
 import numpy as np
 
 from ppl.compile.blocks import Centring, candidates
+from ppl.compile.conditional import StandIn
 from ppl.compile.joint import LogJoint, compile_joint
 from ppl.infer import pipeline, stored, watch
 from ppl.infer.centring import centrings, is_new, typical_draws
@@ -26,6 +27,7 @@ from ppl.infer.doubts import listed
 from ppl.infer.draws import generator
 from ppl.infer.pipeline import Approximation, approximate
 from ppl.infer.search import NoStart
+from ppl.infer.stand_in import stand_ins
 from ppl.infer.verdict import Verdict, could_help, judge
 from ppl.model.graph import Model
 from ppl.rewrite.sum_out import SummedOut
@@ -55,7 +57,7 @@ class Found:
     approximation: Approximation
     about: tuple[str, ...] = ()
     sampled: bool = False  # by chains: no weights
-    centring: Mapping[str, Centring] = field(default_factory=dict)  # of latents that are centred in part
+    centring: Mapping[str, Centring | StandIn] = field(default_factory=dict)  # of latents that are centred in part
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -221,9 +223,8 @@ def _noncentred(problem: Problem, best: Attempt | None) -> Found | None:
 
 
 def _partly_centred(problem: Problem, best: Attempt | None) -> Found | None:
-    """Every element as centred as the data make it, by the best attempt so far; vectors stay as that has them."""
-    names = candidates(problem.model.latents)
-    if not names or problem.joint.dimension > pipeline.MOST_SEEN:
+    """Everything as centred as the data make it, by the best attempt so far."""
+    if problem.joint.dimension > pipeline.MOST_SEEN:
         return None
     if best is not None:
         return _partly_centred_from(problem, best.found, best)
@@ -232,13 +233,18 @@ def _partly_centred(problem: Problem, best: Attempt | None) -> Found | None:
 
 
 def _partly_centred_from(problem: Problem, found: Found, best: Attempt | None) -> Found | None:
+    """Conditional coordinates where there can be any; other latents in part, or as what was found has them."""
     names = candidates(problem.model.latents)
     rng = generator(problem.seed, pipeline.FRESH)
     draws = typical_draws(found.joint, found.approximation.z, found.approximation.weights.weights, rng)
-    centring = centrings(problem.joint, compile_joint(problem.model, problem.summed, names), draws)
-    names = tuple(name for name in names if name in centring or name in found.about)
-    if not is_new(centring.values(), 0.0 if found.about else 1.0):
+    conditional = stand_ins(problem.model, problem.joint, draws)
+    others = [name for name in names if name not in conditional]
+    partly = centrings(problem.joint, compile_joint(problem.model, problem.summed, others), draws) if others else {}
+    if not (conditional or is_new(partly.values(), 0.0 if found.about else 1.0)):
         return None
+    centring: dict[str, Centring | StandIn] = {**partly, **conditional}
+    about = {*centring, *(name for name in others if name in found.about)}
+    names = tuple(latent.name for latent in problem.model.latents if latent.name in about)
     joint = compile_joint(problem.model, problem.summed, names, centring)
     return replace(_approximated(problem, joint, names, best), centring=centring)
 

@@ -7,6 +7,7 @@ whose weights are bounded wherever those of any one component are (Hesterberg 19
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,10 +20,12 @@ from ppl.values import dataclass
 
 HEAVY_TAILED_BELOW = 12  # coordinates: proposals from a t with 7 degrees of freedom
 _T_DF = 7.0
-_MOST_BATCHES_OF_PROPOSALS = 30
+_BATCHES_OF_PROPOSALS = 30
+_MOST_BATCHES_OF_PROPOSALS = 120
 _PROPOSALS_PER_DRAW = (5, 25)
 _ENOUGH_BEHIND_SDS = 400
 _BLOCK = 8192  # proposals evaluated at once: what is worked out for them stays in the cache
+_TOO_FEW_BEHIND_SDS = 200  # the verdict asks for half as many
 _UNEVEN = 0.3  # Pareto k above which more proposals are made
 _MOST_KEPT = 4_000_000  # elements of the proposals
 _DOUBTED = 0.5  # Pareto k above which the weights have no variance
@@ -33,51 +36,77 @@ _SURE = 3.5  # standard errors by which a moment must have moved
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Component:
-    """A mean (D,), the Cholesky factor (D, D) of a covariance, and the share of the proposals that come from it."""
+    """A mean (D,), the Cholesky factor (D, D) of a covariance, and the share of the proposals that come from it.
+
+    `shared` are leading coordinates given which the others, conditional ones, are nearly Gaussian; 0 where none are.
+    """
 
     mean: np.ndarray
     root: np.ndarray
     share: float = 1.0
+    shared: int = 0
     stretched: Stretch | None = None
+
+    @property
+    def heavy(self) -> int:
+        return heavy_tailed(len(self.mean), self.shared)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stretch:
-    """A component is wider than one with the root (D, D) `of`, along a direction (D,), in what that root whitens: its
-    covariance there is I + w d d', so that its density takes one product more, and no root of its own.
+    """A component is wider than one with the root (D, D) `of`, along a direction of coordinates with heavy tails, in
+    what that root whitens: its covariance there is I + w d d', and its density takes one product more, and no root.
     """
 
     of: np.ndarray
     along: np.ndarray
 
 
+def heavy_tailed(dimension: int, shared: int) -> int:
+    """How many leading coordinates are proposed from a t: a few, where all others are Gaussian given these, or all."""
+    few = dimension if dimension <= HEAVY_TAILED_BELOW else shared
+    return few if few <= HEAVY_TAILED_BELOW else 0
+
+
 def correct(
     joint: LogDensity, rng: np.random.Generator, components: Sequence[Component], draws: int
 ) -> tuple[np.ndarray, Weights]:
-    """Proposals (P, D), the components' one after another, with smoothed weights: more where these are uneven."""
-    affordable = min(_MOST_BATCHES_OF_PROPOSALS * joint.draws_at_once, _MOST_KEPT // max(1, joint.dimension))
-    few, many = (int(np.clip(affordable, draws, times * draws)) for times in _PROPOSALS_PER_DRAW)
+    """Proposals (P, D), the components' one after another, with smoothed weights: more where these are uneven, and
+    still more where an sd would rest on few.
+    """
+    few, many = _counts(joint, draws, _BATCHES_OF_PROPOSALS)
+    _, most = _counts(joint, draws, _MOST_BATCHES_OF_PROPOSALS)
     state = rng.bit_generator.state
     z, weights = propose(joint, rng, components, few)
-    uneven = weights.pareto_k > _UNEVEN or importance.draws_behind_sd(z, weights.weights) < _ENOUGH_BEHIND_SDS
-    if uneven and many > few:
-        rng.bit_generator.state = state
-        return propose(joint, rng, components, many)
+    behind = importance.draws_behind_sd(z, weights.weights)
+    for enough, count in ((_ENOUGH_BEHIND_SDS, many), (_TOO_FEW_BEHIND_SDS, most)):
+        uneven = behind < enough or (count == many and weights.pareto_k > _UNEVEN)
+        if uneven and count > len(z):
+            rng.bit_generator.state = state
+            z, weights = propose(joint, rng, components, count)
+            behind = importance.draws_behind_sd(z, weights.weights)
     return z, weights
+
+
+def _counts(joint: LogDensity, draws: int, batches: int) -> tuple[int, ...]:
+    """Few and many proposals, within so many batches of as many draws as are evaluated at once."""
+    affordable = min(batches * joint.draws_at_once, _MOST_KEPT // max(1, joint.dimension))
+    return tuple(int(np.clip(affordable, draws, times * draws)) for times in _PROPOSALS_PER_DRAW)
 
 
 def correct_twice(
     joint: LogDensity, rng: np.random.Generator, components: Sequence[Component], draws: int
 ) -> tuple[np.ndarray, Weights, np.ndarray]:
-    """As `correct`; in few dimensions, where Pareto k is above 0.5, once more with wider proposals beside the others.
+    """As `correct`; where few coordinates have heavy tails and Pareto k is above 0.5, once more with wider proposals
+    beside the others.
 
     Proposals that end before a tail, as in the mouth of a funnel, do not know what they miss. Stretched along one axis
-    of the covariance at a time they stay efficient in up to a dozen dimensions. The third is how far that moved the
-    mean of each coordinate, in sds, or its log sd (D,), beyond chance; zeros where one look was enough.
+    of the covariance of these few at a time they stay efficient in up to a dozen dimensions. The third is how far that
+    moved the mean of each coordinate, in sds, or its log sd (D,), beyond chance; zeros where one look was enough.
     """
     z, weights = correct(joint, rng, components, draws)
     none = np.zeros(joint.dimension)
-    if joint.dimension > HEAVY_TAILED_BELOW or not weights.pareto_k > _DOUBTED:
+    if not components[0].heavy or not weights.pareto_k > _DOUBTED:
         return z, weights, none
     wider = [one for component in components for one in _stretched(component)]
     if not wider:
@@ -97,19 +126,27 @@ def _moments(z: np.ndarray, weights: Weights) -> tuple[np.ndarray, np.ndarray, f
 
 
 def _stretched(component: Component) -> list[Component]:
-    """As many as there are dimensions, in all with the share of the component: each wider along one axis."""
-    covariance = component.root @ component.root.T
+    """As many as there are heavy tails, in all with the share of the component: each wider along one axis of theirs,
+    what the others are given these left as it was.
+    """
+    heavy = component.heavy
+    own = component.root[:heavy, :heavy]
+    covariance = own @ own.T
     try:
         variances, axes = np.linalg.eigh(covariance)
         wider = [covariance + _WIDER * v * np.outer(axis, axis) for v, axis in zip(variances, axes.T, strict=True)]
         roots = np.linalg.cholesky(np.array(wider))
+        given = np.linalg.solve(own.T, component.root[heavy:, :heavy].T).T
     except np.linalg.LinAlgError:
         return []
-    along = np.linalg.solve(component.root, axes * np.sqrt(variances)).T
-    return [
-        Component(component.mean, root, component.share / len(roots), Stretch(component.root, unit))
-        for root, unit in zip(roots, along, strict=True)
-    ]
+    along = np.linalg.solve(own, axes * np.sqrt(variances)).T
+    found = []
+    for root, direction in zip(roots, along, strict=True):
+        whole = component.root.copy()
+        whole[:heavy, :heavy], whole[heavy:, :heavy] = root, given @ root
+        stretched = Stretch(component.root, direction)
+        found.append(replace(component, root=whole, share=component.share / len(roots), stretched=stretched))
+    return found
 
 
 def propose(
@@ -117,15 +154,16 @@ def propose(
 ) -> tuple[np.ndarray, Weights]:
     """An even number of proposals from each component: Gaussian, or a t of its shape in few dimensions."""
     with np.errstate(all="ignore"):
-        drawn = [_standard(rng, n, joint.dimension) for n in counts(components, count)]
+        counted = zip(counts(components, count), components, strict=True)
+        drawn = [_standard(rng, n, joint.dimension, one.heavy) for n, one in counted]
         parts = [one.mean + eps @ one.root.T for one, eps in zip(components, drawn, strict=True)]
         z = np.concatenate(parts) if len(parts) > 1 else parts[0]
         log_ratios = np.empty(len(z))
         for block in (slice(i, i + _BLOCK) for i in range(0, len(z), _BLOCK)):
             if len(components) == 1:
-                log_q = _log_kernel(_squared_lengths(drawn[0][block]), joint.dimension)
+                log_q = _log_kernel(*_squared_lengths(drawn[0][block], components[0].heavy), components[0].heavy)
             else:
-                log_q = _log_mixture(components, z[block], [len(p) for p in parts])
+                log_q = _log_mixture(components, z[block], [len(part) for part in parts])
             log_ratios[block] = joint.value(z[block]) - log_q
         return z, importance.smooth(log_ratios)
 
@@ -141,19 +179,20 @@ def counts(components: Sequence[Component], count: int) -> list[int]:
 def log_densities(components: Sequence[Component], z: np.ndarray) -> np.ndarray:
     """The log density of each component at points z (P, D), up to one constant: (N, P)."""
     found = np.empty((len(components), len(z)))
-    whitened: dict[tuple[int, int], tuple[np.ndarray, np.ndarray, float]] = {}  # stretched ones share that
+    whitened: dict[tuple[int, int], tuple[np.ndarray, np.ndarray, np.ndarray, float]] = {}  # stretched ones share that
     for i, one in enumerate(components):
         root = one.root if one.stretched is None else one.stretched.of
         place = id(one.mean), id(root)
         if place not in whitened:
             eps = (z - one.mean) @ np.linalg.inv(root).T
-            whitened[place] = eps, _squared_lengths(eps), float(np.log(np.diag(root)).sum())
-        eps, squared, log_det = whitened[place]
+            whitened[place] = eps, *_squared_lengths(eps, one.heavy), float(np.log(np.diag(root)).sum())
+        eps, squared, rest, log_det = whitened[place]
         if one.stretched is not None:
             factor = 1 + _WIDER * float(one.stretched.along @ one.stretched.along)  # the determinant
-            squared = squared - _WIDER / factor * (eps @ one.stretched.along) ** 2  # Sherman and Morrison 1950
+            along = eps[:, : one.heavy] @ one.stretched.along
+            squared = squared - _WIDER / factor * along**2  # Sherman and Morrison 1950
             log_det += 0.5 * float(np.log(factor))
-        found[i] = _log_kernel(squared, z.shape[1]) - log_det
+        found[i] = _log_kernel(squared, rest, one.heavy) - log_det
     return found
 
 
@@ -162,18 +201,21 @@ def _log_mixture(components: Sequence[Component], z: np.ndarray, counted: Sequen
     return np.asarray(logsumexp.fun(log_densities(components, z) + np.log(shares)[:, None], 0))
 
 
-def _standard(rng: np.random.Generator, count: int, dimension: int) -> np.ndarray:
-    if dimension <= HEAVY_TAILED_BELOW:
-        return student(rng, count, dimension, _T_DF)
-    return antithetic(rng, count, dimension)
+def _standard(rng: np.random.Generator, count: int, dimension: int, heavy: int) -> np.ndarray:
+    if heavy == 0:
+        return antithetic(rng, count, dimension)
+    leading = student(rng, count, heavy, _T_DF)
+    if heavy == dimension:
+        return leading
+    return np.concatenate([leading, antithetic(rng, count, dimension - heavy)], axis=1)
 
 
-def _squared_lengths(eps: np.ndarray) -> np.ndarray:
-    return np.asarray(np.einsum("pd,pd->p", eps, eps))
+def _squared_lengths(eps: np.ndarray, heavy: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of the coordinates with heavy tails, which lead, and of the rest: each (P,)."""
+    leading, rest = eps[:, :heavy], eps[:, heavy:]
+    return np.einsum("pd,pd->p", leading, leading), np.einsum("pd,pd->p", rest, rest)
 
 
-def _log_kernel(squared: np.ndarray, dimension: int) -> np.ndarray:
+def _log_kernel(squared: np.ndarray, rest: np.ndarray, heavy: int) -> np.ndarray:
     """The log density of standard draws, up to a constant, by their squared lengths (P,)."""
-    if dimension <= HEAVY_TAILED_BELOW:
-        return np.asarray(-0.5 * (_T_DF + dimension) * np.log1p(squared / _T_DF))
-    return np.asarray(-0.5 * squared)
+    return np.asarray(-0.5 * (_T_DF + heavy) * np.log1p(squared / _T_DF) - 0.5 * rest)

@@ -15,6 +15,7 @@ from autograd.extend import defvjp, primitive
 from autograd.numpy.numpy_vjps import unbroadcast
 
 from ppl.numeric.ufuncs import polygamma, special
+from ppl.values import dataclass
 
 Function = Callable[..., Any]
 TWO_OVER_ROOT_PI = 2.0 / numpy.sqrt(numpy.pi)
@@ -69,17 +70,24 @@ defvjp(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Difference:
+    """The central difference of a function by one argument."""
+
+    function: Function
+    argument: int
+
+    def __call__(self, *arguments: Any) -> Any:
+        at = arguments[self.argument]
+        step = 6e-6 * numpy.maximum(1e-2, numpy.abs(at))
+        above = [*arguments[: self.argument], at + step, *arguments[self.argument + 1 :]]
+        below = [*arguments[: self.argument], at - step, *arguments[self.argument + 1 :]]
+        return (self.function(*above) - self.function(*below)) / (2 * step)
+
+
 def numeric_partial(function: Function, argument: int) -> Function:
     """The derivative of an elementwise function by one argument, by central differences, good to about 1e-8."""
-
-    def partial(*arguments: Any) -> Any:
-        at = arguments[argument]
-        step = 6e-6 * numpy.maximum(1e-2, numpy.abs(at))
-        above = [*arguments[:argument], at + step, *arguments[argument + 1 :]]
-        below = [*arguments[:argument], at - step, *arguments[argument + 1 :]]
-        return (function(*above) - function(*below)) / (2 * step)
-
-    return elementwise(partial)
+    return elementwise(_Difference(function, argument), name="numeric_partial")
 
 
 polygamma_3 = elementwise(lambda x: polygamma(3, x), name="polygamma_3")
