@@ -36,7 +36,7 @@ from ppl.report.record import Checked, Record
 from ppl.report.recorded import Climbed, recorded_in_time
 from ppl.rewrite.guards import without_needless_guards
 from ppl.rewrite.sum_out import SummedOut, sum_out
-from ppl.use.arguments import one_draw, whole
+from ppl.use.arguments import whole
 
 if TYPE_CHECKING:
     from ppl.infer.loo import Loo
@@ -140,21 +140,9 @@ class Posterior:
         Simulated names may be given as well, and then count. Minus infinity outside the support. Raises `UsageError`
         for a name that is missing or unknown, or a value of the wrong shape.
         """
-        from ppl.model.program import compile_terms
+        from ppl.use.log_density import log_density
 
-        known = {latent.name: latent for latent in (*self.model.latents, *self.model.simulated)}
-        unknown = [name for name in values if name not in known]
-        missing = [latent.name for latent in self.model.latents if latent.name not in values]
-        if unknown or missing:
-            told = [f"`{name}` is no latent" for name in unknown] + [f"`{name}` is missing" for name in missing]
-            raise UsageError(f"log_density: {', '.join(told)}; the latents are {', '.join(known)}")
-        arrays = {name: one_draw(name, value, known[name].shape) for name, value in values.items()}
-        total = float(self.joint.log_density({b.name: arrays[b.name] for b in self.joint.blocks})[0])
-        for latent in self.model.simulated:
-            if latent.name in arrays:
-                found = compile_terms([piece.log_prob for piece in latent.pieces]).run(arrays)
-                total += sum(float(np.sum(part)) for part in found)
-        return total
+        return log_density(self.model, self.joint, values)
 
     def fit(
         self, seed: int = 1, draws: int = pipeline.DRAWS, keep_all: bool = False, guide: str = "auto", *,
