@@ -12,7 +12,6 @@ from ppl.language import lines, mistakes, tables
 from ppl.language import syntax as s
 from ppl.language.build import MOST_NESTED, Builder
 from ppl.language.errors import MOST_SHOWN, Mistake, ModelError
-from ppl.language.explain import explain
 from ppl.language.source import Source, Span
 
 GRAMMAR, TABLES = "ppl.lark", "ppl.tables.json"
@@ -37,6 +36,8 @@ def parse(source: Source) -> s.Program:
         try:
             tree = _grammar().parse(joined)
         except UnexpectedInput as error:
+            from ppl.language.explain import explain
+
             mistake, hole = explain(text, text == source.text, joined, error)
             found.append(mistake)
             text = lines.blank(text, hole)
