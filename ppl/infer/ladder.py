@@ -301,13 +301,13 @@ def _sampled(problem: Problem, found: Found) -> Found | None:
 Refine = Callable[[LogJoint, Approximation, int, int], Approximation | None]
 
 
-def _refined(name: str, refine: Refine) -> Callable[[Problem, Attempt | None], Found | None]:
-    """A rung that starts from the best attempt, in its coordinates; alone, from the mean field."""
+def _refined(name: str, refine: Refine, before: tuple[Rung, ...]) -> Callable[[Problem, Attempt | None], Found | None]:
+    """A rung that starts from the best attempt, in its coordinates; alone, from that of the rungs `before`."""
 
     def run(problem: Problem, best: Attempt | None) -> Found | None:
         if best is not None:
             return refined(problem, best.found)
-        first = climb(problem, (MEAN_FIELD,))[0].found
+        first = climb(problem, before)[0].found
         return _from(first, name, lambda: refined(problem, first))
 
     def refined(problem: Problem, found: Found) -> Found | None:
@@ -335,6 +335,17 @@ def _mixture(joint: LogJoint, found: Approximation, seed: int, draws: int) -> Ap
     return mixture.mixture(joint, found, seed, draws)
 
 
+def _flow(name: str, guide: str) -> Rung:
+    """Not in auto: training takes thousands of steps, and chains are as dear."""
+
+    def refine(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> Approximation | None:
+        from ppl.infer import flows
+
+        return flows.approximate(joint, so_far, seed, draws, guide)
+
+    return Rung(name, _refined(name, refine, (MEAN_FIELD, NONCENTRED, FULL_RANK)))
+
+
 def _point(problem: Problem, best: Attempt | None) -> Found | None:
     from ppl.infer import point
 
@@ -349,11 +360,12 @@ def _point(problem: Problem, best: Attempt | None) -> Found | None:
 MEAN_FIELD = Rung("mean field", _mean_field)
 NONCENTRED = Rung("non-centred", _noncentred, content=_FINITE_VARIANCE)
 PARTLY_CENTRED = Rung("partly centred", _partly_centred)
-FULL_RANK = Rung("full rank", _refined("full rank", _full_rank))
-LOW_RANK = Rung("low rank", _refined("low rank", _low_rank))
-MIXTURE = Rung("mixture over modes", _refined("mixture over modes", _mixture))
+FULL_RANK = Rung("full rank", _refined("full rank", _full_rank, (MEAN_FIELD,)))
+LOW_RANK = Rung("low rank", _refined("low rank", _low_rank, (MEAN_FIELD,)))
+MIXTURE = Rung("mixture over modes", _refined("mixture over modes", _mixture, (MEAN_FIELD,)))
 CHAINS = Rung("chains", _chains, content=_FINITE_VARIANCE, wary_of=(FULL_RANK.name,))
 POINT = Rung("posterior mode", _point)
+REAL_NVP = _flow("RealNVP flow", "realnvp")
 GUIDES: dict[str, tuple[Rung, ...]] = {
     "auto": (MEAN_FIELD, NONCENTRED, PARTLY_CENTRED, FULL_RANK, MIXTURE, CHAINS),
     "meanfield": (MEAN_FIELD,),
@@ -362,6 +374,10 @@ GUIDES: dict[str, tuple[Rung, ...]] = {
     "fullrank": (FULL_RANK,),
     "lowrank": (LOW_RANK,),
     "mixture": (MIXTURE,),
+    "planar": (_flow("planar flow", "planar"),),
+    "realnvp": (REAL_NVP,),
+    "iaf": (_flow("inverse autoregressive flow", "iaf"),),
+    "flow": (REAL_NVP,),
     "point": (POINT,),
     "chains": (Rung("chains", _chains_whatever),),
 }

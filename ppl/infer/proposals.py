@@ -1,4 +1,4 @@
-"""Gaussian components -> weighted proposals: drawn from all of them in strata, weighed by the density of the whole.
+"""components, mostly Gaussian -> weighted proposals: drawn from all in strata, weighed by the density of the whole.
 
 With one component this is plain importance sampling; with several the deterministic mixture of Owen and Zhou (2000),
 whose weights are bounded wherever those of any one component are (Hesterberg 1995).
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
@@ -34,6 +35,21 @@ _WIDER = _STRETCH**2 - 1  # w
 _SURE = 3.5  # standard errors by which a moment must have moved
 
 
+class Proposal(Protocol):
+    """What the share of the proposals is drawn from: standard draws (P, D), of which the first `heavy` coordinates are
+    from a t, are put in `place`, and points have a log density, that of all up to the same constant. `wider` ones have
+    its share together; none where it cannot be.
+    """
+
+    @property
+    def share(self) -> float: ...
+    @property
+    def heavy(self) -> int: ...
+    def place(self, eps: np.ndarray) -> np.ndarray: ...
+    def log_density(self, z: np.ndarray) -> np.ndarray: ...
+    def wider(self) -> list[Component]: ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Component:
     """A mean (D,), the Cholesky factor (D, D) of a covariance, and the share of the proposals that come from it.
@@ -50,6 +66,15 @@ class Component:
     @property
     def heavy(self) -> int:
         return heavy_tailed(len(self.mean), self.shared)
+
+    def place(self, eps: np.ndarray) -> np.ndarray:
+        return self.mean + eps @ self.root.T
+
+    def log_density(self, z: np.ndarray) -> np.ndarray:
+        return np.asarray(log_densities([self], z)[0])
+
+    def wider(self) -> list[Component]:
+        return _stretched(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +94,7 @@ def heavy_tailed(dimension: int, shared: int) -> int:
 
 
 def correct(
-    joint: LogDensity, rng: np.random.Generator, components: Sequence[Component], draws: int
+    joint: LogDensity, rng: np.random.Generator, components: Sequence[Proposal], draws: int
 ) -> tuple[np.ndarray, Weights]:
     """Proposals (P, D), the components' one after another, with smoothed weights: more where these are uneven, and
     still more where an sd would rest on few.
@@ -95,7 +120,7 @@ def _counts(joint: LogDensity, draws: int, batches: int) -> tuple[int, ...]:
 
 
 def correct_twice(
-    joint: LogDensity, rng: np.random.Generator, components: Sequence[Component], draws: int
+    joint: LogDensity, rng: np.random.Generator, components: Sequence[Proposal], draws: int
 ) -> tuple[np.ndarray, Weights, np.ndarray]:
     """As `correct`; where few coordinates have heavy tails and Pareto k is above 0.5, once more with wider proposals
     beside the others.
@@ -108,7 +133,7 @@ def correct_twice(
     none = np.zeros(joint.dimension)
     if not components[0].heavy or not weights.pareto_k > _DOUBTED:
         return z, weights, none
-    wider = [one for component in components for one in _stretched(component)]
+    wider = [one for component in components for one in component.wider()]
     if not wider:
         return z, weights, none
     z2, weights2 = correct(joint, rng, [*components, *wider], draws)
@@ -150,13 +175,13 @@ def _stretched(component: Component) -> list[Component]:
 
 
 def propose(
-    joint: LogDensity, rng: np.random.Generator, components: Sequence[Component], count: int
+    joint: LogDensity, rng: np.random.Generator, components: Sequence[Proposal], count: int
 ) -> tuple[np.ndarray, Weights]:
     """An even number of proposals from each component: Gaussian, or a t of its shape in few dimensions."""
     with np.errstate(all="ignore"):
         counted = zip(counts(components, count), components, strict=True)
         drawn = [_standard(rng, n, joint.dimension, one.heavy) for n, one in counted]
-        parts = [one.mean + eps @ one.root.T for one, eps in zip(components, drawn, strict=True)]
+        parts = [one.place(eps) for one, eps in zip(components, drawn, strict=True)]
         z = np.concatenate(parts) if len(parts) > 1 else parts[0]
         log_ratios = np.empty(len(z))
         for block in (slice(i, i + _BLOCK) for i in range(0, len(z), _BLOCK)):
@@ -168,7 +193,7 @@ def propose(
         return z, importance.smooth(log_ratios)
 
 
-def counts(components: Sequence[Component], count: int) -> list[int]:
+def counts(components: Sequence[Proposal], count: int) -> list[int]:
     """How many proposals each component makes: even numbers, about in the shares."""
     if len(components) == 1:
         return [count]
@@ -176,11 +201,14 @@ def counts(components: Sequence[Component], count: int) -> list[int]:
     return [2 * max(1, round(0.5 * count * one.share / total)) for one in components]
 
 
-def log_densities(components: Sequence[Component], z: np.ndarray) -> np.ndarray:
+def log_densities(components: Sequence[Proposal], z: np.ndarray) -> np.ndarray:
     """The log density of each component at points z (P, D), up to one constant: (N, P)."""
     found = np.empty((len(components), len(z)))
     whitened: dict[tuple[int, int], tuple[np.ndarray, np.ndarray, np.ndarray, float]] = {}  # stretched ones share that
     for i, one in enumerate(components):
+        if not isinstance(one, Component):
+            found[i] = one.log_density(z)
+            continue
         root = one.root if one.stretched is None else one.stretched.of
         place = id(one.mean), id(root)
         if place not in whitened:
@@ -196,7 +224,7 @@ def log_densities(components: Sequence[Component], z: np.ndarray) -> np.ndarray:
     return found
 
 
-def _log_mixture(components: Sequence[Component], z: np.ndarray, counted: Sequence[int]) -> np.ndarray:
+def _log_mixture(components: Sequence[Proposal], z: np.ndarray, counted: Sequence[int]) -> np.ndarray:
     shares = np.array(counted) / sum(counted)
     return np.asarray(logsumexp.fun(log_densities(components, z) + np.log(shares)[:, None], 0))
 
