@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import autograd.numpy as np
@@ -24,6 +24,7 @@ from ppl.model.program import Program, compile_terms, evaluate
 from ppl.model.terms import Term, ancestors
 from ppl.numeric.gather import pick
 from ppl.rewrite.sum_out import Summand, SummedOut
+from ppl.values import dataclass
 
 _ELEMENTS_AT_ONCE = 1 << 19  # of the widest array while draws are evaluated together: bounds the memory
 _IN_CACHE = 8  # pieces of these, each evaluated at once: arrays that stay in cache

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from ppl.compile.symmetry import listed
 from ppl.model.graph import Factor, Model
 from ppl.model.terms import Term
+from ppl.values import dataclass
 
 _WIDE = 10.0  # scale of a prior of a coefficient, in log odds for each unit, that does little against separation
 _TINY = 1e-9  # of the largest singular value

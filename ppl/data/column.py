@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from ppl.data.axes import Axis
 from ppl.language.errors import written
+from ppl.values import dataclass
 
 LARGEST_EXACT = 2**53  # integers up to here are exact as float64
 _MOST_DIGITS = 4000  # of an integer; Python reads 4300

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ppl.infer import objective
 from ppl.infer.curvature import Directions
 from ppl.infer.objective import LogDensity, MeanField
 from ppl.infer.optimise import Objective, lbfgs
+from ppl.values import dataclass
 
 CONVERGED = 0.01  # posterior sd: the largest Newton step of an optimum
 _MOST_NEWTON = 8

@@ -7,13 +7,13 @@ The guide is z = mu + exp(log_sigma) * eps with one mu and one log_sigma per unc
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from ppl.infer import curvature, watch
 from ppl.infer.curvature import Directions
+from ppl.values import dataclass
 
 GUIDE_DRAWS = 64  # of the guide, at first; so many draws of the log joint count as one evaluation
 _AT_ONCE = 64  # draws of a log joint that is evaluated in blocks of rows

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ppl.compile.joint import LogJoint
 from ppl.compile.sparsity import interactions, sparse_interactions
-from ppl.infer import arrow, curvature, doubts, importance, large, many_rows, watch
+from ppl.infer import curvature, doubts, importance, many_rows, watch
 from ppl.infer.climb import Summit
 from ppl.infer.curvature import Directions
 from ppl.infer.draws import antithetic, generator
@@ -18,9 +18,12 @@ from ppl.infer.meanfield import Optimum, maximise, newton_step
 from ppl.infer.objective import GUIDE_DRAWS, Counted, LogDensity, MeanField, negative_elbo
 from ppl.infer.proposals import Component, correct_twice, heavy_tailed
 from ppl.infer.search import Found, search
-from ppl.infer.sparse import SparseOptimum
 from ppl.infer.verdict import Evidence, Verdict, judge
 from ppl.model.dependence import TooDense
+from ppl.values import dataclass
+
+if TYPE_CHECKING:
+    from ppl.infer.sparse import SparseOptimum
 
 DRAWS = 4000
 _MOST_GUIDE_DRAWS = 1024
@@ -199,6 +202,8 @@ def root_of(optimum: Optimum) -> np.ndarray:
 
 def _sparse(joint: LogJoint, seed: int, draws: int) -> Approximation | None:
     """By a sparse Hessian, and groups integrated out where the model is a hierarchy; None where too many interact."""
+    from ppl.infer import arrow, large
+
     try:
         pattern = sparse_interactions(joint)
     except TooDense:
@@ -267,6 +272,8 @@ def _sparse_draw_error(joint: LogDensity, seed: int, optimum: SparseOptimum) -> 
 
 def _guide_alone(joint: LogJoint, seed: int, draws: int) -> Approximation:
     """Plain draws from the mean field: among so many coordinates weights would leave a handful of them."""
+    from ppl.infer import large
+
     counted = Counted(joint)
     guide, elbo, left = large.mean_field(counted, joint, seed, (STARTS, GUIDE))
     eps = antithetic(generator(seed, PROPOSALS), draws + draws % 2, joint.dimension)[:draws]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from ppl.infer.draws import antithetic, generator
 from ppl.infer.meanfield import Optimum, maximise
 from ppl.infer.objective import LogDensity
 from ppl.infer.start import mirror_images, prior_draws, starting_points
+from ppl.values import dataclass
 
 _DISPERSED = 1  # pairs of points
 _DRAWS = 32  # by which the ELBO on a way up is judged
@@ -67,12 +67,13 @@ def ways_up(
     eps = antithetic(generator(seed, climbing), _DRAWS, joint.dimension)
     rng = generator(seed, starts)
     points = starting_points(model, rng, _DISPERSED)
-    summits = _ways(joint, np.concatenate([points[:-1], also]), directions, eps)
-    if joint.draws_at_once >= _COSTLY:
-        summits += _ways(joint, points[-1:], directions, eps)
-        summits += _ways(joint, _from_prior(joint, model, rng, directions), directions, eps)
-    elif len(summits) < 2 or not _agree(*summits[:2]):
-        summits += _ways(joint, points[-1:], directions, eps)
+    if joint.draws_at_once >= _COSTLY:  # all at once: few draws cost hardly less than many
+        drawn = _from_prior(joint, model, rng, directions)
+        summits = _ways(joint, np.concatenate([points[:-1], also, points[-1:], drawn]), directions, eps)
+    else:
+        summits = _ways(joint, np.concatenate([points[:-1], also]), directions, eps)
+        if len(summits) < 2 or not _agree(*summits[:2]):
+            summits += _ways(joint, points[-1:], directions, eps)
     if not summits:
         summits = _ways(joint, _anywhere(joint, model, rng), directions, eps)
     if not summits:

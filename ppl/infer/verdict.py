@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 
 import numpy as np
 
 from ppl.infer.doubts import listed
 from ppl.infer.importance import good_k
+from ppl.values import dataclass
 
 MOST_TAIL = 1 / 100  # of 1 / the effective number of draws that an sd rests on
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
 from ppl.data.axes import Axis
 from ppl.report.deep import Deep
 from ppl.report.given import Given
+from ppl.values import dataclass
 
 
 def label_all(name: str, axes: tuple[Axis, ...]) -> list[str]:

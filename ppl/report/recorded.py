@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from ppl.report.deep import Deep
 from ppl.report.quantities import Streams, probabilities, quantities
 from ppl.report.record import Checked, Observed, Record, Tried
 from ppl.report.summarise import as_point, with_tails
+from ppl.values import dataclass
 from ppl.version import VERSION
 
 _FEW, _FEWEST, _NUMBERS = 1000, 100, 2_000_000  # draws in a record that must be made at once, and their numbers

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from ppl.rewrite.eliminate import MOST_TERMS, Plan, TooManyTerms, plan
 from ppl.rewrite.enumerate import Table, enumerated
 from ppl.rewrite.products import products_by_row
 from ppl.rewrite.references import CannotEnumerate, Discrete
+from ppl.values import dataclass
 
 _MOST_VALUES = 100_000  # of one discrete latent
 

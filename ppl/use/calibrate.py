@@ -1,10 +1,10 @@
-"""model, data of its kind -> whether its fits are right on average: simulation-based calibration (Talts 2018)."""
+"""data, and how a model meets them -> whether its fits are right on average: simulation-based calibration."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,29 +13,23 @@ from ppl.data.dataset import Dataset
 from ppl.infer.draws import generator
 from ppl.infer.verdict import Verdict
 from ppl.language.errors import PplError, UsageError
-from ppl.model.graph import Model
 from ppl.report import ranks
 from ppl.use.prior import check_ranked
+
+if TYPE_CHECKING:
+    from ppl.api import Posterior
 
 _DRAWS_OF_REFIT = 400
 _REPLICATES, _REFITS, _RANKS = range(101, 104)  # streams of random numbers, apart from those of a fit
 
-
-class Posterior(Protocol):
-    """What can be fitted, and gives true values of its latents."""
-
-    @property
-    def model(self) -> Model: ...
-    def true_values(self, draws: int, seed: int) -> tuple[dict[str, np.ndarray], tuple[str, ...]]: ...
-    def fit(self, seed: int, draws: int) -> Any: ...
+Condition = Callable[[Dataset], "Posterior"]
 
 
-def calibrated(
-    posterior_of: Callable[[Dataset], Posterior], given: Dataset, rounds: int, seed: int,
-    progress: Callable[[int], None] | None,
-) -> ranks.Calibration:  # fmt: skip
-    """By fits to so many data sets that are simulated from the model given the other data. Raises `UsageError`."""
-    posterior = posterior_of(given)
+def calibrate(
+    given: Dataset, condition: Condition, rounds: int, seed: int, progress: Callable[[int], None] | None
+) -> ranks.Calibration:
+    """As `Model.calibrate`. Raises `UsageError`."""
+    posterior = condition(given)
     check_ranked(posterior.model)
     true, improper = posterior.true_values(rounds, seed)
     try:
@@ -46,8 +40,7 @@ def calibrated(
     doubted = 0
     for i in range(rounds):
         columns = {name: as_column(given.columns[name], values[i]) for name, values in simulated.items()}
-        data = replace(given, columns={**given.columns, **columns})
-        doubted += _rank(posterior_of, data, true, i, seed, found)
+        doubted += _rank(replace(given, columns={**given.columns, **columns}), condition, true, i, seed, found)
         if progress is not None:
             progress(i + 1)
     if not found:
@@ -56,12 +49,16 @@ def calibrated(
 
 
 def _rank(
-    posterior_of: Callable[[Dataset], Posterior], data: Dataset, true: Mapping[str, np.ndarray], i: int, seed: int,
+    data: Dataset,
+    condition: Condition,
+    true: Mapping[str, np.ndarray],
+    i: int,
+    seed: int,
     found: dict[str, list[float]],
-) -> bool:  # fmt: skip
+) -> bool:
     """Fit one simulated data set, and note where the true values lie. Whether the fit called itself unusable."""
     try:
-        fit = posterior_of(data).fit(seed=int(generator(seed, _REFITS, i).integers(2**32)), draws=_DRAWS_OF_REFIT)
+        fit = condition(data).fit(seed=int(generator(seed, _REFITS, i).integers(2**32)), draws=_DRAWS_OF_REFIT)
     except PplError:
         return False
     rng = generator(seed, _RANKS, i)
@@ -70,4 +67,4 @@ def _rank(
             shares = ranks.rank(true[name][i], quantity.draws, rng).reshape(-1)
             for label, share in zip(quantity.labels(), shares, strict=True):
                 found.setdefault(label, []).append(float(share))
-    return bool(fit.verdict == Verdict.DO_NOT_USE)
+    return fit.verdict == Verdict.DO_NOT_USE

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -37,6 +37,7 @@ from ppl.report.record import Record
 from ppl.use import vectors
 from ppl.use.again import count_of, names_of
 from ppl.use.reopened import Reopened, join, reopen
+from ppl.values import dataclass
 
 _PREDICTIONS = 230  # a stream of random numbers
 _AT_ONCE = 4_000_000  # numbers drawn together

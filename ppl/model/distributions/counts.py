@@ -6,7 +6,6 @@ from typing import Any
 
 import autograd.numpy as np
 import numpy
-from scipy import special as scipy_special
 
 from ppl.model.distributions.count_tails import cdf_of_counts, cdf_up_to_n, sf_of_counts, sf_up_to_n, summed_tail
 from ppl.model.distributions.family import (
@@ -22,6 +21,7 @@ from ppl.model.distributions.family import (
 )
 from ppl.numeric.special import digamma, elementwise, floor, inv_logit, log, log1mexp, log1p, softplus
 from ppl.numeric.tails import log_beta_cdf, log_beta_sf, log_gamma_cdf, log_gamma_sf
+from ppl.numeric.ufuncs import special as scipy_special
 
 _LARGEST_RATE = 1e18  # and number of trials: larger ones cannot be drawn
 
