@@ -179,9 +179,9 @@ def test_hard_shapes_are_right_or_flagged(name: str) -> None:
     text, data, label, mean, sd = HARD[name]
     found = ppl.from_text(text, "hard.ppl").condition(data).fit(seed=1)
     statistics = found.summary()[label]
-    assert abs(statistics["mean"] - mean) < 0.3 * sd
-    assert abs(np.log(statistics["sd"] / sd)) < 0.26
-    assert found.verdict == "usable"  # each has a narrow part or long tails, and says so
+    wrong = max(abs(statistics["mean"] - mean) / sd, abs(np.log(statistics["sd"] / sd)))
+    assert wrong < 0.26
+    assert found.verdict == "usable" or (found.verdict == "good" and wrong < 0.1)
 
 
 def test_chains_in_far_modes_are_flagged() -> None:
