@@ -23,7 +23,7 @@ from ppl.compile.replicate import CannotReplicate, as_column, draw_prior, replic
 from ppl.compile.warnings import warnings_of
 from ppl.data import dataset
 from ppl.data.dataset import Dataset
-from ppl.infer import ladder, pipeline
+from ppl.infer import held, ladder, pipeline
 from ppl.infer.draws import generator
 from ppl.infer.loo import Loo
 from ppl.infer.pipeline import TooLarge
@@ -53,6 +53,7 @@ from ppl.use.arguments import one_draw, whole
 from ppl.use.loo import hold_out
 from ppl.use.predict import Wish, predict
 from ppl.use.predicted import Predictions
+from ppl.use.prior import check_ranked
 
 _DRAWS_OF_REFIT = 400
 _PRIOR, _REPLICATES, _REFITS, _RANKS = range(100, 104)  # streams of random numbers, apart from those of a fit
@@ -113,6 +114,7 @@ class Model:
         rounds, seed = whole("rounds", rounds, 8, 10_000), whole("seed", seed, 0, 2**32 - 1)
         given = dataset.read(data, tables)
         posterior = self._given(given)
+        check_ranked(posterior.model)
         true, improper = posterior.true_values(rounds, seed)
         try:
             simulated = replicate(posterior.model, given, true, rounds, generator(seed, _REPLICATES))
@@ -193,7 +195,7 @@ class Posterior:
     def fit(
         self, seed: int = 1, draws: int = pipeline.DRAWS, keep_all: bool = False, guide: str = "auto", *,
         checkpoint: str | PathLike[str] | None = None, resume: str | PathLike[str] | None = None,
-        watch: Watch | None = None,
+        watch: Watch | None = None, standard_errors: bool = False, em: bool = False,
     ) -> Fit:  # fmt: skip
         """The posterior, found by the automatic mean-field guide and corrected.
 
@@ -203,6 +205,10 @@ class Posterior:
         each mode; "chains" ends with Hamiltonian chains, good or not before. "point" gives the mode in unconstrained
         coordinates and Gaussian draws with the curvature there, at best usable. Where there is nothing for a rung to
         do, the fit is that of the mean field.
+
+        Points (`Param`) are estimated first, together with a mean field; `em` takes steps by both in turn, to the same
+        end. The rest is found given them. With `standard_errors` those of the points stand for their sds, by the
+        observed information, and are NaN otherwise.
 
         `draws` is how many equally weighted draws the fit holds; `keep_all` keeps those of very long simulated and
         derived names too, which `left_out` names otherwise. The same seed gives the same bits.
@@ -216,17 +222,21 @@ class Posterior:
         given = keep(self.data, self.model)
         now = watch or Watch()
         if checkpoint is not None or resume is not None:
-            now.store = store(checkpoint, resume, identity(self.model.source.text, given, seed, draws, guide))
+            now.store = store(
+                checkpoint, resume, identity(self.model.source.text, given, seed, draws, guide + " em" * em)
+            )
         with one_blas_thread(), watched(now):
-            return self._fit(seed, draws, out, rungs, given, now)
+            return self._fit(seed, draws, out, rungs, given, now, standard_errors, em)
 
     def _fit(
-        self, seed: int, draws: int, out: tuple[str, ...], rungs: tuple[ladder.Rung, ...], given: Given, watch: Watch
+        self, seed: int, draws: int, out: tuple[str, ...], rungs: tuple[ladder.Rung, ...], given: Given, watch: Watch,
+        standard_errors: bool, em: bool,
     ) -> Fit:  # fmt: skip
         start = time.perf_counter()
         watch.inferring = True
         try:
-            best, tried = ladder.climb(ladder.Problem(self.model, self.summed, self.joint, seed, draws), rungs)
+            problem = ladder.Problem(self.model, self.summed, self.joint, seed, draws)
+            best, tried, points = held.climb(problem, rungs, em)
         except TooLarge:
             most = pipeline.MOST_ELEMENTS // self.joint.dimension
             fewer = f"at most {most:,} draws of so many fit into memory" if most >= 100 else "that is too many"
@@ -238,7 +248,8 @@ class Posterior:
         finally:
             watch.inferring = False
         seconds = time.perf_counter() - start
-        return Fit(recorded_in_time(self.model, Climbed(best, tried, seed, seconds, given), draws, out), self)
+        climbed = Climbed(best, tried, seed, seconds, given, points, standard_errors)
+        return Fit(recorded_in_time(self.model, climbed, draws, out), self)
 
     def _rungs(self, guide: str) -> tuple[ladder.Rung, ...]:
         if guide not in ladder.GUIDES:

@@ -24,12 +24,14 @@ from ppl.language.errors import UsageError
     show_default=True,
     help="auto (further rungs until good), meanfield, noncentred, partial, fullrank, lowrank, mixture, chains, point.",
 )
+@click.option("--standard-errors", is_flag=True, help="Standard errors of point estimates, as their sds.")
+@click.option("--em", is_flag=True, help="Point estimates and guide in turn; otherwise together, to the same end.")
 @click.option("--checkpoint", type=click.Path(), help="Keep what is found on the way in this file.")
 @click.option("--resume", type=click.Path(), help="Go on from this checkpoint, to the same bits, and keep it up.")
 @click.option("--require", type=click.Choice(["good", "usable"]), help="Exit with 3 where the verdict is worse.")
 def fit(
     model: str, data: tuple[str, ...], seed: int, draws: int, output: str | None, as_json: bool, everything: bool,
-    guide: str, require: str | None, checkpoint: str | None, resume: str | None,
+    guide: str, require: str | None, checkpoint: str | None, resume: str | None, standard_errors: bool, em: bool,
 ) -> int:  # fmt: skip
     """Find the posterior of MODEL given DATA (CSV, TSV, Parquet, JSON or npz; several files are merged).
 
@@ -47,7 +49,7 @@ def fit(
         try:
             found = posterior.fit(
                 seed=seed, draws=draws, keep_all=everything, guide=guide, checkpoint=checkpoint, resume=resume,
-                watch=watch,
+                watch=watch, standard_errors=standard_errors, em=em,
             )  # fmt: skip
         except KeyboardInterrupt:
             if not watch.stopped:

@@ -53,6 +53,8 @@ class LogJoint:
 
     `parts` are the factors in order, priors first; `program` computes their elementwise log densities from the
     constrained latents. Those that depend on discrete latents are tables, which `elimination` adds up.
+
+    Points (`Param`) have coordinates like latents, without a Jacobian, or are `held` at values (*shape) and have none.
     """
 
     blocks: tuple[Block, ...]
@@ -62,7 +64,16 @@ class LogJoint:
     dimension: int
     draws_at_once: int
     elimination: Elimination | None = None
+    held: Mapping[str, numpy.ndarray] = field(default_factory=dict)
     staging: Staging = field(default_factory=Staging, init=False, repr=False, compare=False)
+
+    @property
+    def points(self) -> numpy.ndarray:
+        """Which coordinates (D,) are those of points: optimised, not integrated over."""
+        found = numpy.zeros(self.dimension, dtype=bool)
+        for block in self.blocks:
+            found[block.start : block.stop] = block.latent.is_point
+        return found
 
     def __call__(self, z: Any) -> Any:
         """z (S, D) -> log joint (S,). Differentiable by autograd."""
@@ -127,15 +138,17 @@ class LogJoint:
             return self.constrain_with_jacobian(z)[0]
 
     def constrain_with_jacobian(self, z: Any) -> tuple[dict[str, Any], Any]:
-        """z (S, D) -> the latents by name, and the log Jacobian of all transforms (S,)."""
-        values: dict[str, Any] = {}
+        """z (S, D) -> the latents by name, and the log Jacobian of all transforms but those of points (S,)."""
+        values: dict[str, Any] = {
+            name: numpy.broadcast_to(value, (len(z), *value.shape)) for name, value in self.held.items()
+        }
         parts: dict[str, list[Any]] = {}
         total = np.zeros(len(z))
         for block in self.blocks:
             part = np.reshape(pick(z, (slice(None), slice(block.start, block.stop))), (len(z), *block.shape))
             lower, upper = block.bounds_at(values)
             theta = block.transform.constrain(part, lower, upper)
-            if block.transform is not transforms.IDENTITY:
+            if block.transform is not transforms.IDENTITY and not block.latent.is_point:
                 total = total + _sum_over_plates(block.transform.log_jacobian(part, lower, upper))
             found = parts.setdefault(block.name, [])
             found.append(theta)
@@ -198,10 +211,12 @@ def compile_joint(
     """The log joint of a model's latents: their priors, everything observed, and the potentials.
 
     The density is the same whichever latents, out of `blocks.candidates`, have non-centred coordinates, wholly or in
-    part.
+    part. Points have no prior, and so no part; where the model holds them, no coordinates either.
     """
-    blocks, assemblies = lay_out(model.latents, noncentred, centring)
-    pieces = [(latent, piece) for latent in (*model.latents, *model.discrete) for piece in latent.pieces]
+    free = [latent for latent in model.latents if latent.name not in model.held]
+    blocks, assemblies = lay_out(free, noncentred, centring)
+    random = [latent for latent in (*model.latents, *model.discrete) if not latent.is_point]
+    pieces = [(latent, piece) for latent in random for piece in latent.pieces]
     parts = [_part(latent.name, piece, None, False, summed) for latent, piece in pieces]
     parts += [_part(factor.name, factor, factor.value, factor.observed, summed) for factor in model.factors]
     program = compile_terms(part.log_prob for part in parts)
@@ -214,7 +229,7 @@ def compile_joint(
     at_once = max(1, _ELEMENTS_AT_ONCE // widest)
     if elimination is not None and len(elimination.plan.steps) > _MANY_ROUNDS:  # each costs the same for few draws
         at_once = max(at_once, min(_DRAWS_A_ROUND, 16 * _ELEMENTS_AT_ONCE // widest))
-    return LogJoint(blocks, assemblies, tuple(parts), program, dimension, at_once, elimination)
+    return LogJoint(blocks, assemblies, tuple(parts), program, dimension, at_once, elimination, model.held)
 
 
 def _part(name: str, said: Piece | Factor, value: Term | None, observed: bool, summed: SummedOut | None) -> Part:

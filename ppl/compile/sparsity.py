@@ -109,6 +109,8 @@ def _own_coordinates(dimension: int, block: Block, earlier: dict[str, sparse.csr
     columns = np.repeat(inside, size // max(events, 1), axis=0).reshape(-1)
     own = ones(rows, columns, (size, dimension))
     for other in terms.inputs(block.needs):
+        if other not in earlier:  # held at a value
+            continue
         touched = np.flatnonzero(np.asarray(earlier[other].sum(axis=0)).reshape(-1))
         rows = np.repeat(np.arange(size), len(touched))
         own = own + ones(rows, np.tile(touched, size), (size, dimension))

@@ -36,7 +36,7 @@ MOST_COORDINATES = 50_000
 MOST_ELEMENTS = 60_000_000  # of the draws of all coordinates; a few such arrays are alive at once, 2 GB in all
 
 # One purpose a stream of random numbers.
-CLIMBING, STARTS, GUIDE, FRESH, PROPOSALS, RESAMPLING, SIMULATION, DISCRETE, CHAINS = range(9)
+CLIMBING, STARTS, GUIDE, FRESH, PROPOSALS, RESAMPLING, SIMULATION, DISCRETE, CHAINS, POINTS = range(10)
 
 
 class TooLarge(Exception):

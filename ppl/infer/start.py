@@ -15,6 +15,7 @@ _FURTHEST = 5.0  # from 0, of a coordinate of a bounded latent: vague priors hav
 _WIDTH = 2.0  # dispersed points lie within this of 0, as Stan's do
 _FURTHEST_DRAW = 15.0  # from 0, of a coordinate of a bounded latent drawn from its prior
 _REAL = (transforms.IDENTITY, transforms.NONCENTRED, transforms.NONCENTRED_VECTOR)
+_SMALL = 0.1  # sd of the elements of a vector that begins at random
 _MAGNITUDES = 4  # powers of ten over which a latent without a proper prior is spread
 
 
@@ -25,6 +26,30 @@ def starting_points(joint: LogJoint, rng: np.random.Generator, dispersed: int) -
         point = rng.uniform(-_WIDTH, _WIDTH, joint.dimension)
         points += [point, -point]
     return np.array(points)
+
+
+def first_point(joint: LogJoint, rng: np.random.Generator) -> np.ndarray:
+    """Where points (`Param`) begin, and latents at the medians of their priors: one unconstrained point (D,).
+
+    Points without a start of their own: arrays begin at random, a matrix with sd 1/sqrt(rows), as what multiplies it
+    from the left keeps its size then; single numbers at the middle of their bounds, one above or below a single bound.
+    """
+    z = _prior_medians(joint)
+    for block in joint.blocks:
+        if block.latent.is_point and block.shape:
+            drawn = rng.standard_normal(block.stop - block.start)
+            scale = _SMALL if len(block.shape) == 1 else block.shape[-2] ** -0.5
+            begins = np.isfinite(_begins(block)).reshape(-1)
+            own = slice(block.start, block.stop)
+            z[own] = np.where(begins, z[own], scale * drawn)
+    return z
+
+
+def _begins(block: Block) -> np.ndarray:
+    """The starts that a point was given, over its coordinates; no number where it was given none."""
+    parameters, _, _ = canonical_of(block.piece, {}, 1)
+    given = np.broadcast_to(parameters[0][0], block.piece.shape)
+    return given if given.shape == block.shape else np.full(block.shape, given.reshape(-1)[0])
 
 
 def prior_draws(joint: LogJoint, rng: np.random.Generator, count: int) -> np.ndarray:

@@ -80,12 +80,24 @@ class Evidence:
     divergent: float | None = None  # share of their trajectories with small steps
     lacking_energy: float | None = None  # 1 / E-BFMI of chains
     slow_tail: float | None = None  # of latents of chains: 0.55 for a normal, 1.14 for a Cauchy
+    unbounded: int | None = None  # 1 where nothing holds a point; None, as the next, where there are no points
+    tied: int | None = None  # 1 where other values of points are as good
     interrupted: int = 0  # 1 where further rungs were left, 2 before the first was done
 
 
 def rules(draws: int) -> dict[str, Rule]:
     """The rules by the evidence they look at; the threshold of Pareto k depends on the number of draws."""
     return {
+        "unbounded": Rule(
+            "boundedness", 0, 0,
+            "nothing holds {where}: the likelihood does not fall, however far they go, to a bound or to infinity",
+            "give a prior instead of `Param`, or a bound away from there, or leave it out",
+        ),
+        "tied": Rule(
+            "uniqueness", 0, np.inf,
+            "other values of {where} are as good as those found: they mean nothing alone",
+            "bound, order or fix some of them, or use what does not depend on the choice, such as predictions",
+        ),
         "newton_step": Rule(
             "convergence", 0.01, 0.01,
             "the optimiser stopped {value:.2g} posterior sds short of the optimum",
@@ -214,7 +226,9 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
     alone = bool(evidence.unseen) or evidence.interrupted > 1
     chains = evidence.rhat is not None
     numbers: dict[str, float | None] = {
-        "newton_step": None if evidence.not_definite or alone or chains else evidence.newton_step,
+        "unbounded": evidence.unbounded,
+        "tied": evidence.tied,
+        "newton_step": None if evidence.not_definite or evidence.unbounded or alone or chains else evidence.newton_step,
         "flat": None if alone else evidence.flat,
         "not_definite": None if evidence.flat or alone or chains else evidence.not_definite,
         "unseen": evidence.unseen,
@@ -240,6 +254,8 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
     findings = []
     for key, rule in rules(evidence.draws).items():
         value = numbers[key]
+        if value is None and key in ("unbounded", "tied"):  # a model without points
+            continue
         findings.append(Finding(rule, value, _rate(rule, value), evidence.where.get(key, ())))
     return max((finding.verdict for finding in findings), key=FROM_BEST.index), findings
 

@@ -48,7 +48,9 @@ def show_form(family: Family, number: int) -> str:
     first = {parameter.name for parameter in family.forms[0].parameters}
     shown = []
     for parameter in family.forms[number].parameters:
-        if parameter.default is not None:
+        if parameter.default is not None and parameter.default != parameter.default:  # no number: may be left out
+            shown.append(f"{parameter.name} = ...")
+        elif parameter.default is not None:
             shown.append(f"{parameter.name} = {parameter.default:g}")
         else:
             shown.append(parameter.name if parameter.name in first else f"{parameter.name} = ...")

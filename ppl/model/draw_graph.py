@@ -64,6 +64,6 @@ def _attributes(
     assert line.defines is not None
     if line.defines in latents:
         latent = latents[line.defines]
-        role = "latent" if latent.name in needed else "simulated"
+        role = "simulated" if latent.name not in needed else "point" if latent.is_point else "latent"
         return {"role": role, "family": latent.pieces[0].distribution.name, "axes": latent.axes}
     return {"role": "derived", "family": None, "axes": derived[line.defines].axes}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import networkx as nx
 import numpy as np
@@ -59,6 +59,11 @@ class Latent:
         """That of the first piece."""
         return self.pieces[0].distribution.family
 
+    @property
+    def is_point(self) -> bool:
+        """Whether it is estimated as a point, a `Param`, and not integrated over."""
+        return self.family.name == "Param"
+
     def positions(self, piece: Piece) -> np.ndarray | None:
         """Where the elements of a piece stand among those of the flattened latent, events whole; None for all."""
         if piece.place is None:
@@ -99,7 +104,10 @@ class Model:
     `latents` are inferred, and so are those of whole numbers and categories, `discrete`, which are summed out; each
     comes after those its distribution depends on. `simulated` have no observed descendant and are drawn after the fit.
     `derived` are the names defined by `=`, with their terms. `graph` has one node per named quantity, with the
-    attributes `role` ("data", "observed", "latent", "derived", "simulated", "potential"), `family`, `axes`, `span`.
+    attributes `role` ("data", "observed", "latent", "point", "derived", "simulated", "potential"), `family`, `axes`,
+    `span`.
+
+    The latents that are points, those of `Param`, may be `held` at values (*shape): their log joint has no coordinates.
     """
 
     source: Source
@@ -111,6 +119,11 @@ class Model:
     derived: Mapping[str, Term]
     graph: nx.DiGraph
     notes: tuple[str, ...]
+    held: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def points(self) -> tuple[Latent, ...]:
+        return tuple(latent for latent in self.latents if latent.is_point)
 
     @property
     def observed(self) -> tuple[Factor, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ppl.language import syntax as s
-from ppl.model import density, mends, read_distribution, terms
+from ppl.model import density, mends, point_mistakes, read_distribution, terms
 from ppl.model import distribution as dist
 from ppl.model.expressions import Reader
 from ppl.model.scope import Failed, as_scalar
@@ -17,6 +17,8 @@ def read(reader: Reader, node: s.LogDensityOf) -> Term:
     Raises `Failed`, `Skipped`.
     """
     found = read_distribution.read(reader, node.dist)
+    if found.family.name == "Param":
+        raise Failed(point_mistakes.no_density(node.dist.span))
     text = reader.text(node.value)
     value = reader.read(node.value)
     if found.kind != "category":

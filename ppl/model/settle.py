@@ -31,6 +31,8 @@ from ppl.model import (
     loops,
     mends,
     mistakes,
+    point_mistakes,
+    points,
     support,
     terms,
 )
@@ -279,6 +281,8 @@ class Settler:
         if not value.known and line.defines is not None:
             raise Failed(mistakes.observed_is_derived(target.span, text))
         found = read(reader, node)
+        if found.family.name == "Param":
+            raise Failed(point_mistakes.not_a_latent(node.span, text, value.known))
         if found.family.support.kind != "category":
             value = self.env.as_number(value, text, target.span)
         value = density.categories(reader, as_scalar(value) if not self.is_vector(found) else value, found)
@@ -358,6 +362,7 @@ class Settler:
             self.found += support.check_roles(latents.values(), needed)
         inferred = tuple(x for name, x in latents.items() if name in needed and not x.family.discrete)
         self.found += bounds.circles(inferred)
+        self.found += points.check(inferred)
         if not any(factor.observed or factor.distribution is None for factor in self.factors):
             self.found = [mistakes.nothing_observed(None, list(self.names.random), list(self.data.columns))]
         if self.found:

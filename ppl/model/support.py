@@ -10,7 +10,7 @@ import numpy as np
 from ppl.language import syntax as s
 from ppl.language.errors import Mistake
 from ppl.language.source import Span
-from ppl.model import data_mistakes, mistakes, wrapper_mistakes
+from ppl.model import data_mistakes, mistakes, point_mistakes, wrapper_mistakes
 from ppl.model.distribution import Distribution, element
 from ppl.model.distributions.family import SYMMETRIC, TRIANGULAR, Family
 from ppl.model.events import EVENTS
@@ -82,6 +82,9 @@ def check_roles(latents: Iterable[Latent], needed: Container[str]) -> list[Mista
             if name in needed and family.support.kind == "circle" and distribution.support_lower is None:
                 found.append(mistakes.latent_repeats(latent.span, name, family.name))
             if name not in needed and not distribution.can_draw:
+                if family.name == "Param":
+                    found.append(point_mistakes.nothing_tells(latent.span, name))
+                    break
                 wrapper = distribution.name if distribution.constraint else None
                 found.append(mistakes.cannot_simulate(latent.span, name, family.name, wrapper))
     return found

@@ -36,6 +36,8 @@ def doubtful(record: Record, everything: bool = False) -> Iterator[Doubtful]:
     The draws behind a mean are (sd / mcse)^2: as many independent ones would have the same error.
     """
     for quantity in record.shown(everything):
+        if quantity.role == "point":
+            continue
         mean, sd, mcse, behind = (
             np.asarray(getattr(quantity, statistic), dtype=np.float64).reshape(-1)
             for statistic in ("mean", "sd", "mcse", "behind_sd")

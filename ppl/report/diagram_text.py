@@ -11,6 +11,7 @@ from ppl.report.diagram import Diagram, Node, Plate
 _DOT_STYLES = {
     "observed": 'shape=ellipse, style=filled, fillcolor="#d0d0d0"',
     "latent": "shape=ellipse",
+    "point": "shape=ellipse, peripheries=2",
     "random": "shape=ellipse",
     "simulated": "shape=ellipse, style=dashed",
     "derived": 'shape=box, style="rounded,dashed"',
@@ -20,6 +21,7 @@ _DOT_STYLES = {
 _MERMAID_SHAPES = {
     "observed": "([{}])",
     "latent": "([{}])",
+    "point": "([{}])",
     "random": "([{}])",
     "simulated": "([{}])",
     "derived": "({})",
@@ -29,6 +31,7 @@ _MERMAID_SHAPES = {
 _MERMAID_STYLES = {
     "observed": "fill:#d0d0d0,stroke:#333",
     "latent": "fill:#fff,stroke:#333",
+    "point": "fill:#fff,stroke:#333,stroke-width:3px",
     "random": "fill:#fff,stroke:#333",
     "simulated": "fill:#fff,stroke:#333,stroke-dasharray:4 3",
     "derived": "fill:#fff,stroke:#888,stroke-dasharray:4 3",

@@ -102,7 +102,7 @@ def quantities(
     for name in pieces[0]:
         narrow[name] = np.concatenate([piece[name] for piece in pieces])
     even, everyone = np.full(draws, 1.0 / draws), np.arange(draws)
-    continuous = {latent.name for latent in model.latents}
+    continuous = {latent.name for latent in model.latents if not latent.is_point}
     summaries, behind_sds = {}, {}
     for name, (role, axes) in _roles(model).items():
         if name in wide or name in narrow:
@@ -130,6 +130,7 @@ def probabilities(model: Model, joint: LogJoint, z: np.ndarray, weights: np.ndar
 
 
 def _roles(model: Model) -> dict[str, tuple[str, tuple[Axis, ...]]]:
-    roles = {latent.name: ("latent", latent.axes) for latent in (*model.latents, *model.discrete)}
+    random = (*model.latents, *model.discrete)
+    roles = {latent.name: ("point" if latent.is_point else "latent", latent.axes) for latent in random}
     roles |= {latent.name: ("simulated", latent.axes) for latent in model.simulated}
     return roles | {name: ("derived", term.axes) for name, term in model.derived.items()}

@@ -28,11 +28,12 @@ class Quantity:
 
     `draws` (S, *shape) are equally weighted. `mean`, `sd`, `mcse` (the Monte Carlo standard error of the mean) come
     from all weighted proposals, the quantiles from `draws`; each has the name's shape. So has `behind_sd`,
-    the effective number of draws that the sd rests on.
+    the effective number of draws that the sd rests on. A point estimate has equal draws, its value for a mean, and for
+    an sd its standard error, where that was asked for; all else of it is NaN.
     """
 
     name: str
-    role: str  # "latent", "derived" or "simulated"
+    role: str  # "latent", "point", "derived" or "simulated"
     axes: tuple[Axis, ...]
     draws: np.ndarray
     mean: np.ndarray
@@ -139,8 +140,9 @@ class Record:
 
     def shown(self, everything: bool = False) -> list[Quantity]:
         """The quantities a summary shows: latents first; row-long derived and simulated ones only when asked."""
-        found = [q for q in self.quantities.values() if everything or q.role == "latent" or not q.row_long]
-        return sorted(found, key=lambda q: q.role != "latent")
+        found = [q for q in self.quantities.values() if everything or q.role in INFERRED or not q.row_long]
+        return sorted(found, key=lambda q: q.role not in INFERRED)
 
 
 STATISTICS = ("mean", "sd", "q5", "q50", "q95", "mcse")
+INFERRED = ("latent", "point")  # roles

@@ -11,6 +11,7 @@ from ppl.data.column import Column
 from ppl.infer import importance, pipeline
 from ppl.infer.doubts import listed
 from ppl.infer.draws import generator
+from ppl.infer.em import Estimate
 from ppl.infer.ladder import Attempt
 from ppl.infer.verdict import Finding, Verdict, judge
 from ppl.infer.watch import Late, current
@@ -18,7 +19,7 @@ from ppl.model.graph import Model, edges_between
 from ppl.report import given
 from ppl.report.quantities import Streams, probabilities, quantities
 from ppl.report.record import Checked, Observed, Record, Tried
-from ppl.report.summarise import with_tails
+from ppl.report.summarise import as_point, with_tails
 from ppl.version import VERSION
 
 _FEW, _FEWEST, _NUMBERS = 1000, 100, 2_000_000  # draws in a record that must be made at once, and their numbers
@@ -26,13 +27,17 @@ _FEW, _FEWEST, _NUMBERS = 1000, 100, 2_000_000  # draws in a record that must be
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Climbed:
-    """What the ladder gave, in so many seconds, from a seed and data."""
+    """What the ladder gave, in so many seconds, from a seed and data; before it the `points` were estimated, if there
+    are any, and their standard errors may be `wanted`.
+    """
 
     best: Attempt
     tried: tuple[Attempt, ...]
     seed: int
     seconds: float
     data: given.Given
+    points: Estimate | None = None
+    wanted: bool = False
 
 
 def recorded_in_time(model: Model, climbed: Climbed, draws: int, out: tuple[str, ...]) -> Record:
@@ -71,16 +76,23 @@ def recorded(model: Model, climbed: Climbed, draws: int, out: tuple[str, ...]) -
     resampled = importance.resample(weights[counting], draws, generator(seed, pipeline.RESAMPLING))
     streams = Streams(pipeline.SIMULATION, pipeline.DISCRETE)
     shown, behind_sds = quantities(model, joint, found.z[counting], weights[counting], resampled, seed, streams, out)
+    if climbed.points is not None:
+        shown |= {
+            name: as_point(shown[name], error if climbed.wanted else None)
+            for name, error in climbed.points.standard_errors.items()
+        }
     verdict, findings = judge(with_tails(found.evidence, behind_sds))
     reasons = tuple(
         f"{finding.sentence}; {finding.rule.remedy}" for finding in findings if finding.verdict != Verdict.GOOD
     )
+    spent = sum(attempt.found.approximation.evaluations for attempt in tried)
+    spent += 0 if climbed.points is None else climbed.points.evaluations
     with np.errstate(divide="ignore"):
         log_weights = np.log(weights)
     return Record(
         model=model.source.name, model_text=model.source.text, sources=model.data.sources,
         seed=seed, verdict=verdict.value, reasons=reasons, pareto_k=found.weights.pareto_k, elbo=found.elbo,
-        evaluations=sum(attempt.found.approximation.evaluations for attempt in tried), seconds=climbed.seconds,
+        evaluations=spent, seconds=climbed.seconds,
         newton_step=found.evidence.newton_step, draw_error=found.evidence.draw_error,
         effective_draws=found.weights.effective, version=VERSION, quantities=shown,
         observed=_observed(model), log_weights=log_weights, chosen=counting[resampled], left_out=out,

@@ -20,7 +20,8 @@ from ppl.model.names import Names
 from ppl.model.terms import Term
 
 _DRAWS = 32  # of the gradient that is shown
-_ROLES = ("observed", "potential", "latent", "derived", "simulated", "data")
+_ROLES = ("observed", "potential", "latent", "point", "derived", "simulated", "data")
+_WORDS = {"point": "point estimate"}
 
 
 def names_without_data(names: Names) -> str:
@@ -47,7 +48,7 @@ def names(model: Model) -> str:
             if node["role"] == role:
                 found = dict.fromkeys(_support(piece.distribution) for piece in supports.get(name, ()))
                 support = "; ".join(found)
-                rows.append((name, role, node["family"] or "", axes_of.show(node["axes"]), support))
+                rows.append((name, _WORDS.get(role, role), node["family"] or "", axes_of.show(node["axes"]), support))
     return _table(rows)
 
 

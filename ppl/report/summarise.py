@@ -29,6 +29,8 @@ def summarise(
         deviation2 = (flat - mean) ** 2
         sd = np.sqrt(weights @ deviation2)
         mcse = np.sqrt(weights**2 @ deviation2)
+    constant = (flat == flat[:1]).all(axis=0)  # their sum has rounding errors
+    mean, sd, mcse = np.where(constant, flat[0], mean), np.where(constant, 0.0, sd), np.where(constant, 0.0, mcse)
     draws = flat[chosen]
     if flat.size <= _MOST_SORTED:
         quantiles = weighted_quantiles(flat, weights, _LEVELS)
@@ -40,6 +42,14 @@ def summarise(
         name, role, axes, draws.reshape(len(chosen), *shape), mean.reshape(shape), sd.reshape(shape), q5, q50, q95,
         mcse.reshape(shape), each_behind_sd(values, weights),
     )  # fmt: skip
+
+
+def as_point(quantity: Quantity, standard_error: np.ndarray | None) -> Quantity:
+    """A point estimate: its sd is its standard error, where there is one, and it has no distribution."""
+    none = np.full(quantity.mean.shape, np.nan)
+    sd = none if standard_error is None else standard_error
+    value = quantity.draws[0]
+    return replace(quantity, mean=value, sd=sd, q5=none, q50=none, q95=none, mcse=none, behind_sd=none)
 
 
 def weighted_quantiles(values: np.ndarray, weights: np.ndarray, levels: np.ndarray) -> np.ndarray:

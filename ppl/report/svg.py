@@ -21,7 +21,7 @@ _STYLE = """
   .potential { fill: #404040 }
   .on-dark { fill: #fff }
 """
-_ROUND = ("observed", "latent", "random", "simulated")  # random quantities are ellipses, all else boxes
+_ROUND = ("observed", "latent", "point", "random", "simulated")  # random quantities are ellipses, all else boxes
 
 
 def as_svg(diagram: Diagram) -> str:

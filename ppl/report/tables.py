@@ -75,7 +75,8 @@ def as_csv(record: Record, everything: bool = False) -> str:
     writer.writerow(("variable", *STATISTICS))
     for quantity in record.shown(everything):
         for label, statistics in scalars(quantity):
-            writer.writerow((label, *(repr(value) for value in statistics.values())))
+            known = [repr(value) if _counts(quantity, value) else "" for value in statistics.values()]
+            writer.writerow((label, *known))
     return out.getvalue()
 
 
@@ -118,12 +119,27 @@ def cells(
     for quantity in shown:
         rows += _rows(quantity, quantity.size if everything else most)
     hidden = [quantity.name for quantity in record.quantities.values() if quantity not in shown]
-    if any(row[1] == "" for row in rows):
+    if any(row[1] == "" for row in rows):  # "... 3 more"
         hidden.append("the rest of long names")
-    note = [f"not shown: {', '.join(hidden)} (--all shows them)"] if hidden else []
+    note = _points(record)
+    note += [f"not shown: {', '.join(hidden)} (--all shows them)"] if hidden else []
     if record.left_out:
         note.append(f"not kept, because too long: {', '.join(record.left_out)} (`ppl fit --all` keeps them)")
     return _HEADINGS, rows, note
+
+
+def _points(record: Record) -> list[str]:
+    """What a reader must know of point estimates."""
+    points = [quantity for quantity in record.quantities.values() if quantity.role == "point"]
+    if not points:
+        return []
+    names, several = ", ".join(quantity.name for quantity in points), len(points) > 1
+    are = "are point estimates" if several else "is a point estimate"
+    asked = not all(np.isnan(quantity.sd).all() for quantity in points)
+    words = [f"{names} {are}" + (", the sd the standard error" if asked else ", without a distribution")]
+    if not is_likelihood(record):
+        words.append(f"all else is given {'them' if several else 'it'}")
+    return ["; ".join(words)]
 
 
 def _line(row: tuple[str, ...], widths: list[int]) -> str:
@@ -136,12 +152,22 @@ def _rows(quantity: Quantity, most: int) -> list[tuple[str, ...]]:
     shown = labels if len(labels) <= most else labels[: most // 2]
     rows = []
     for i, label in enumerate(shown):
-        digits = decimals(float(values["sd"][i]))
-        cells = [number(float(values[statistic][i]), digits) for statistic in STATISTICS[:-1]]
-        rows.append((label, *cells, f"{float(values['mcse'][i]):.1g}"))
+        numbers = {statistic: float(values[statistic][i]) for statistic in STATISTICS}
+        if quantity.role == "point" and math.isnan(numbers["sd"]):
+            digits = decimals(0.01 * abs(numbers["mean"]))
+        else:
+            digits = decimals(numbers["sd"])
+        cells = [number(value, digits) for value in list(numbers.values())[:-1]] + [f"{numbers['mcse']:.1g}"]
+        counted = [_counts(quantity, value) for value in numbers.values()]
+        rows.append((label, *(cell if there else "" for cell, there in zip(cells, counted, strict=True))))
     if len(shown) < len(labels):
         rows.append((f"... {len(labels) - len(shown)} more", *([""] * len(STATISTICS))))
     return rows
+
+
+def _counts(quantity: Quantity, value: float) -> bool:
+    """Point estimates have no quantiles, nor an sd where their standard errors were not asked for."""
+    return quantity.role != "point" or not math.isnan(value)
 
 
 def decimals(sd: float) -> int:
@@ -174,12 +200,20 @@ def verdict_lines(record: Record) -> list[str]:
     lines += [f"  {reason}" for reason in record.reasons]
     rhat = next((rule.number for rule in record.rules if rule.name == "R-hat"), None)
     judged = f"Pareto k {record.pareto_k:.2f}" if rhat is None else f"R-hat {rhat:.3f}"
-    facts = [judged, f"ELBO {record.elbo:.2f} nats", f"{record.evaluations} evaluations"]
-    facts += [f"draw error {record.draw_error:.2g} sd"] if rhat is None else []
+    likelihood = is_likelihood(record)
+    worth = f"{'log likelihood' if likelihood else 'ELBO'} {record.elbo:.2f} nats"
+    facts = [*([] if likelihood else [judged]), worth, f"{record.evaluations} evaluations"]
+    facts += [f"draw error {record.draw_error:.2g} sd"] if rhat is None and not likelihood else []
     if any(rule.name == "no result" and rule.number for rule in record.rules):  # nothing was judged yet
         facts = [f"{record.evaluations} evaluations"]
     facts += [f"{record.seconds:.2f} s", f"seed {record.seed}"]
     return [*lines, *_rungs(record), f"  {', '.join(facts)}"]
+
+
+def is_likelihood(record: Record) -> bool:
+    """Whether nothing was integrated over, by a guide, beside point estimates: the ELBO is the log likelihood."""
+    roles = {q.role for name, q in record.quantities.items() if name not in record.probabilities}
+    return "point" in roles and "latent" not in roles
 
 
 def _rungs(record: Record) -> list[str]:

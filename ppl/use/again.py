@@ -16,7 +16,7 @@ from ppl.model.graph import Model
 from ppl.model.names import Names, find_names
 from ppl.model.settle import settle
 from ppl.report.given import fingerprints
-from ppl.report.record import Record
+from ppl.report.record import INFERRED, Record
 from ppl.rewrite.guards import without_needless_guards
 
 _MOST_LISTED = 5
@@ -53,8 +53,8 @@ def model_of(record: Record, data: Dataset) -> Model:
 
 
 def draws_of(record: Record) -> dict[str, np.ndarray]:
-    """The draws (S, *shape) of every latent, discrete ones too."""
-    return {name: q.draws for name, q in record.quantities.items() if q.role == "latent"}
+    """The draws (S, *shape) of every latent, discrete ones and points too."""
+    return {name: q.draws for name, q in record.quantities.items() if q.role in INFERRED}
 
 
 def count_of(record: Record) -> int:

@@ -22,12 +22,15 @@ _SMALL = 4.0  # nats of a difference below which its standard error says little 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Held:
-    """One fit with its cross-validation; `labels` name the N elements that were left out in turn."""
+    """One fit with its cross-validation; `labels` name the N elements that were left out in turn, `points` what was
+    estimated once, from all of them.
+    """
 
     name: str
     labels: tuple[str, ...]
     loo: Loo
     verdict: str
+    points: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,8 @@ def hold_out(record: Record, model: Model, name: str) -> Held:
         labels += [label for label, counted in zip(label_all(one.name, one.axes), counts, strict=True) if counted]
         parts.append(loo(one.by_element, log_weights))
     whole = Loo(*(np.concatenate([getattr(part, part_of) for part in parts]) for part_of in ("elpd", "k", "lpd")))
-    return Held(name, tuple(labels), whole, record.verdict)
+    points = tuple(quantity.name for quantity in record.quantities.values() if quantity.role == "point")
+    return Held(name, tuple(labels), whole, record.verdict, points)
 
 
 def check_comparable(fits: Sequence[tuple[str, Record]]) -> None:
@@ -126,6 +130,9 @@ def _doubts(held: Sequence[Held]) -> list[str]:
             shown = ", ".join(f"{one.labels[i]} ({one.loo.k[i]:.2f})" for i in worst[:_MOST_LISTED])
             more = f" and {len(worst) - _MOST_LISTED} more" if len(worst) > _MOST_LISTED else ""
             lines.append(f"{one.name}: not to be relied on where Pareto k is above {MOST_K}: {shown}{more}")
+        if one.points:
+            names = ", ".join(one.points)
+            lines.append(f"{one.name}: {names} stay as estimated from all elements: elpd is too high, p_loo too low")
         if one.verdict == "do not use":
             lines.append(f"{one.name}: the verdict of this fit is `do not use`, and so is what follows from it")
     return lines

@@ -76,7 +76,7 @@ def predict(record: Record, data: Dataset, new: Dataset, wish: Wish) -> tuple[Pr
     joined = append(base, new, outcomes, random, _row_counts(record, base, outcomes))
     model = _settled(record, joined, new)
     assert joined.fitted is not None and joined.rows is not None
-    known = {name: Known(q.axes, q.draws) for name, q in record.quantities.items() if q.role in ("latent", "simulated")}
+    known = {name: Known(q.axes, q.draws) for name, q in record.quantities.items() if q.role != "derived"}
     try:
         needed = in_order(model, _random_parents(model, targets))
         changed = {one.name for one in needed if places_of(one, known.get(one.name)) is not None}

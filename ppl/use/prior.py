@@ -12,6 +12,7 @@ import numpy as np
 from ppl.compile.replicate import draw_prior, without_proper_prior
 from ppl.compile.simulate import derive, simulate
 from ppl.data.dataset import Dataset
+from ppl.infer.doubts import listed
 from ppl.infer.draws import generator
 from ppl.language.errors import UsageError
 from ppl.model.graph import Model
@@ -44,8 +45,20 @@ def check_proper(model: Model, given: Mapping[str, object] | None = None) -> Non
     if any(not factor.observed for factor in model.factors):
         why = "a `factor`, or a `~` on an expression, weighs them too, so that no draw of them can be had alone"
     else:
-        why = "give each a proper one, such as `Normal(0, 10)` in place of `Flat()`"
+        points = {latent.name for latent in model.points}
+        instead = "Param()" if set(improper) <= points else "Flat()"
+        why = f"give each a proper one, such as `Normal(0, 10)` in place of `{instead}`"
     raise UsageError(f"{names} cannot be drawn from a prior: {why}")
+
+
+def check_ranked(model: Model) -> None:
+    """Raises `UsageError` where there are point estimates, which calibration has nothing to say of."""
+    if model.points:
+        names = listed([latent.name for latent in model.points])
+        raise UsageError(
+            f"--calibrate: `Param` has no prior to draw true values from, and one value has no rank: {names};"
+            " give a prior in its place"
+        )
 
 
 def predictive(model: Model, data: Dataset, draws: int, seed: int) -> Prior:

@@ -608,6 +608,7 @@ TWINS: dict[str, tuple[Twin, ...]] = {
     "Laplace": (Twin(stats.laplace, (place, scale), log_laplace),),
     "Logistic": (Twin(stats.logistic, (place, scale)),),
     "Flat": (Twin(stats.norm, (), np.zeros_like),),
+    "Param": (Twin(stats.norm, (place,), lambda x, init: np.zeros_like(x + init)),),
     "HalfNormal": (Twin(lambda sd: stats.chi(1, 0, sd), (scale,)),),
     "HalfCauchy": (Twin(lambda scale: stats.halfcauchy(0, scale), (scale,)),),
     "HalfStudentT": (Twin(HalfStudent, (exponent, scale)),),

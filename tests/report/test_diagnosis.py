@@ -26,7 +26,8 @@ def square() -> ppl.Fit:
 
 
 def test_every_rule_is_kept(square: ppl.Fit, tmp_path: Path) -> None:
-    assert [rule.name for rule in square.rules] == [rule.name for rule in rules(1000).values()]
+    of_points = ("unbounded", "tied")
+    assert [rule.name for rule in square.rules] == [r.name for key, r in rules(1000).items() if key not in of_points]
     rivals = next(rule for rule in square.rules if rule.name == "rival modes")
     assert (rivals.number, rivals.verdict, rivals.names) == (1.0, "do not use", "`a`")
     assert f"{rivals.sentence}; {rivals.remedy}" in square.reasons

@@ -9,6 +9,7 @@ from ppl.model.distributions import (
     counts,
     interval,
     matrices,
+    points,
     positive,
     real_line,
     series,
@@ -19,5 +20,6 @@ from ppl.model.distributions.family import Family
 
 _MODULES = (
     real_line, skewed, positive, interval, circular, counts, categories, vectors, count_vectors, series, matrices,
+    points,
 )  # fmt: skip
 FAMILIES: dict[str, Family] = {family.name: family for module in _MODULES for family in module.FAMILIES}

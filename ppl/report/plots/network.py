@@ -11,7 +11,7 @@ from ppl.report.plots import canvas
 _INCH = 90.0  # pixels of the layout
 _FILLS = {"observed": "#d0d0d0", "data": "#f0f0f0", "potential": "#404040"}
 _BROKEN = ("derived", "simulated")
-_ROUND = ("observed", "latent", "random", "simulated")
+_ROUND = ("observed", "latent", "point", "random", "simulated")
 
 
 def draw(diagram: Diagram) -> Any:
