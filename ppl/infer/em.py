@@ -18,6 +18,7 @@ from ppl.compile.sparsity import interactions
 from ppl.infer import curvature, doubts, watch
 from ppl.infer.climb import Summit
 from ppl.infer.curvature import Directions
+from ppl.infer.damped import damped_newton
 from ppl.infer.draws import antithetic, generator
 from ppl.infer.em_objective import EMObjective
 from ppl.infer.meanfield import newton_step
@@ -31,7 +32,8 @@ from ppl.model import transforms
 _MOST_DRAWS = 1024
 _MOST_STARTS = 5
 _MOST_NEWTON = 12
-_MOST_EVALUATIONS = 500
+_MOST_EVALUATIONS = 200  # of quasi-Newton steps, before damped ones of Newton
+_MOST_DAMPED = 60
 _MOST_ROUNDS = 500  # of alternating steps
 _TOLERANCE = 1e-9  # nats, the decrease that ends the quasi-Newton steps
 _TOLERANCE_IN_TURN = 1e-6  # nats, the decrease that ends alternating steps: what is left, both take together
@@ -147,7 +149,18 @@ def _optimum(
         x = _in_turn(objective, x, precision)
     found = lbfgs(objective, x, precondition, _TOLERANCE, _MOST_EVALUATIONS)
     scale = 1.0 / np.sqrt(np.maximum(np.diag(precision), 1e-12))
+    few = 2 * int(np.clip(_affordable(objective, directions) // 4, 2, max(2, len(objective.eps) // 4)))
+
+    def hessian(at: np.ndarray) -> np.ndarray:
+        return objective.hessian(at, np.minimum(scale, 1e4), directions, few)
+
+    found = damped_newton(objective, found, hessian, _TOLERANCE, _MOST_DAMPED)
     return _newton(objective, found.x, found.value, found.gradient, np.minimum(scale, 1e4), directions)
+
+
+def _affordable(objective: EMObjective, directions: Directions) -> int:
+    """Draws over which a Hessian may be taken."""
+    return _MANY_BATCHES * objective.joint.draws_at_once // max(1, 2 * len(directions))
 
 
 def _in_turn(objective: EMObjective, x: np.ndarray, precision: np.ndarray) -> np.ndarray:
@@ -184,8 +197,7 @@ def _newton(
 ) -> _End:
     """Newton's steps to the end. Without a positive definite Hessian there is none, or others are as good."""
     dimension = objective.dimension
-    affordable = _MANY_BATCHES * objective.joint.draws_at_once // max(1, 2 * len(directions))
-    draws = 2 * int(np.clip(affordable // 2, 4, max(4, len(objective.eps) // 2)))
+    draws = 2 * int(np.clip(_affordable(objective, directions) // 2, 4, max(4, len(objective.eps) // 2)))
     left, inverse, tied = np.inf, None, False
     for _ in range(_MOST_NEWTON):
         hessian = objective.hessian(x, scale, directions, draws)
