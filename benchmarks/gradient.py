@@ -1,16 +1,22 @@
 """Times value and gradient of six log joints, 32 draws at once: staged, by autograd, and written by hand in NumPy.
 
-python benchmarks/gradient.py [--runs N]
+python benchmarks/gradient.py [--runs N] [--peers PYTHON]
+
+With the interpreter of the peers' environment, beside their twins compiled by JAX as well.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
+import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -242,17 +248,31 @@ def seconds(runs: list[Callable[[], object]], rounds: int, least: float = 0.02) 
     return best
 
 
+def compiled(python: str, cases: list[tuple[Case, np.ndarray, Found]], rounds: int) -> tuple[list[float], str]:
+    """CPU seconds of each twin in JAX, which must give what is found here, and JAX's version."""
+    arrays: dict[str, Any] = {}
+    for i, (case, z, (value, gradient)) in enumerate(cases):
+        own = {**case.data, "draws": z, "value": value, "gradient": gradient}
+        arrays.update({f"{i}.{name}": array for name, array in own.items()})
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "cases.npz"
+        np.savez(file, **arrays)
+        twins = Path(__file__).parent / "peers" / "gradient_jax.py"
+        command = [python, str(twins), str(file), "--runs", str(rounds)]
+        done = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return done["seconds"], done["version"]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=7, help="rounds; the fastest of each counts, the machine is shared")
-    rounds = parser.parse_args().runs
+    parser.add_argument("--peers", metavar="PYTHON", help="the interpreter of the peers' environment")
+    options = parser.parse_args()
     rng = np.random.default_rng(1)
     cases = (
         eight_schools(), regression(rng), hierarchical(rng), logistic(rng), gaussian_process(rng), garch(rng),
     )  # fmt: skip
-    print(f"Python {platform.python_version()}, NumPy {np.__version__}, {os.cpu_count()} cores, best of {rounds}")
-    heads = ("by hand us", "staged us", "autograd us", "staged/by hand", "autograd/staged", "building ms")
-    print(f"{f'{DRAWS} draws, CPU time':34s}" + "".join(f"{head:>17s}" for head in heads))
+    rows, held = [], []
     for case in cases:
         joint = ppl.from_text(case.text, "model.ppl").condition(case.data).joint
         z = rng.normal(size=(DRAWS, joint.dimension)) * 0.3
@@ -263,12 +283,24 @@ def main() -> None:
         for found in (runner(z), case.by_hand(z)):
             for one, other in zip(found, expected, strict=True):
                 np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-8 * np.abs(other).max())
-        hand, staged, plain = seconds(
+        times = seconds(
             [lambda: case.by_hand(z), lambda: runner(z), lambda: stage.plain(joint, z)],  # noqa: B023
-            rounds,
+            options.runs,
         )
-        times = f"{1e6 * hand:17.0f}{1e6 * staged:17.0f}{1e6 * plain:17.0f}"
-        print(f"{case.name:34s}{times}{staged / hand:17.2f}{plain / staged:17.1f}{1e3 * building:17.1f}", flush=True)
+        rows.append([*times, building])
+        held.append((case, z, expected))
+    twins, version = (
+        compiled(options.peers, held, options.runs) if options.peers else ([np.nan] * len(cases), "not run")
+    )
+    print(f"Python {platform.python_version()}, NumPy {np.__version__}, JAX {version}, {os.cpu_count()} cores, "
+          f"best of {options.runs}")  # fmt: skip
+    heads = ("by hand us", "staged us", "autograd us", "JAX us", "staged/by hand", "autograd/staged", "staged/JAX",
+             "building ms")  # fmt: skip
+    print(f"{f'{DRAWS} draws, CPU time':36s}" + "".join(f"{head:>16s}" for head in heads))
+    for case, (hand, staged, plain, building), twin in zip(cases, rows, twins, strict=True):
+        times = "".join(f"{1e6 * each:16.0f}" for each in (hand, staged, plain, twin))
+        ratios = f"{staged / hand:16.2f}{plain / staged:16.1f}{staged / twin:16.2f}"
+        print(f"{case.name:36s}{times}{ratios}{1e3 * building:16.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """The public Python calls, and the one place that runs the phases in a row.
 
-posterior = ppl.load("eight_schools.ppl").condition("schools.csv")
-fit = posterior.fit(seed=1)
-print(fit.summary())
+print(ppl.load("eight_schools.ppl").condition("schools.csv").fit(seed=1).summary())
 """
 
 from __future__ import annotations
@@ -200,11 +198,11 @@ class Posterior:
         """The posterior, found by the automatic mean-field guide and corrected.
 
         With the `guide` "auto" further rungs are tried while the verdict is not good. Others fix the rung: "meanfield"
-        stays on the first, "noncentred" takes hierarchies as offset times scale, "partial" each of their elements so
-        far as the data leave it to its prior, "fullrank" and "lowrank" fit covariances, "mixture" has a component for
-        each mode; "chains" ends with Hamiltonian chains, good or not before. "point" gives the mode in unconstrained
-        coordinates and Gaussian draws with the curvature there, at best usable. Where there is nothing for a rung to
-        do, the fit is that of the mean field.
+        stays on the first, "noncentred" takes hierarchies as offset times scale, "partial" these and offsets written by
+        hand so far as the data leave them to their prior, "fullrank" and "lowrank" fit covariances, "realnvp" ("flow"),
+        "iaf" and "planar" train flows, "mixture" has a component for each mode; "chains" ends with Hamiltonian chains,
+        good or not before. "point" gives the mode in unconstrained coordinates and Gaussian draws with the curvature
+        there, at best usable. Where there is nothing for a rung to do, the fit is that of the mean field.
 
         Points (`Param`) are estimated first, together with a mean field; `em` takes steps by both in turn, to the same
         end. The rest is found given them. With `standard_errors` those of the points stand for their sds, by the
@@ -373,6 +371,12 @@ class Fit:
     def replicates(self, draws: int = 100, seed: int = 1) -> dict[str, np.ndarray]:
         """Replicated data (S, elements) of every observed name, the missing left out. Raises `UsageError`."""
         return checks.replicates(self.record, self._model(), self._data(), draws, seed)
+
+    def plot(self, kind: str = "intervals", of: str | Sequence[str] = ()) -> Any:
+        """A matplotlib figure of a kind that `ppl plot` draws, of all names or only these. Raises `UsageError`."""
+        from ppl.use.material import figure
+
+        return figure(self.record, self._data, self._model, kind, (of,) if isinstance(of, str) else tuple(of))
 
     def _data(self) -> Dataset:
         return again.data_of(self.record) if self.posterior is None else self.posterior.data

@@ -22,7 +22,8 @@ from ppl.language.errors import UsageError
     "--guide",
     default="auto",
     show_default=True,
-    help="auto (further rungs until good), meanfield, noncentred, partial, fullrank, lowrank, mixture, chains, point.",
+    help="auto (further rungs until good), meanfield, noncentred, partial, fullrank, lowrank, "
+    "realnvp (or flow), iaf, planar, mixture, chains, point.",
 )
 @click.option("--standard-errors", is_flag=True, help="Standard errors of point estimates, as their sds.")
 @click.option("--em", is_flag=True, help="Point estimates and guide in turn; otherwise together, to the same end.")

@@ -10,8 +10,11 @@ import autograd.numpy as np
 import networkx as nx
 import numpy
 
+from ppl.compile.conditional import CONDITIONAL, Conditional, StandIn, conditional
+from ppl.compile.images import Image
 from ppl.model import matrix_transforms, transforms
 from ppl.model.bounds import bound_terms
+from ppl.model.dependence import size_of
 from ppl.model.distributions.family import canonical
 from ppl.model.events import EVENTS
 from ppl.model.graph import Latent, Piece
@@ -42,7 +45,8 @@ class Block:
 
     `shape` is that of the coordinates, event axes transformed; `bounds` computes from the `needs` what the transform
     takes, and `bound_shapes` lines it up behind the draws: lower and upper, where there are any, or, where the
-    coordinates are `noncentred`, the parameters of the distribution, which give location and scale.
+    coordinates are `noncentred`, the parameters of the distribution, which give location and scale. Where they are
+    `conditional` it is location and scale, and then the latent's image at probes.
     """
 
     latent: Latent
@@ -57,6 +61,7 @@ class Block:
     needs: tuple[Term, ...]
     noncentred: bool = False
     centring: Centring | None = None  # of this piece
+    conditional: Conditional | None = None
 
     @property
     def name(self) -> str:
@@ -72,6 +77,8 @@ class Block:
             np.reshape(found, (len(found), *shape) if slot in self.bounds.over_draws else shape)
             for found, slot, shape in zip(self.bounds.run(values), self.bounds.outputs, self.bound_shapes, strict=True)
         ]
+        if self.conditional is not None:
+            return tuple(lined_up[:2]), self.conditional.at(lined_up[2:])
         if self.noncentred:
             own = canonical(self.piece.distribution.form, tuple(lined_up))
             location, scale = transforms.LOCATION_SCALE[self.piece.distribution.family.name].places
@@ -132,21 +139,34 @@ class Assembly:
 
 
 def lay_out(
-    latents: Sequence[Latent], noncentred: Collection[str] = (), centring: Mapping[str, Centring] | None = None
+    latents: Sequence[Latent],
+    noncentred: Collection[str] = (),
+    centring: Mapping[str, Centring | StandIn] | None = None,
+    images: Mapping[str, Image] | None = None,
+    held: Collection[str] = (),
 ) -> tuple[tuple[Block, ...], dict[str, Assembly]]:
     """Blocks of all latents, each after those that it needs, and how latents of several pieces are made.
 
     The pieces of the `noncentred`, names out of `candidates`, get coordinates relative to location and scale; those of
-    them that have a `centring` only so far.
+    them that have a `centring` only so far. Those with a stand-in, which have `images`, get conditional coordinates,
+    and stand after all that can do without them. What is `held` is known without coordinates.
     """
     blocks: list[Block] = []
     start = 0
-    for latent in _by_needs(latents, noncentred):
+    partly = centring or {}
+    last = {name for name, said in partly.items() if isinstance(said, StandIn)}
+    for latent in _by_needs(latents, noncentred, last):
+        before = {*held, *(block.name for block in blocks)}
         for piece in latent.pieces:
-            relative = latent.name in noncentred and _has_random_parents(piece)
-            block = _noncentred(latent, piece, start) if relative else _block(latent, piece, start)
-            partly = (centring or {}).get(latent.name) if relative else None
-            blocks.append(block if partly is None else replace(block, centring=_of_piece(block, partly)))
+            said = partly.get(latent.name)
+            if isinstance(said, StandIn):
+                assert images is not None
+                blocks.append(_conditional(images[latent.name], said, before, start))
+            elif latent.name in noncentred and _has_random_parents(piece):
+                block = _noncentred(latent, piece, start)
+                blocks.append(block if said is None else replace(block, centring=_of_piece(block, said)))
+            else:
+                blocks.append(_block(latent, piece, start))
             start = blocks[-1].stop
     assemblies = {}
     for latent in latents:
@@ -201,9 +221,11 @@ def _needs_graph(latents: Sequence[Latent], noncentred: Collection[str]) -> nx.D
     return graph
 
 
-def _by_needs(latents: Sequence[Latent], noncentred: Collection[str]) -> list[Latent]:
+def _by_needs(latents: Sequence[Latent], noncentred: Collection[str], last: Collection[str] = ()) -> list[Latent]:
     place = {latent.name: i for i, latent in enumerate(latents)}
-    order = nx.lexicographical_topological_sort(_needs_graph(latents, noncentred), key=lambda name: place[name])
+    order = nx.lexicographical_topological_sort(
+        _needs_graph(latents, {*noncentred, *last}), key=lambda name: (name in last, place[name])
+    )
     return [latents[place[name]] for name in order]
 
 
@@ -235,6 +257,28 @@ def _noncentred(latent: Latent, piece: Piece, start: int) -> Block:
     return Block(
         latent, piece, transform, start, stop, piece.shape, program, shapes, (True, True), parameters, noncentred=True
     )
+
+
+def _conditional(image: Image, stand_in: StandIn, before: Collection[str], start: int) -> Block:
+    """`before` are the names of latents that the coordinates may depend on."""
+    piece = image.piece
+    location, scale = image.location_and_scale()
+    probes = image.probes(location, scale, before, stand_in.typical)
+    rank = image.base.event_rank
+    leading = len(piece.axes) - rank
+    count = image.members.shape[1] + 1
+    shapes = (
+        behind(location, (), leading, rank),
+        behind(scale, (), leading, 2 * rank),
+        *((count, size_of(probe.shape) // count) for probe in probes),
+    )
+    needs = (location, scale, *probes)
+    size = size_of(piece.shape)
+    found = conditional(image, stand_in)
+    return Block(
+        image.latent, piece, CONDITIONAL[image.base.name], start, start + size, piece.shape, compile_terms(needs),
+        shapes, (True, True), needs, noncentred=True, conditional=found,
+    )  # fmt: skip
 
 
 def _transform_for(kind: str, has_lower: bool, has_upper: bool) -> Transform:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ppl.compile.simulate import canonical_of, draw, indexed_axes, is_at_once, positions_of, rounds_of
 from ppl.data.axes import Axis
+from ppl.model.distributions.means import TooManyCounts, mean_between
 from ppl.model.graph import Latent, Model, Piece
 from ppl.model.terms import inputs
 
@@ -73,7 +74,7 @@ def places_of(latent: Latent, known: Known | None) -> np.ndarray | None:
     size = int(np.prod(latent.shape))
     if known is None:
         return np.full(latent.shape, -1)
-    event = max(piece.distribution.event_rank for piece in latent.pieces)
+    event = 0 if goes_on(latent) else max(piece.distribution.event_rank for piece in latent.pieces)
     along = []
     for i, (axis, old) in enumerate(zip(latent.axes, known.axes, strict=True)):
         places = _along(axis, old)
@@ -90,6 +91,12 @@ def places_of(latent: Latent, known: Known | None) -> np.ndarray | None:
     flat = np.ravel_multi_index([np.maximum(places, 0) for places in grid], lengths)
     assert flat.size == size
     return np.where(new, -1, flat)
+
+
+def goes_on(latent: Latent) -> bool:
+    """Whether more elements of its vectors can be drawn given those it has."""
+    distribution = latent.pieces[0].distribution
+    return is_at_once(latent) and distribution.family.go_on is not None and distribution.constraint is None
 
 
 def _along(axis: Axis, old: Axis) -> np.ndarray:
@@ -115,9 +122,60 @@ def extended(
     if known is not None:
         flat = known.draws.reshape(draws, -1)
         old = np.where(places < 0, 0.0, flat[:, np.maximum(places, 0)])
+    if goes_on(latent) and known is not None and latent.shape[-1] != known.axes[-1].length:
+        return _gone_on(latent, old, places < 0, values, draws, rng)
     if is_at_once(latent):
         return np.where(places < 0, draw(latent.pieces[0], values, draws, rng), old)
     return _piecewise(latent, old, places < 0, values, draws, rng)
+
+
+def _gone_on(
+    latent: Latent, old: np.ndarray, new: np.ndarray, values: Mapping[str, np.ndarray], draws: int,
+    rng: np.random.Generator,
+) -> np.ndarray:  # fmt: skip
+    """Vectors with more elements given those known; those of which nothing is known are drawn whole."""
+    piece = latent.pieces[0]
+    go_on = piece.distribution.family.go_on
+    assert go_on is not None
+    whole = np.asarray(new.all(axis=-1))
+    behind = new[~whole][0]  # the same of all vectors that are known
+    with np.errstate(all="ignore"):
+        parameters, _, _ = canonical_of(piece, values, draws)
+        try:
+            found = go_on(rng, old, behind, *parameters)
+        except ValueError as error:
+            raise CannotExtend(f"`{latent.name}`: {error}") from None
+    if whole.any():
+        found = np.where(whole[..., None], draw(piece, values, draws, rng), found)
+    return np.asarray(found)
+
+
+def check_same_margin(
+    piece: Piece, before: Piece, kept: np.ndarray, values: Mapping[str, np.ndarray], known: Mapping[str, Known],
+    name: str,
+) -> None:  # fmt: skip
+    """Raises `CannotExtend` where the elements that were there have another covariance beside the new ones.
+
+    `before` is the piece as it was fitted, and `kept` where its elements now stand; `values` are one draw of what the
+    piece depends on, with the new elements, and `known` all draws without.
+    """
+    if not any(parameter.event_rank == 2 for parameter in piece.distribution.form.parameters):
+        return
+    first = {name: one.draws[:1] for name, one in known.items()}
+    roots = [canonical_of(one, own, 1)[0][-1] for one, own in ((piece, values), (before, first))]
+    cov, old_cov = (root @ np.swapaxes(root, -1, -2) for root in roots)
+    cov = cov[..., kept, :][..., kept]
+    if cov.shape[-2:] != old_cov.shape[-2:] or not np.allclose(cov, old_cov, rtol=1e-5, atol=1e-6 * old_cov.max()):
+        raise CannotExtend(
+            f"the elements of `{name}` along {piece.axes[-1].name} have one distribution together, and the covariance"
+            " of those in the fit would change with new ones, as that of a kernel of a column would not"
+        )
+
+
+def where_kept(axis: Axis, old: Axis) -> np.ndarray:
+    """Where the elements of an axis now stand, in their order."""
+    places = _along(axis, old)
+    return np.asarray(np.argsort(places, kind="stable")[len(places) - old.length :])
 
 
 def _piecewise(
@@ -140,17 +198,25 @@ def _piecewise(
 
 
 def means(piece: Piece, values: Mapping[str, np.ndarray], draws: int) -> np.ndarray:
-    """The means (S, *shape of the piece) of its distributions. Raises `CannotExtend` where there are none."""
+    """The means (S, *shape of the piece) of its distributions, bounds included. Raises `CannotExtend` where there are
+    none.
+    """
     distribution = piece.distribution
     family = distribution.family
-    if distribution.lower is not None or distribution.upper is not None or distribution.constraint is not None:
-        raise CannotExtend(f"the mean of a bounded `{distribution.name}` is not worked out")
-    if family.mean is None or family.support.kind == "category":
-        raise CannotExtend(f"no mean of `{distribution.name}` is worked out; predict the response")
+    if family.support.kind == "category":
+        raise CannotExtend(f"`{distribution.name}` gives categories, which have no mean; predict the response")
+    cut = distribution.lower is not None or distribution.upper is not None
+    if distribution.constraint is not None or (cut and not family.renormalised) or (not cut and family.mean is None):
+        raise CannotExtend(f"`{distribution.name}` has no mean; predict the response")
     with np.errstate(all="ignore"):
-        parameters, _, _ = canonical_of(piece, values, draws)
-        found = np.asarray(family.mean(*parameters), dtype=np.float64)
+        parameters, lower, upper = canonical_of(piece, values, draws)
+        full = (draws, *piece.shape)
+        try:
+            found = mean_between(family, full, parameters, lower, upper) if cut else family.mean(*parameters)  # type: ignore[misc]
+        except TooManyCounts:
+            raise CannotExtend(f"the mean of a bounded `{distribution.name}` is a sum of too many terms") from None
+    found = np.asarray(found, dtype=np.float64)
     if np.isnan(found).any():
         none = f"{np.isnan(found).reshape(len(found), -1).any(axis=1).mean():.1%} of the draws"
         raise CannotExtend(f"`{distribution.name}` has no mean in {none}; predict the response")
-    return np.broadcast_to(found, (draws, *piece.shape))
+    return np.broadcast_to(found, full)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,19 +10,23 @@ import autograd.numpy as np
 import numpy
 
 from ppl.compile.blocks import Assembly, Block, Centring, lay_out
+from ppl.compile.conditional import StandIn
 from ppl.compile.elimination import Elimination
+from ppl.compile.images import Image, image_of
 from ppl.compile.staged.stage import Staging
 from ppl.data.axes import Axis
 from ppl.language.source import Span
 from ppl.model import transforms
 from ppl.model.distribution import Distribution
-from ppl.model.graph import Factor, Model, Piece
+from ppl.model.graph import Factor, Latent, Model, Piece
 from ppl.model.program import Program, compile_terms, evaluate
 from ppl.model.terms import Term, ancestors
 from ppl.numeric.gather import pick
 from ppl.rewrite.sum_out import Summand, SummedOut
 
 _ELEMENTS_AT_ONCE = 1 << 19  # of the widest array while draws are evaluated together: bounds the memory
+_IN_CACHE = 8  # pieces of these, each evaluated at once: arrays that stay in cache
+_LEAST_AT_ONCE = 8  # draws: calls for fewer cost the same
 _MANY_ROUNDS = 20  # of elimination
 _DRAWS_A_ROUND = 32
 
@@ -46,6 +50,9 @@ class Part:
     def plates(self) -> tuple[Axis, ...]:
         return (*self.log_prob.plates, *self.log_prob.axes)
 
+    def is_prior_of(self, latent: Latent) -> bool:
+        return any(self.distribution is piece.distribution for piece in latent.pieces)
+
 
 @dataclass(frozen=True, slots=True)
 class LogJoint:
@@ -68,6 +75,13 @@ class LogJoint:
     staging: Staging = field(default_factory=Staging, init=False, repr=False, compare=False)
 
     @property
+    def shared(self) -> int:
+        """How many coordinates stand before all conditional ones; 0 where there are none or others behind them."""
+        own = [block.conditional is not None for block in self.blocks]
+        first = own.index(True) if True in own else 0
+        return self.blocks[first].start if all(own[first:]) else 0
+
+    @property
     def points(self) -> numpy.ndarray:
         """Which coordinates (D,) are those of points: optimised, not integrated over."""
         found = numpy.zeros(self.dimension, dtype=bool)
@@ -79,6 +93,11 @@ class LogJoint:
         """z (S, D) -> log joint (S,). Differentiable by autograd."""
         values, log_jacobian = self.constrain_with_jacobian(z)
         return log_jacobian + self.sum_of_parts(values)
+
+    @property
+    def in_cache(self) -> int:
+        """How many draws are evaluated at once, if they can be, where that need not be many."""
+        return min(self.draws_at_once, max(_LEAST_AT_ONCE, self.draws_at_once // _IN_CACHE))
 
     def sum_of_parts(self, values: Mapping[str, Any]) -> Any:
         """Constrained latents (leading axis of S draws) -> the sum of all parts (S,), or one number without latents."""
@@ -186,16 +205,22 @@ class LogJoint:
 
     def value(self, z: numpy.ndarray) -> numpy.ndarray:
         """z (S, D) -> (S,), NaN taken as minus infinity; any number of draws in bounded memory."""
+        total = None
         with numpy.errstate(all="ignore"):
-            found = [self(z[i : i + self.draws_at_once]) for i in range(0, len(z), self.draws_at_once)]
-        total = numpy.concatenate(found)
+            if self.elimination is None:
+                total = self.staging.value(self, z, self.in_cache)
+            if total is None:
+                found = [self(z[i : i + self.draws_at_once]) for i in range(0, len(z), self.draws_at_once)]
+                total = numpy.concatenate(found)
         return numpy.where(numpy.isnan(total), -numpy.inf, total)
 
     def value_and_gradient(self, z: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
         """z (S, D) -> log joint (S,) and its gradient for each draw (S, D)."""
         values, gradients = [], []
-        for i in range(0, len(z), self.draws_at_once):
-            value, gradient = self.staging.value_and_gradient(self, z[i : i + self.draws_at_once])
+        most = self.draws_at_once if self.elimination is not None else self.in_cache
+        size = -(-len(z) // -(-len(z) // most))  # of pieces about equal
+        for i in range(0, len(z), size):
+            value, gradient = self.staging.value_and_gradient(self, z[i : i + size])
             values.append(value)
             gradients.append(gradient)
         total = numpy.concatenate(values)
@@ -206,22 +231,25 @@ def compile_joint(
     model: Model,
     summed: SummedOut | None = None,
     noncentred: Collection[str] = (),
-    centring: Mapping[str, Centring] | None = None,
+    centring: Mapping[str, Centring | StandIn] | None = None,
 ) -> LogJoint:
     """The log joint of a model's latents: their priors, everything observed, and the potentials.
 
     The density is the same whichever latents, out of `blocks.candidates`, have non-centred coordinates, wholly or in
-    part. Points have no prior, and so no part; where the model holds them, no coordinates either.
+    part, and whichever, out of `images`, have conditional ones. Points have no prior, and so no part; where the model
+    holds them, no coordinates either.
     """
-    free = [latent for latent in model.latents if latent.name not in model.held]
-    blocks, assemblies = lay_out(free, noncentred, centring)
     random = [latent for latent in (*model.latents, *model.discrete) if not latent.is_point]
     pieces = [(latent, piece) for latent in random for piece in latent.pieces]
     parts = [_part(latent.name, piece, None, False, summed) for latent, piece in pieces]
     parts += [_part(factor.name, factor, factor.value, factor.observed, summed) for factor in model.factors]
+    wanted = [name for name, said in (centring or {}).items() if isinstance(said, StandIn)]
+    free = [latent for latent in model.latents if latent.name not in model.held]
+    blocks, assemblies = lay_out(free, noncentred, centring, images(model, parts, wanted), model.held)
     program = compile_terms(part.log_prob for part in parts)
     dimension = blocks[-1].stop if blocks else 0
-    widest = max([1, dimension, *(_widest(part.log_prob) for part in parts)])
+    needs = [term for block in blocks if block.conditional is not None for term in block.needs]
+    widest = max([1, dimension, *(_widest(term) for term in (*needs, *(part.log_prob for part in parts)))])
     elimination = None
     if summed is not None:
         widest = max(widest, *(step.size for step in summed.plan.steps))
@@ -230,6 +258,17 @@ def compile_joint(
     if elimination is not None and len(elimination.plan.steps) > _MANY_ROUNDS:  # each costs the same for few draws
         at_once = max(at_once, min(_DRAWS_A_ROUND, 16 * _ELEMENTS_AT_ONCE // widest))
     return LogJoint(blocks, assemblies, tuple(parts), program, dimension, at_once, elimination, model.held)
+
+
+def images(model: Model, parts: Sequence[Part], names: Collection[str]) -> dict[str, Image]:
+    """Of those of the named latents that have one that can be used."""
+    found = {}
+    for latent in model.latents:
+        if latent.name in names:
+            image = image_of(latent, [part.log_prob for part in parts if not part.is_prior_of(latent)])
+            if image is not None:
+                found[latent.name] = image
+    return found
 
 
 def _part(name: str, said: Piece | Factor, value: Term | None, observed: bool, summed: SummedOut | None) -> Part:

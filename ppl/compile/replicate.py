@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -55,6 +55,13 @@ def column_of(factor: Factor) -> str:
     return factor.name.partition("[")[0]
 
 
+def piece_of(factor: Factor) -> Piece:
+    """What is observed as if it were drawn."""
+    assert factor.distribution is not None and factor.value is not None
+    place = Place((), factor.value.plates, ()) if factor.value.plates else None
+    return Piece(factor.distribution, factor.log_prob, place, factor.axes, factor.span)
+
+
 def _is_whole(value: Term, column: Column) -> bool:
     """Whether what is observed is all of a column, in its order."""
     known = np.asarray(value.value)
@@ -63,13 +70,15 @@ def _is_whole(value: Term, column: Column) -> bool:
     return bool(((known == column.values) | (False if column.missing is None else column.missing)).all())
 
 
-def check_replicable(model: Model, given: Dataset, beside_observed: bool = False) -> None:
-    """`given` are the data as they were read. Raises `CannotReplicate` where observed names are more than draws from
-    one statement each; with `beside_observed` each is drawn given the others as they were observed.
+def check_replicable(model: Model, given: Dataset, beside_observed: bool = False, leave: Collection[str] = ()) -> None:
+    """`given` are the data as they were read. Raises `CannotReplicate` where observed names, but those to `leave`, are
+    more than draws from one statement each; with `beside_observed` each is drawn given the others as observed.
     """
-    seen: set[str] = set()
+    seen: set[str] = set(leave)
     for factor in model.observed:
         name = column_of(factor)
+        if name in leave:
+            continue
         column = model.data.columns.get(name)
         if column is not None and given.columns.get(name) is not column and not _same(given, column):
             raise CannotReplicate(f"`{name}` is recoded by a `data` line")
@@ -90,19 +99,18 @@ def check_replicable(model: Model, given: Dataset, beside_observed: bool = False
 
 def replicate(
     model: Model, given: Dataset, values: Mapping[str, np.ndarray], draws: int, rng: np.random.Generator,
-    beside_observed: bool = False,
+    beside_observed: bool = False, leave: Collection[str] = (),
 ) -> dict[str, np.ndarray]:  # fmt: skip
     """Draws (S, *shape) of every observed name given S draws of all latents, as `draw` gives them: categories from 1.
 
     Raises `CannotReplicate`, as `check_replicable` does.
     """
-    check_replicable(model, given, beside_observed)
+    check_replicable(model, given, beside_observed, leave)
     found = {}
     for factor in model.observed:
-        assert factor.value is not None and factor.distribution is not None
-        place = Place((), factor.value.plates, ()) if factor.value.plates else None
-        piece = Piece(factor.distribution, factor.log_prob, place, factor.axes, factor.span)
-        found[column_of(factor)] = draw(piece, values, draws, rng)
+        if column_of(factor) in leave:
+            continue
+        found[column_of(factor)] = draw(piece_of(factor), values, draws, rng)
     return found
 
 

@@ -95,6 +95,8 @@ def _put_in(coordinates: dict[str, sparse.csr_matrix], block: Block, own: sparse
 def _own_coordinates(dimension: int, block: Block, earlier: dict[str, sparse.csr_matrix]) -> sparse.csr_matrix:
     """Elements of a piece by coordinates: its own, and through what its transform takes those of other latents."""
     size = size_of(block.piece.shape)
+    if block.conditional is not None:
+        return _conditional_coordinates(dimension, block, earlier)
     if block.transform.event_rank == 0:
         own = ones(np.arange(size), np.arange(block.start, block.stop), (size, dimension))
         found = dependences(block.needs, earlier)
@@ -115,6 +117,34 @@ def _own_coordinates(dimension: int, block: Block, earlier: dict[str, sparse.csr
         rows = np.repeat(np.arange(size), len(touched))
         own = own + ones(rows, np.tile(touched, size), (size, dimension))
     return as_pattern(own)
+
+
+def _conditional_coordinates(dimension: int, block: Block, earlier: dict[str, sparse.csr_matrix]) -> sparse.csr_matrix:
+    """Elements of one group depend on all its coordinates, and on all that the group's part of the image does."""
+    assert block.conditional is not None
+    members, owners = block.conditional.members, block.conditional.owners
+    size = size_of(block.piece.shape)
+    group = np.zeros(size, dtype=np.int64)
+    group[members[members >= 0]] = np.nonzero(members >= 0)[0]
+    together = ones(group, np.arange(block.start, block.stop), (len(members), dimension))
+    found = dependences(block.needs, earlier)
+    first = 0
+    for term, shape in zip(block.needs[2:], block.bound_shapes[2:], strict=True):
+        matrix = found[id(term)]
+        if matrix is not None:
+            own = np.tile(owners.index[first : first + shape[1]], shape[0])
+            together = together + ones(own, np.arange(matrix.shape[0]), (len(members), matrix.shape[0])) @ matrix
+        first += shape[1]
+    for term, shape in zip(block.needs[:2], block.bound_shapes[:2], strict=True):
+        matrix = found[id(term)]
+        if matrix is not None and block.transform.event_rank == 0:
+            element = _element_of(shape, block.piece.shape)
+            together = together + ones(group, np.arange(size), (len(members), size)) @ matrix[element]
+        elif matrix is not None:
+            touched = np.flatnonzero(np.asarray(matrix.sum(axis=0)).reshape(-1))
+            rows, columns = np.divmod(np.arange(len(members) * len(touched)), max(1, len(touched)))
+            together = together + ones(rows, touched[columns], (len(members), dimension))
+    return as_pattern(together[group])
 
 
 def _element_of(shape: tuple[int, ...], whole: tuple[int, ...]) -> np.ndarray:

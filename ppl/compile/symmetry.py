@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from ppl.compile.joint import LogJoint
+from ppl.compile.peaks import peaks
 from ppl.compile.replicate import draw_prior, without_proper_prior
 from ppl.model.graph import Latent, Model
 from ppl.model.ode_terms import Trajectory
@@ -27,19 +28,29 @@ _MOST_ALIKE = 8  # latents of one shape of which all pairs, and pairs of pairs, 
 _STRETCH = 1.7
 _FEW = 4  # coordinates among which the points lie close enough to see where a density rises
 _STEPS = (0.03, 0.3, 1.0)  # shares of the way from halfway between a point and its image to the point
+_DEEP = 0.5  # nats by which the density falls between a peak and its image, if these are two
 
 
 def points(joint: LogJoint) -> Values:
     """Values (S, *shape) of all latents at which the log density is finite, always the same: near ones and far ones,
     so that what lies close together for some of the data lies apart for others. Far out an `ode` may take for ever.
     """
-    nodes = ancestors([part.log_prob for part in joint.parts])
-    hard = any(node.op is not None and isinstance(node.op.apply, Trajectory) for node in nodes)
-    spreads = _SPREADS[:4] if hard else _SPREADS
-    z = spreads[:, None] * np.random.default_rng(1).normal(0.0, 1.0, (len(spreads), joint.dimension))
+    z = _coordinates(joint, _SPREADS[:4] if _is_hard(joint) else _SPREADS)
     values = joint.constrain(z)
     held = np.isfinite(joint.log_density(values))
     return {name: value[held] for name, value in values.items()}
+
+
+def _coordinates(joint: LogJoint, spreads: np.ndarray) -> np.ndarray:
+    return np.asarray(
+        spreads[:, None] * np.random.default_rng(1).normal(0.0, 1.0, (len(spreads), joint.dimension)), dtype=np.float64
+    )
+
+
+def _is_hard(joint: LogJoint) -> bool:
+    """Whether a system of differential equations is in it."""
+    nodes = ancestors([part.log_prob for part in joint.parts])
+    return any(node.op is not None and isinstance(node.op.apply, Trajectory) for node in nodes)
 
 
 def _with_prior(model: Model, joint: LogJoint, values: Values) -> Values:
@@ -99,7 +110,7 @@ def sign_flips(model: Model, joint: LogJoint) -> list[str]:
     free = [name for name in free[:_MOST_FLIPPED] if _matters(joint, base, name)]
     sets = [*((name,) for name in free), *combinations(free, 2)]
     found = []
-    for names in _smallest(sets, _unchanged(joint, base, [partial(_flip, names) for names in sets])):
+    for names in _smallest(sets, _with_twins(joint, base, [partial(_flip, names) for names in sets])):
         signs, together = ("the sign of", "") if len(names) == 1 else ("the signs of", " together")
         found.append(
             f"{signs} {listed(names)} can flip{together} {_WITHOUT}, so that a mode away from 0 has a twin:"
@@ -137,6 +148,29 @@ def _rises(joint: LogJoint, base: Values, image: Values, held: np.ndarray) -> bo
         if (joint.log_density({**base, **there}) > at_half + held).any():
             return True
     return False
+
+
+def _with_twins(joint: LogJoint, base: Values, changes: Sequence[Change]) -> list[bool]:
+    """Which changes leave the density as it is, and a peak not: a peak that is its own image, as the mouth of a funnel
+    or the bend of a banana, is the only one, however the density rises beside it.
+    """
+    same = _unchanged(joint, base, changes)
+    if not any(same):
+        return same
+    near = _coordinates(joint, _SPREADS[:4])
+    near = near[np.isfinite(joint.value(near))]
+    ends = peaks(joint, near, _widest(joint), _is_hard(joint))
+    if ends is None:
+        return same
+    tops = joint.constrain(ends)
+    return [holds and _have_twins(joint, tops, change(tops)) for holds, change in zip(same, changes, strict=True)]
+
+
+def _have_twins(joint: LogJoint, tops: Values, image: Values) -> bool:
+    """Whether any of the peaks is not its own image: the density falls on the way from the one to the other."""
+    half = {name: 0.5 * (tops[name] + value) for name, value in image.items()}
+    fall = joint.log_density(tops) - joint.log_density({**tops, **half})
+    return not bool((fall <= _DEEP).all())  # what is no number, or endless, is no single peak
 
 
 def _swap_elements(axes: Mapping[str, Sequence[int]], values: Values) -> Values:

@@ -23,7 +23,8 @@ class Dataset:
     `tables` have rows for the levels of a factor and wait until these are known; `axes` are the levels that statements
     of the model name; `left_out` are names that stand in the data and are not to be read. Where rows for which
     something is to be predicted stand behind those of a fit, these are the first `fitted`; `absent` are the columns
-    that the new ones lack, and `row_counts` the names that `data` lines give to the number of rows.
+    that the new ones lack, and `row_counts` the names that `data` lines give to the number of rows. Values may be
+    `taken_away` to be drawn anew: nothing is inferred then.
     """
 
     columns: Mapping[str, Column]
@@ -36,6 +37,7 @@ class Dataset:
     fitted: int | None = None
     absent: frozenset[str] = frozenset()
     row_counts: frozenset[str] = frozenset()
+    taken_away: bool = False
 
 
 def read(sources: Iterable[Any], tables: Mapping[str, Any] | None = None) -> Dataset:

@@ -5,6 +5,8 @@ distance from the location in scales is. Between the two the share of the inform
 centring that unties a Gaussian hierarchy (Papaspiliopoulos, Roberts, Sköld 2003). It is averaged over draws of the
 posterior as found so far, so that scales that are hardly known count with all their values. Elements that the data say
 little of are not centred at all: where a scale goes to zero only that leaves no neck.
+
+For what can have no conditional coordinates (`stand_in.py`): the logarithms of LogNormals, and latents piece by piece.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from ppl.compile.sparsity import interactions
 from ppl.infer import curvature, importance
 from ppl.model import transforms
 
-_DRAWS = 16
+_DRAWS = 64
 _FROM_PRIOR = 0.3  # share of the information from the data below which an element is not centred at all
 _DIFFERS = 0.1  # of a share: less than this from what was tried is nothing new
 _ELEMENTWISE = (transforms.NONCENTRED, transforms.NONCENTRED_LOG)

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from ppl.compile.conditional import CONDITIONAL
 from ppl.compile.joint import LogJoint
 from ppl.infer import doubts, watch
 from ppl.infer.chains import RHAT, UNDER_WAY, Chains, sample_chains
 from ppl.infer.draws import generator
 from ppl.infer.importance import Weights
-from ppl.infer.pipeline import CHAINS, GUIDE_DRAWS, MOST_SEEN, Approximation
+from ppl.infer.objective import GUIDE_DRAWS
+from ppl.infer.pipeline import CHAINS, MOST_SEEN, Approximation
 from ppl.infer.verdict import Evidence
 from ppl.model import transforms
 
@@ -23,7 +25,7 @@ _MOST_BATCHES = 3000  # of as many draws as are evaluated at once
 _FEWEST_DRAWS = 400
 _DRAWS_PER_COORDINATE = 4  # for a full covariance
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-_UNBOUNDED = (transforms.IDENTITY, transforms.NONCENTRED, transforms.NONCENTRED_VECTOR)
+_UNBOUNDED = (transforms.IDENTITY, transforms.NONCENTRED, transforms.NONCENTRED_VECTOR, *CONDITIONAL.values())
 
 
 def approximate(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> Approximation | None:
@@ -120,16 +122,9 @@ def _gather(joint: LogJoint, before: Evidence, chains: Chains, z: np.ndarray) ->
         where["rivals"] = before.where["rivals"]
     slow, where["slow_tail"] = slowest_tail(joint, z)
     return Evidence(
-        newton_step=0.0,
-        not_definite=0.0,
-        flat=0.0,
-        draw_error=0.0,
-        pareto_k=0.0,
         draws=len(z),
         effective=float(chains.ess.min()),
         rivals=0 if mixed else before.rivals,
-        moved_mean=0.0,
-        moved_sd=0.0,
         where=where,
         rhat=float(chains.rhat.max()),
         divergent=chains.divergent,

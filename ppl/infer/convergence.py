@@ -1,4 +1,4 @@
-"""draws of many chains -> whether they agree and what they are worth: nested and split R-hat, ESS, MCSE, E-BFMI.
+"""draws of many chains -> whether they agree and what they are worth: nested R-hat, ESS, E-BFMI.
 
 Draws are arrays (T, C, D): iterations, chains, quantities. All functions work on all quantities at once.
 """
@@ -28,16 +28,6 @@ def nested_rhat(draws: np.ndarray, superchains: int) -> np.ndarray:
         if chains > superchains:
             within = within + np.var(of_chains, axis=1, ddof=1)
         return _ratio(np.var(of_groups, axis=0, ddof=1), within.mean(axis=0))
-
-
-def split_rhat(draws: np.ndarray) -> np.ndarray:
-    """R-hat (D,) over the halves of chains (Vehtari, Gelman, Simpson, Carpenter, Bürkner 2021, equation 3)."""
-    halves = _split(draws)
-    n = len(halves)
-    with np.errstate(all="ignore"):
-        within = np.var(halves, axis=0, ddof=1).mean(axis=0)
-        between = np.var(halves.mean(axis=0), axis=0, ddof=1)
-        return np.asarray(np.sqrt((n - 1) / n + _ratio(between, within) ** 2 - 1))
 
 
 def _ratio(between: np.ndarray, within: np.ndarray) -> np.ndarray:
@@ -78,11 +68,6 @@ def robust(draws: np.ndarray, superchains: int) -> tuple[np.ndarray, np.ndarray]
     return np.maximum(nested_rhat(scores, superchains), scale), ess(scores)
 
 
-def bulk_ess(draws: np.ndarray) -> np.ndarray:
-    """The effective number (D,) of all draws for the middle of the distribution."""
-    return ess(by_rank(draws))
-
-
 def tail_ess(draws: np.ndarray) -> np.ndarray:
     """The effective number (D,) of all draws for the 5 % and the 95 % quantile, the smaller of both."""
     below = [ess((draws <= np.quantile(draws, level, axis=(0, 1))).astype(float)) for level in _TAILS]
@@ -92,11 +77,6 @@ def tail_ess(draws: np.ndarray) -> np.ndarray:
 def sd_ess(draws: np.ndarray) -> np.ndarray:
     """The effective number (D,) of all draws for sds: that of squared distances from the mean."""
     return ess((draws - draws.mean(axis=(0, 1))) ** 2)
-
-
-def mcse(draws: np.ndarray) -> np.ndarray:
-    """The Monte Carlo standard error (D,) of means."""
-    return np.asarray(draws.std(axis=(0, 1), ddof=1) / np.sqrt(ess(draws)))
 
 
 def ess(draws: np.ndarray) -> np.ndarray:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
+_FEW = 12  # coordinates that a sequence of points covers evenly
+_SPREAD = 8  # points, of which fewer cover nothing evenly
+
 
 def generator(seed: int, *purpose: int) -> np.random.Generator:
     """A stream of its own for every purpose: what one phase draws never shifts what another gets."""
@@ -27,6 +30,20 @@ def antithetic(rng: np.random.Generator, draws: int, dimension: int) -> np.ndarr
     else:
         one = one / np.sqrt((one**2).mean(axis=0))
     return np.concatenate([one, -one])
+
+
+def fresh(rng: np.random.Generator, draws: int, dimension: int) -> np.ndarray:
+    """Standard normal draws (S, D), each of them unbiased: in antithetic pairs, of few coordinates evenly spread.
+
+    Unlike those of `antithetic` they are not scaled to exact moments, which a few draws of a new set each step would
+    pay for with a bias.
+    """
+    half = draws // 2
+    if 0 < dimension <= _FEW and half >= _SPREAD:
+        one = special.ndtri(_kronecker(rng, half, dimension))
+    else:
+        one = rng.standard_normal((half, dimension))
+    return np.concatenate([one, -one, rng.standard_normal((draws % 2, dimension))])
 
 
 def student(rng: np.random.Generator, draws: int, dimension: int, df: float) -> np.ndarray:

@@ -22,9 +22,9 @@ from ppl.infer.damped import damped_newton
 from ppl.infer.draws import antithetic, generator
 from ppl.infer.em_objective import EMObjective
 from ppl.infer.meanfield import newton_step
-from ppl.infer.objective import Counted
+from ppl.infer.objective import GUIDE_DRAWS, Counted, evaluations
 from ppl.infer.optimise import lbfgs
-from ppl.infer.pipeline import CLIMBING, DRAW_ERROR, FRESH, GUIDE, GUIDE_DRAWS, MOST_SEEN, POINTS, STARTS, TooLarge
+from ppl.infer.pipeline import CLIMBING, DRAW_ERROR, FRESH, GUIDE, MOST_SEEN, POINTS, STARTS, TooLarge
 from ppl.infer.search import are_apart, ways_up
 from ppl.infer.start import first_point
 from ppl.model import transforms
@@ -276,7 +276,7 @@ def _told(joint: LogJoint, best: _End, others: Sequence[_End], error: float, gra
         draw_error=error,
         rivals=len(rivals),
         where=where,
-        evaluations=int(np.ceil(gradients / GUIDE_DRAWS)),
+        evaluations=evaluations(gradients),
     )
 
 

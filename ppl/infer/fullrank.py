@@ -16,8 +16,8 @@ from ppl.infer import affine, doubts
 from ppl.infer.affine import AffineOptimum, Family, FullRank, LowRank
 from ppl.infer.draws import antithetic, generator
 from ppl.infer.meanfield import Optimum
-from ppl.infer.objective import Counted, LogDensity, MeanField
-from ppl.infer.pipeline import DRAW_ERROR, FRESH, GUIDE, GUIDE_DRAWS, MOST_SEEN, PROPOSALS, Approximation, gather
+from ppl.infer.objective import GUIDE_DRAWS, Counted, LogDensity, MeanField
+from ppl.infer.pipeline import DRAW_ERROR, FRESH, GUIDE, MOST_SEEN, PROPOSALS, Approximation, gather
 from ppl.infer.proposals import Component, correct_twice
 from ppl.infer.verdict import could_help
 
@@ -73,9 +73,9 @@ def _approximate(
         found = _as_optimum(optimum)
         if found is None:
             return None
-        before = Component(so_far.guide.mu, np.linalg.cholesky(covariance), _BESIDE)
+        before = Component(so_far.guide.mu, np.linalg.cholesky(covariance), _BESIDE, joint.shared)
         assert found.covariance is not None
-        components = [Component(optimum.mu, np.linalg.cholesky(found.covariance), 1 - _BESIDE), before]
+        components = [Component(optimum.mu, np.linalg.cholesky(found.covariance), 1 - _BESIDE, joint.shared), before]
         z, weights, wider = correct_twice(counted, generator(seed, PROPOSALS), components, draws)
         evidence = gather(counted, joint, found, error, (), z, weights, wider)
     where = {**evidence.where, **{name: so_far.evidence.where[name] for name in ("rivals",) if so_far.evidence.rivals}}
@@ -84,7 +84,7 @@ def _approximate(
         z=z,
         weights=weights,
         evidence=replace(evidence, rivals=so_far.evidence.rivals, where=where),
-        evaluations=int(np.ceil(counted.gradients / GUIDE_DRAWS)),
+        evaluations=counted.evaluations,
         elbo=optimum.elbo,
         modes=np.concatenate([optimum.mu[None], so_far.modes[1:]]),
     )

@@ -19,8 +19,8 @@ class Weights:
         return float(1.0 / np.sum(self.weights**2))
 
 
-_BOUNDED = 5.0  # times the mean weight
-_NOTHING = -700.0  # log of a weight that does not count beside 1
+BOUNDED = 5.0  # times the mean weight
+NOTHING = -700.0  # log of a weight that does not count beside 1
 
 
 def smooth(log_ratios: np.ndarray) -> Weights:
@@ -38,7 +38,7 @@ def smooth(log_ratios: np.ndarray) -> Weights:
     k = np.inf
     if tail >= 5:
         order = np.argsort(logs, kind="stable")
-        cutoff = max(float(logs[order[-tail - 1]]), _NOTHING)
+        cutoff = max(float(logs[order[-tail - 1]]), NOTHING)
         in_tail = order[-tail:][logs[order[-tail:]] > cutoff]
         if len(in_tail) >= 5:
             excess = np.exp(logs[in_tail]) - np.exp(cutoff)
@@ -50,14 +50,14 @@ def smooth(log_ratios: np.ndarray) -> Weights:
                 smoothed = np.log(_pareto_quantile(probabilities, k, sigma) + np.exp(cutoff))
                 logs[in_tail] = np.minimum(smoothed, 0.0)
         else:
-            k = -np.inf if cutoff > _NOTHING else np.inf  # a flat tail, all weights equal; or hardly any weight at all
+            k = -np.inf if cutoff > NOTHING else np.inf  # a flat tail, all weights equal; or hardly any weight at all
     weights = np.exp(logs)
     return Weights(weights / weights.sum(), float(k))
 
 
 def _are_bounded(logs: np.ndarray) -> bool:
     """Whether the largest of the weights, the logs of which have their maximum at 0, is small next to their mean."""
-    return bool(_BOUNDED * np.exp(logs).mean() > 1.0)
+    return bool(BOUNDED * np.exp(logs).mean() > 1.0)
 
 
 def fit_pareto(excess: np.ndarray) -> tuple[float, float]:

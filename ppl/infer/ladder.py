@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ppl.compile.blocks import Centring, candidates
+from ppl.compile.conditional import StandIn
 from ppl.compile.joint import LogJoint, compile_joint
 from ppl.infer import fullrank, mixture, pipeline, point, stored, unfinished, watch
 from ppl.infer.centring import centrings, is_new, typical_draws
@@ -26,6 +27,7 @@ from ppl.infer.doubts import listed
 from ppl.infer.draws import generator
 from ppl.infer.pipeline import Approximation, approximate
 from ppl.infer.search import NoStart
+from ppl.infer.stand_in import stand_ins
 from ppl.infer.verdict import Verdict, could_help, judge
 from ppl.model.graph import Model
 from ppl.rewrite.sum_out import SummedOut
@@ -54,7 +56,7 @@ class Found:
     approximation: Approximation
     about: tuple[str, ...] = ()
     sampled: bool = False  # by chains: no weights
-    centring: Mapping[str, Centring] = field(default_factory=dict)  # of latents that are centred in part
+    centring: Mapping[str, Centring | StandIn] = field(default_factory=dict)  # of latents that are centred in part
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -218,9 +220,8 @@ def _noncentred(problem: Problem, best: Attempt | None) -> Found | None:
 
 
 def _partly_centred(problem: Problem, best: Attempt | None) -> Found | None:
-    """Every element as centred as the data make it, by the best attempt so far; vectors stay as that has them."""
-    names = candidates(problem.model.latents)
-    if not names or problem.joint.dimension > pipeline.MOST_SEEN:
+    """Everything as centred as the data make it, by the best attempt so far."""
+    if problem.joint.dimension > pipeline.MOST_SEEN:
         return None
     if best is not None:
         return _partly_centred_from(problem, best.found, best)
@@ -229,13 +230,18 @@ def _partly_centred(problem: Problem, best: Attempt | None) -> Found | None:
 
 
 def _partly_centred_from(problem: Problem, found: Found, best: Attempt | None) -> Found | None:
+    """Conditional coordinates where there can be any; other latents in part, or as what was found has them."""
     names = candidates(problem.model.latents)
     rng = generator(problem.seed, pipeline.FRESH)
     draws = typical_draws(found.joint, found.approximation.z, found.approximation.weights.weights, rng)
-    centring = centrings(problem.joint, compile_joint(problem.model, problem.summed, names), draws)
-    names = tuple(name for name in names if name in centring or name in found.about)
-    if not is_new(centring.values(), 0.0 if found.about else 1.0):
+    conditional = stand_ins(problem.model, problem.joint, draws)
+    others = [name for name in names if name not in conditional]
+    partly = centrings(problem.joint, compile_joint(problem.model, problem.summed, others), draws) if others else {}
+    if not (conditional or is_new(partly.values(), 0.0 if found.about else 1.0)):
         return None
+    centring: dict[str, Centring | StandIn] = {**partly, **conditional}
+    about = {*centring, *(name for name in others if name in found.about)}
+    names = tuple(latent.name for latent in problem.model.latents if latent.name in about)
     joint = compile_joint(problem.model, problem.summed, names, centring)
     return replace(_approximated(problem, joint, names, best), centring=centring)
 
@@ -292,13 +298,13 @@ def _sampled(problem: Problem, found: Found) -> Found | None:
 Refine = Callable[[LogJoint, Approximation, int, int], Approximation | None]
 
 
-def _refined(name: str, refine: Refine) -> Callable[[Problem, Attempt | None], Found | None]:
-    """A rung that starts from the best attempt, in its coordinates; alone, from the mean field."""
+def _refined(name: str, refine: Refine, before: tuple[Rung, ...]) -> Callable[[Problem, Attempt | None], Found | None]:
+    """A rung that starts from the best attempt, in its coordinates; alone, from that of the rungs `before`."""
 
     def run(problem: Problem, best: Attempt | None) -> Found | None:
         if best is not None:
             return refined(problem, best.found)
-        first = climb(problem, (MEAN_FIELD,))[0].found
+        first = climb(problem, before)[0].found
         return _from(first, name, lambda: refined(problem, first))
 
     def refined(problem: Problem, found: Found) -> Found | None:
@@ -306,6 +312,17 @@ def _refined(name: str, refine: Refine) -> Callable[[Problem, Attempt | None], F
         return None if approximation is None else replace(found, approximation=approximation)
 
     return run
+
+
+def _flow(name: str, guide: str) -> Rung:
+    """Not in auto: training takes thousands of steps, and chains are as dear."""
+
+    def refine(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> Approximation | None:
+        from ppl.infer import flows
+
+        return flows.approximate(joint, so_far, seed, draws, guide)
+
+    return Rung(name, _refined(name, refine, (MEAN_FIELD, NONCENTRED, FULL_RANK)))
 
 
 def _point(problem: Problem, best: Attempt | None) -> Found | None:
@@ -320,11 +337,12 @@ def _point(problem: Problem, best: Attempt | None) -> Found | None:
 MEAN_FIELD = Rung("mean field", _mean_field)
 NONCENTRED = Rung("non-centred", _noncentred, content=_FINITE_VARIANCE)
 PARTLY_CENTRED = Rung("partly centred", _partly_centred)
-FULL_RANK = Rung("full rank", _refined("full rank", fullrank.full_rank))
-LOW_RANK = Rung("low rank", _refined("low rank", fullrank.low_rank))
-MIXTURE = Rung("mixture over modes", _refined("mixture over modes", mixture.mixture))
+FULL_RANK = Rung("full rank", _refined("full rank", fullrank.full_rank, (MEAN_FIELD,)))
+LOW_RANK = Rung("low rank", _refined("low rank", fullrank.low_rank, (MEAN_FIELD,)))
+MIXTURE = Rung("mixture over modes", _refined("mixture over modes", mixture.mixture, (MEAN_FIELD,)))
 CHAINS = Rung("chains", _chains, content=_FINITE_VARIANCE, wary_of=(FULL_RANK.name,))
 POINT = Rung("posterior mode", _point)
+REAL_NVP = _flow("RealNVP flow", "realnvp")
 GUIDES: dict[str, tuple[Rung, ...]] = {
     "auto": (MEAN_FIELD, NONCENTRED, PARTLY_CENTRED, FULL_RANK, MIXTURE, CHAINS),
     "meanfield": (MEAN_FIELD,),
@@ -333,6 +351,10 @@ GUIDES: dict[str, tuple[Rung, ...]] = {
     "fullrank": (FULL_RANK,),
     "lowrank": (LOW_RANK,),
     "mixture": (MIXTURE,),
+    "planar": (_flow("planar flow", "planar"),),
+    "realnvp": (REAL_NVP,),
+    "iaf": (_flow("inverse autoregressive flow", "iaf"),),
+    "flow": (REAL_NVP,),
     "point": (POINT,),
     "chains": (Rung("chains", _chains_whatever),),
 }

@@ -25,7 +25,6 @@ from ppl.infer.objective import Counted
 from ppl.infer.pipeline import (
     CLIMBING,
     FRESH,
-    GUIDE_DRAWS,
     MOST_SEEN,
     PROPOSALS,
     Approximation,
@@ -84,7 +83,7 @@ def mixture(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> Ap
         z=z,
         weights=weights,
         evidence=evidence,
-        evaluations=int(np.ceil(counted.gradients / GUIDE_DRAWS)),
+        evaluations=counted.evaluations,
         elbo=float(np.logaddexp.reduce([mode.optimum.elbo for mode in modes])),
         modes=np.array([mode.optimum.guide.mu for mode in (*modes, *found)]),
     )
@@ -199,7 +198,6 @@ def _gather(
     where |= {"moved_mean": doubts.names(model.blocks, means), "moved_sd": doubts.names(model.blocks, spreads)}
     return Evidence(
         newton_step=max(mode.optimum.newton_step for mode in modes),
-        not_definite=0.0,
         flat=float(any(one.flat for one in weakest)),
         draw_error=max(mode.draw_error for mode in modes),
         pareto_k=pareto_k,

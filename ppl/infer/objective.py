@@ -15,6 +15,7 @@ import numpy as np
 from ppl.infer import curvature, watch
 from ppl.infer.curvature import Directions
 
+GUIDE_DRAWS = 64  # of the guide, at first; so many draws of the log joint count as one evaluation
 ENTROPY_OF_ONE = 0.5 * np.log(2 * np.pi * np.e)  # nats, of a standard normal
 
 
@@ -29,12 +30,22 @@ class LogDensity(Protocol):
     def value_and_gradient(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
 
 
+def evaluations(gradients: int) -> int:
+    """Of the ELBO, that ask for so many gradients of single draws."""
+    return -(-gradients // GUIDE_DRAWS)
+
+
 @dataclass(slots=True)
 class Counted:
     """A log density that counts the draws at which its gradient was asked for."""
 
     density: LogDensity
     gradients: int = 0
+
+    @property
+    def evaluations(self) -> int:
+        """Of the ELBO, that would have asked for as many."""
+        return evaluations(self.gradients)
 
     @property
     def dimension(self) -> int:

@@ -15,15 +15,14 @@ from ppl.infer.curvature import Directions
 from ppl.infer.draws import antithetic, generator
 from ppl.infer.importance import Weights
 from ppl.infer.meanfield import Optimum, maximise, newton_step
-from ppl.infer.objective import Counted, LogDensity, MeanField, negative_elbo
-from ppl.infer.proposals import HEAVY_TAILED_BELOW, Component, correct_twice
+from ppl.infer.objective import GUIDE_DRAWS, Counted, LogDensity, MeanField, negative_elbo
+from ppl.infer.proposals import Component, correct_twice, heavy_tailed
 from ppl.infer.search import search
 from ppl.infer.sparse import SparseOptimum
 from ppl.infer.verdict import Evidence
 from ppl.model.dependence import TooDense
 
 DRAWS = 4000
-GUIDE_DRAWS = 64
 _MOST_GUIDE_DRAWS = 1024
 DRAW_ERROR = 0.05  # posterior sds
 _KNOWN = 0.1  # posterior sds by which wider proposals may move what the first ones found
@@ -36,7 +35,7 @@ MOST_COORDINATES = 50_000
 MOST_ELEMENTS = 60_000_000  # of the draws of all coordinates; a few such arrays are alive at once, 2 GB in all
 
 # One purpose a stream of random numbers.
-CLIMBING, STARTS, GUIDE, FRESH, PROPOSALS, RESAMPLING, SIMULATION, DISCRETE, CHAINS, POINTS = range(10)
+CLIMBING, STARTS, GUIDE, FRESH, PROPOSALS, RESAMPLING, SIMULATION, DISCRETE, CHAINS, POINTS, FLOW = range(11)
 
 
 class TooLarge(Exception):
@@ -84,15 +83,14 @@ def _approximate(joint: LogJoint, seed: int, draws: int, also: np.ndarray) -> Ap
     watch.step("guide")
     optimum, draw_error = settled_optimum(counted, seed, found.summit, directions)
     watch.step("weights")
-    proposed = Component(optimum.guide.mu, root_of(optimum))
+    proposed = Component(optimum.guide.mu, root_of(optimum), shared=joint.shared)
     z, weights, wider = correct_twice(counted, generator(seed, PROPOSALS), [proposed], draws)
     known = wider.max(initial=0.0) <= _KNOWN  # other modes, before the second look
     hidden = [r for r in found.rivals if not (known and doubts.is_covered(r, optimum, z, weights.weights))]
     evidence = gather(counted, joint, optimum, draw_error, hidden, z, weights, wider)
-    evaluations = int(np.ceil(counted.gradients / GUIDE_DRAWS))
     modes = np.array([mode.guide.mu for mode in (optimum, *hidden)])
     path = found.summit.path + optimum.trace
-    return Approximation(optimum.guide, z, weights, evidence, evaluations, optimum.elbo, modes, path)
+    return Approximation(optimum.guide, z, weights, evidence, counted.evaluations, optimum.elbo, modes, path)
 
 
 def gather(
@@ -115,8 +113,10 @@ def gather(
     if wider is not None:
         where["wider"] = doubts.names(joint.blocks, wider)
     means = spreads = np.zeros(1)
-    if optimum.covariance is not None and joint.dimension > HEAVY_TAILED_BELOW:
+    heavy = heavy_tailed(joint.dimension, joint.shared)
+    if optimum.covariance is not None and heavy < joint.dimension:
         means, spreads = doubts.moved(optimum, z, weights.weights)
+        means[:heavy] = spreads[:heavy] = 0.0
         where |= {
             "moved_mean": doubts.names(joint.blocks, means),
             "moved_sd": doubts.names(joint.blocks, spreads),
@@ -204,22 +204,18 @@ def _sparse(joint: LogJoint, seed: int, draws: int) -> Approximation | None:
         where["rivals"] = doubts.names(joint.blocks, apart)
     evidence = Evidence(
         newton_step=optimum.newton_step,
-        not_definite=0.0,
-        flat=0.0,
         draw_error=0.0 if corrected else _sparse_draw_error(counted, seed, optimum),
         pareto_k=weights.pareto_k,
         draws=len(z),
         effective=weights.effective,
         rivals=int(rival is not None),
-        moved_mean=0.0,
-        moved_sd=0.0,
         where=where,
         unchecked=0 if corrected else joint.dimension,
         surface=corrected.surface if corrected else 0.0,
         misfit=float(corrected.misfit.max()) if corrected else 0.0,
     )
-    evaluations = int(np.ceil(counted.gradients / GUIDE_DRAWS))
-    return Approximation(optimum.guide, z, weights, evidence, evaluations, optimum.elbo, optimum.guide.mu[None])
+    modes = optimum.guide.mu[None]
+    return Approximation(optimum.guide, z, weights, evidence, counted.evaluations, optimum.elbo, modes)
 
 
 def _linear_response_draws(optimum: SparseOptimum, seed: int, draws: int) -> np.ndarray:
@@ -255,26 +251,17 @@ def _guide_alone(joint: LogJoint, seed: int, draws: int) -> Approximation:
     weights = Weights(np.full(draws, 1 / draws), importance.smooth(joint.value(eps) - log_q).pareto_k)
     evidence = Evidence(
         newton_step=left,
-        not_definite=0.0,
-        flat=0.0,
-        draw_error=0.0,
         pareto_k=weights.pareto_k,
         draws=draws,
         effective=weights.effective,
-        rivals=0,
-        moved_mean=0.0,
-        moved_sd=0.0,
-        where={},
         unseen=joint.dimension,
     )
-    return Approximation(
-        guide, eps, weights, evidence, int(np.ceil(counted.gradients / GUIDE_DRAWS)), elbo, guide.mu[None]
-    )
+    return Approximation(guide, eps, weights, evidence, counted.evaluations, elbo, guide.mu[None])
 
 
 def _nothing_to_infer(joint: LogJoint, draws: int) -> Approximation:
     z = np.zeros((draws, 0))
     empty = MeanField(np.zeros(0), np.zeros(0))
     value = float(joint.value(z[:1])[0])
-    evidence = Evidence(0.0, 0.0, 0.0, 0.0, -np.inf, draws, float(draws), 0, 0.0, 0.0, {})
+    evidence = Evidence(draws, float(draws), pareto_k=-np.inf)
     return Approximation(empty, z, Weights(np.full(draws, 1 / draws), -np.inf), evidence, 1, value, z[:1])

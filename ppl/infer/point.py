@@ -24,7 +24,6 @@ from ppl.infer.pipeline import (
     CLIMBING,
     FRESH,
     GUIDE,
-    GUIDE_DRAWS,
     MOST_SEEN,
     PROPOSALS,
     STARTS,
@@ -69,7 +68,7 @@ def mode(joint: LogJoint, seed: int, draws: int) -> Approximation | None:
         z=z,
         weights=Weights(np.full(draws, 1 / draws), weights.pareto_k),
         evidence=replace(evidence, effective=float(draws), point=1),
-        evaluations=int(np.ceil(counted.gradients / GUIDE_DRAWS)),
+        evaluations=counted.evaluations,
         elbo=optimum.elbo,
         modes=np.array([one.guide.mu for one in (optimum, *found.rivals)]),
     )

@@ -1,4 +1,4 @@
-"""Gaussian components -> weighted proposals: drawn from all of them in strata, weighed by the density of the whole.
+"""components, mostly Gaussian -> weighted proposals: drawn from all in strata, weighed by the density of the whole.
 
 With one component this is plain importance sampling; with several the deterministic mixture of Owen and Zhou (2000),
 whose weights are bounded wherever those of any one component are (Hesterberg 1995).
@@ -7,7 +7,8 @@ whose weights are bounded wherever those of any one component are (Hesterberg 19
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -19,9 +20,11 @@ from ppl.infer.objective import LogDensity
 
 HEAVY_TAILED_BELOW = 12  # coordinates: proposals from a t with 7 degrees of freedom
 _T_DF = 7.0
-_MOST_BATCHES_OF_PROPOSALS = 30
+_BATCHES_OF_PROPOSALS = 30
+_MOST_BATCHES_OF_PROPOSALS = 120
 _PROPOSALS_PER_DRAW = (5, 25)
 _ENOUGH_BEHIND_SDS = 400
+_TOO_FEW_BEHIND_SDS = 200  # the verdict asks for half as many
 _UNEVEN = 0.3  # Pareto k above which more proposals are made
 _MOST_KEPT = 4_000_000  # elements of the proposals
 _DOUBTED = 0.5  # Pareto k above which the weights have no variance
@@ -29,44 +32,95 @@ _STRETCH = 3.0  # of the sd along an axis
 _SURE = 3.5  # standard errors by which a moment must have moved
 
 
+class Proposal(Protocol):
+    """What the share of the proposals is drawn from: standard draws (P, D), of which the first `heavy` coordinates are
+    from a t, are put in `place`, and points have a log density, that of all up to the same constant. `wider` ones have
+    its share together; none where it cannot be.
+    """
+
+    @property
+    def share(self) -> float: ...
+    @property
+    def heavy(self) -> int: ...
+    def place(self, eps: np.ndarray) -> np.ndarray: ...
+    def log_density(self, z: np.ndarray) -> np.ndarray: ...
+    def wider(self) -> list[Component]: ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Component:
-    """A mean (D,), the Cholesky factor (D, D) of a covariance, and the share of the proposals that come from it."""
+    """A mean (D,), the Cholesky factor (D, D) of a covariance, and the share of the proposals that come from it.
+
+    `shared` are leading coordinates given which the others, conditional ones, are nearly Gaussian; 0 where none are.
+    """
 
     mean: np.ndarray
     root: np.ndarray
     share: float = 1.0
+    shared: int = 0
+
+    @property
+    def heavy(self) -> int:
+        return heavy_tailed(len(self.mean), self.shared)
+
+    def place(self, eps: np.ndarray) -> np.ndarray:
+        return self.mean + eps @ self.root.T
+
+    def log_density(self, z: np.ndarray) -> np.ndarray:
+        eps = solve_triangular(self.root, (z - self.mean).T, lower=True, check_finite=False).T
+        return log_kernel(eps, self.heavy) - float(np.log(np.diag(self.root)).sum())
+
+    def wider(self) -> list[Component]:
+        return _stretched(self)
+
+
+def heavy_tailed(dimension: int, shared: int) -> int:
+    """How many leading coordinates are proposed from a t: a few, where all others are Gaussian given these, or all."""
+    few = dimension if dimension <= HEAVY_TAILED_BELOW else shared
+    return few if few <= HEAVY_TAILED_BELOW else 0
 
 
 def correct(
-    joint: LogDensity, rng: np.random.Generator, components: Sequence[Component], draws: int
+    joint: LogDensity, rng: np.random.Generator, components: Sequence[Proposal], draws: int
 ) -> tuple[np.ndarray, Weights]:
-    """Proposals (P, D), the components' one after another, with smoothed weights: more where these are uneven."""
-    affordable = min(_MOST_BATCHES_OF_PROPOSALS * joint.draws_at_once, _MOST_KEPT // max(1, joint.dimension))
-    few, many = (int(np.clip(affordable, draws, times * draws)) for times in _PROPOSALS_PER_DRAW)
+    """Proposals (P, D), the components' one after another, with smoothed weights: more where these are uneven, and
+    still more where an sd would rest on few.
+    """
+    few, many = _counts(joint, draws, _BATCHES_OF_PROPOSALS)
+    _, most = _counts(joint, draws, _MOST_BATCHES_OF_PROPOSALS)
     state = rng.bit_generator.state
     z, weights = propose(joint, rng, components, few)
-    uneven = weights.pareto_k > _UNEVEN or importance.draws_behind_sd(z, weights.weights) < _ENOUGH_BEHIND_SDS
-    if uneven and many > few:
-        rng.bit_generator.state = state
-        return propose(joint, rng, components, many)
+    behind = importance.draws_behind_sd(z, weights.weights)
+    for enough, count in ((_ENOUGH_BEHIND_SDS, many), (_TOO_FEW_BEHIND_SDS, most)):
+        uneven = behind < enough or (count == many and weights.pareto_k > _UNEVEN)
+        if uneven and count > len(z):
+            rng.bit_generator.state = state
+            z, weights = propose(joint, rng, components, count)
+            behind = importance.draws_behind_sd(z, weights.weights)
     return z, weights
 
 
+def _counts(joint: LogDensity, draws: int, batches: int) -> tuple[int, ...]:
+    """Few and many proposals, within so many batches of as many draws as are evaluated at once."""
+    affordable = min(batches * joint.draws_at_once, _MOST_KEPT // max(1, joint.dimension))
+    return tuple(int(np.clip(affordable, draws, times * draws)) for times in _PROPOSALS_PER_DRAW)
+
+
 def correct_twice(
-    joint: LogDensity, rng: np.random.Generator, components: Sequence[Component], draws: int
+    joint: LogDensity, rng: np.random.Generator, components: Sequence[Proposal], draws: int
 ) -> tuple[np.ndarray, Weights, np.ndarray]:
-    """As `correct`; in few dimensions, where Pareto k is above 0.5, once more with wider proposals beside the others.
+    """As `correct`; where few coordinates have heavy tails and Pareto k is above 0.5, once more with wider proposals
+    beside the others.
 
     Proposals that end before a tail, as in the mouth of a funnel, do not know what they miss. Stretched along one axis
-    of the covariance at a time they stay efficient in up to a dozen dimensions. The third is how far that moved the
-    mean of each coordinate, in sds, or its log sd (D,), beyond chance; zeros where one look was enough.
+    of the covariance of these few at a time they stay efficient in up to a dozen dimensions. The third is how far that
+    moved the mean of each coordinate, in sds, or its log sd (D,), beyond chance; zeros where one look was enough.
     """
     z, weights = correct(joint, rng, components, draws)
     none = np.zeros(joint.dimension)
-    if joint.dimension > HEAVY_TAILED_BELOW or not weights.pareto_k > _DOUBTED:
+    if not components[0].heavy or not weights.pareto_k > _DOUBTED:
         return z, weights, none
-    wider = [one for component in components for one in _stretched(component)]
+    wider = [one for component in components for one in component.wider()]
     if not wider:
         return z, weights, none
     z2, weights2 = correct(joint, rng, [*components, *wider], draws)
@@ -84,32 +138,46 @@ def _moments(z: np.ndarray, weights: Weights) -> tuple[np.ndarray, np.ndarray, f
 
 
 def _stretched(component: Component) -> list[Component]:
-    """As many as there are dimensions, in all with the share of the component: each wider along one axis."""
-    covariance = component.root @ component.root.T
+    """As many as there are heavy tails, in all with the share of the component: each wider along one axis of theirs,
+    what the others are given these left as it was.
+    """
+    heavy = component.heavy
+    own = component.root[:heavy, :heavy]
+    covariance = own @ own.T
     try:
         variances, axes = np.linalg.eigh(covariance)
         wider = [
             covariance + (_STRETCH**2 - 1) * v * np.outer(axis, axis) for v, axis in zip(variances, axes.T, strict=True)
         ]
         roots = np.linalg.cholesky(np.array(wider))
+        given = np.linalg.solve(own.T, component.root[heavy:, :heavy].T).T
     except np.linalg.LinAlgError:
         return []
-    return [Component(component.mean, root, component.share / len(roots)) for root in roots]
+    found = []
+    for root in roots:
+        whole = component.root.copy()
+        whole[:heavy, :heavy], whole[heavy:, :heavy] = root, given @ root
+        found.append(replace(component, root=whole, share=component.share / len(roots)))
+    return found
 
 
 def propose(
-    joint: LogDensity, rng: np.random.Generator, components: Sequence[Component], count: int
+    joint: LogDensity, rng: np.random.Generator, components: Sequence[Proposal], count: int
 ) -> tuple[np.ndarray, Weights]:
     """An even number of proposals from each component: Gaussian, or a t of its shape in few dimensions."""
     with np.errstate(all="ignore"):
-        drawn = [_standard(rng, n, joint.dimension) for n in counts(components, count)]
-        parts = [one.mean + eps @ one.root.T for one, eps in zip(components, drawn, strict=True)]
+        counted = zip(counts(components, count), components, strict=True)
+        drawn = [_standard(rng, n, joint.dimension, one.heavy) for n, one in counted]
+        parts = [one.place(eps) for one, eps in zip(components, drawn, strict=True)]
         z = np.concatenate(parts)
-        log_q = _log_kernel(drawn[0]) if len(components) == 1 else _log_mixture(components, z, [len(p) for p in parts])
+        if len(components) == 1:
+            log_q = log_kernel(drawn[0], components[0].heavy)
+        else:
+            log_q = _log_mixture(components, z, [len(part) for part in parts])
         return z, importance.smooth(joint.value(z) - log_q)
 
 
-def counts(components: Sequence[Component], count: int) -> list[int]:
+def counts(components: Sequence[Proposal], count: int) -> list[int]:
     """How many proposals each component makes: even numbers, about in the shares."""
     if len(components) == 1:
         return [count]
@@ -117,32 +185,26 @@ def counts(components: Sequence[Component], count: int) -> list[int]:
     return [2 * max(1, round(0.5 * count * one.share / total)) for one in components]
 
 
-def log_densities(components: Sequence[Component], z: np.ndarray) -> np.ndarray:
+def log_densities(components: Sequence[Proposal], z: np.ndarray) -> np.ndarray:
     """The log density of each component at points z (P, D), up to one constant: (N, P)."""
-    return np.array(
-        [
-            _log_kernel(solve_triangular(one.root, (z - one.mean).T, lower=True, check_finite=False).T)
-            - np.log(np.diag(one.root)).sum()
-            for one in components
-        ]
-    )
+    return np.array([one.log_density(z) for one in components])
 
 
-def _log_mixture(components: Sequence[Component], z: np.ndarray, counted: Sequence[int]) -> np.ndarray:
+def _log_mixture(components: Sequence[Proposal], z: np.ndarray, counted: Sequence[int]) -> np.ndarray:
     shares = np.array(counted) / sum(counted)
     return np.asarray(np.logaddexp.reduce(log_densities(components, z) + np.log(shares)[:, None], axis=0))
 
 
-def _standard(rng: np.random.Generator, count: int, dimension: int) -> np.ndarray:
-    if dimension <= HEAVY_TAILED_BELOW:
-        return student(rng, count, dimension, _T_DF)
-    return antithetic(rng, count, dimension)
+def _standard(rng: np.random.Generator, count: int, dimension: int, heavy: int) -> np.ndarray:
+    if heavy == 0:
+        return antithetic(rng, count, dimension)
+    leading = student(rng, count, heavy, _T_DF)
+    if heavy == dimension:
+        return leading
+    return np.concatenate([leading, antithetic(rng, count, dimension - heavy)], axis=1)
 
 
-def _log_kernel(eps: np.ndarray) -> np.ndarray:
+def log_kernel(eps: np.ndarray, heavy: int) -> np.ndarray:
     """The log density of standard draws (P, D), up to a constant."""
-    squared = (eps**2).sum(axis=1)
-    dimension = eps.shape[1]
-    if dimension <= HEAVY_TAILED_BELOW:
-        return np.asarray(-0.5 * (_T_DF + dimension) * np.log1p(squared / _T_DF))
-    return np.asarray(-0.5 * squared)
+    squared, rest = (eps[:, :heavy] ** 2).sum(axis=1), (eps[:, heavy:] ** 2).sum(axis=1)
+    return np.asarray(-0.5 * (_T_DF + heavy) * np.log1p(squared / _T_DF) - 0.5 * rest)

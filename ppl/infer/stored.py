@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ppl.compile.blocks import Centring
+from ppl.compile.conditional import StandIn
 from ppl.infer.importance import Weights
 from ppl.infer.objective import MeanField
 from ppl.infer.pipeline import Approximation
@@ -21,12 +22,16 @@ from ppl.infer.watch import Piece
 _OF_CENTRING = ("share", "location", "scale")
 
 
-def as_piece(found: Approximation, centring: Mapping[str, Centring], words: Mapping[str, Any]) -> Piece:
+def as_piece(found: Approximation, centring: Mapping[str, Centring | StandIn], words: Mapping[str, Any]) -> Piece:
     """An approximation, the latents that are centred in part, and words that go with them."""
     arrays = {"mu": found.guide.mu, "log_sigma": found.guide.log_sigma, "z": found.z}
     arrays |= {"weights": found.weights.weights, "modes": found.modes}
+    typical: Mapping[str, np.ndarray] = {}
     for i, centred in enumerate(centring.values()):
-        arrays |= {f"{name}_{i}": getattr(centred, name) for name in _OF_CENTRING}
+        parts = ("precision", "pull") if isinstance(centred, StandIn) else _OF_CENTRING
+        arrays |= {f"{name}_{i}": getattr(centred, name) for name in parts}
+        typical = centred.typical if isinstance(centred, StandIn) else typical
+    arrays |= {f"typical_{i}": value for i, value in enumerate(typical.values())}
     own = {
         "pareto_k": float(found.weights.pareto_k),
         "evidence": {name: _plain(value) for name, value in asdict(found.evidence).items()},
@@ -34,6 +39,8 @@ def as_piece(found: Approximation, centring: Mapping[str, Centring], words: Mapp
         "elbo": float(found.elbo),
         "path": [float(elbo) for elbo in found.path],
         "centred": list(centring),
+        "stand_ins": [name for name, centred in centring.items() if isinstance(centred, StandIn)],
+        "typical": list(typical),
     }
     return Piece({**words, "found": own}, arrays)
 
@@ -66,7 +73,14 @@ def approximation(piece: Piece) -> Approximation:
     )
 
 
-def centring(piece: Piece) -> dict[str, Centring]:
+def centring(piece: Piece) -> dict[str, Centring | StandIn]:
     """By latent, of those that are centred in part."""
-    names = piece.words["found"]["centred"]
-    return {name: Centring(*(piece.arrays[f"{part}_{i}"] for part in _OF_CENTRING)) for i, name in enumerate(names)}
+    own, arrays = piece.words["found"], piece.arrays
+    typical = {name: arrays[f"typical_{i}"] for i, name in enumerate(own["typical"])}
+    found: dict[str, Centring | StandIn] = {}
+    for i, name in enumerate(own["centred"]):
+        if name in own["stand_ins"]:
+            found[name] = StandIn(arrays[f"precision_{i}"], arrays[f"pull_{i}"], typical)
+        else:
+            found[name] = Centring(*(arrays[f"{part}_{i}"] for part in _OF_CENTRING))
+    return found

@@ -6,8 +6,8 @@ import numpy as np
 
 from ppl.infer.draws import antithetic, generator
 from ppl.infer.importance import Weights
-from ppl.infer.objective import MeanField
-from ppl.infer.pipeline import GUIDE_DRAWS, PROPOSALS, Approximation
+from ppl.infer.objective import MeanField, evaluations
+from ppl.infer.pipeline import PROPOSALS, Approximation
 from ppl.infer.verdict import Evidence
 from ppl.infer.watch import Seen
 
@@ -23,18 +23,11 @@ def approximation(seen: Seen, seed: int, draws: int, gradients: int) -> Approxim
     guide = MeanField(seen.mu, seen.log_sigma)
     evidence = Evidence(
         newton_step=np.inf,
-        not_definite=0.0,
-        flat=0.0,
         draw_error=np.inf,
         pareto_k=np.inf,
         draws=count,
         effective=float(count),
-        rivals=0,
-        moved_mean=0.0,
-        moved_sd=0.0,
-        where={},
         interrupted=2,
     )
     weights = Weights(np.full(count, 1 / count), np.inf)
-    evaluations = int(np.ceil(gradients / GUIDE_DRAWS))
-    return Approximation(guide, guide.draws(eps), weights, evidence, evaluations, seen.elbo, seen.mu[None])
+    return Approximation(guide, guide.draws(eps), weights, evidence, evaluations(gradients), seen.elbo, seen.mu[None])

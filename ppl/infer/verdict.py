@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
@@ -56,19 +56,19 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The numbers that the rules look at. Steps and errors are in posterior sds."""
+    """The numbers that the rules look at. Steps and errors are in posterior sds. What was not looked at is left out."""
 
-    newton_step: float
-    not_definite: float  # 1 where the Hessian at the optimum was not positive definite
-    flat: float  # 1 where the density does not fall along some direction
-    draw_error: float
-    pareto_k: float
     draws: int  # proposals
     effective: float  # of the weighted draws
-    rivals: int  # other modes that ways up from other starts ended in, and that the proposals do not reach
-    moved_mean: float  # by the weights; in few coordinates they are trusted, and this is 0
-    moved_sd: float  # |log| of the ratio
-    where: Mapping[str, tuple[str, ...]]  # for some rules, the latents it is about
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # for some rules, the latents it is about
+    newton_step: float = 0.0
+    not_definite: float = 0.0  # 1 where the Hessian at the optimum was not positive definite
+    flat: float = 0.0  # 1 where the density does not fall along some direction
+    draw_error: float = 0.0
+    pareto_k: float = 0.0
+    rivals: int = 0  # other modes that ways up from other starts ended in, and that the proposals do not reach
+    moved_mean: float = 0.0  # by the weights; where they are trusted this is 0
+    moved_sd: float = 0.0  # |log| of the ratio
     unseen: int = 0  # coordinates, where they are too many for a Hessian
     unchecked: int = 0  # coordinates, where linear response was not checked by weights or integrals
     surface: float = 0.0  # nats by which the border's density is not the polynomial fitted to it
@@ -85,130 +85,134 @@ class Evidence:
     interrupted: int = 0  # 1 where further rungs were left, 2 before the first was done
 
 
+# By the evidence they look at.
+RULES: dict[str, Rule] = {
+    "unbounded": Rule(
+        "boundedness", 0, 0,
+        "nothing holds {where}: the likelihood does not fall, however far they go, to a bound or to infinity",
+        "give a prior instead of `Param`, or a bound away from there, or leave it out",
+    ),
+    "tied": Rule(
+        "uniqueness", 0, np.inf,
+        "other values of {where} are as good as those found: they mean nothing alone",
+        "bound, order or fix some of them, or use what does not depend on the choice, such as predictions",
+    ),
+    "newton_step": Rule(
+        "convergence", 0.01, 0.01,
+        "the optimiser stopped {value:.2g} posterior sds short of the optimum",
+        "look for latents that the data say nothing about, and give them tighter priors",
+    ),
+    "flat": Rule(
+        "flatness", 0.0, 0.0,
+        "nothing bounds {where}: along some direction the density does not fall",
+        "give proper priors to all of these, or leave one of them out",
+    ),
+    "not_definite": Rule(
+        "definiteness", 0.0, 0.0,
+        "at the optimum the posterior is not curved downwards in every direction: {where}",
+        "look for latents that only appear together, and give them tighter priors",
+    ),
+    "unseen": Rule(
+        "size", 0, 0,
+        "with {value:,.0f} coordinates only a mean field was fitted: where latents correlate its sds are too small",
+        "make the model smaller: fewer groups or steps, or latents summed out by hand",
+    ),
+    "unchecked": Rule(
+        "no weights", 0, np.inf,
+        "with {value:,.0f} coordinates the Gaussian of the linear response was not checked by weights",
+        "see that simulated data look like the data; a hierarchy with few shared latents can be checked",
+    ),
+    "surface": Rule(
+        "smoothness", 0.1, 0.3,
+        "the density of the shared latents is {value:.2g} nats off the polynomial that was fitted to it",
+        "give scales tighter priors",
+    ),
+    "misfit": Rule(
+        "groups", 0.3, 0.6,
+        "given the shared latents, the posterior of {where} is not close to a Gaussian (off by {value:.2g} sds)",
+        "write a hierarchy as offset times scale, or centred where its groups have much data",
+    ),
+    "point": Rule(
+        "mode alone", 0, np.inf,
+        "this is the posterior mode with the curvature there, not the posterior",
+        "leave the guide to auto to see the posterior itself",
+    ),
+    "interrupted": Rule(
+        "interruption", 0, np.inf,
+        "the fit was interrupted before all that might mend it was tried",
+        "let it run to its end; with a checkpoint it can go on from there",
+    ),
+    "unfinished": Rule(
+        "no result", 0, 0,
+        "the fit was interrupted before there was a first result",
+        "let it run to its end; with a checkpoint it can go on from there",
+    ),
+    "rivals": Rule(
+        "rival modes", 0, 0,
+        "starts from other points ended in {value:.0f} other modes of similar weight, apart in {where}",
+        "look for signs that can flip or components that can change places, and bound or order them",
+    ),
+    "draw_error": Rule(
+        "draw error", 0.1, 0.25,
+        "fresh draws move the optimum by {value:.2g} posterior sds",
+        "let `--guide auto` try chains, or give scales tighter priors",
+    ),
+    "pareto_k": Rule(
+        "Pareto k", 0.7, 0.7,  # less for few draws
+        "Pareto k is {value:.2f} (good below {limit:.2f}): the guide does not cover the posterior of {where}",
+        "let `--guide auto` try chains, or give scales tighter priors",
+    ),
+    "wider": Rule(
+        "wider proposals", 0.1, 0.3,
+        "wider proposals move mean or log sd of {where} by {value:.2g} sds: others may still miss a tail",
+        "let `--guide auto` try chains, or give scales tighter priors",
+    ),
+    "moved_mean": Rule(
+        "moved means", 0.25, 0.5,
+        "the weights move the mean of {where} by {value:.2g} sds, and among so many coordinates may miss as much",
+        "let `--guide auto` try chains, or give scales tighter priors",
+    ),
+    "moved_sd": Rule(
+        "moved sds", 0.1, 0.25,
+        "the weights change the sd of {where} by {value:.0%}, and among so many coordinates may miss as much",
+        "let `--guide auto` try chains, or give scales tighter priors",
+    ),
+    "tails": Rule(
+        "tails", MOST_TAIL, np.inf,
+        "mean and sd of {where} rest on a few far draws (1/ESS = {value:.2g}): they may not exist",
+        "read quantiles, or give it a prior with lighter tails",
+    ),
+    "rhat": Rule(
+        "R-hat", 1.01, 1.05,
+        "chains from different starts do not agree on {where} (nested R-hat is {value:.3f})",
+        "bound or order what can change places, or give scales tighter priors",
+    ),
+    "divergent": Rule(
+        "divergences", 0.001, 0.05,
+        "chains cannot enter a narrow part of the posterior, in {where} ({value:.1%} of short steps diverge)",
+        "give scales tighter priors, or leave out what the data cannot tell apart",
+    ),
+    "lacking_energy": Rule(
+        "1 / E-BFMI", 1 / 0.2, np.inf,
+        "chains move slowly between the narrow and the wide parts of the posterior (1/E-BFMI is {value:.1f})",
+        "give scales tighter priors, or priors with lighter tails",
+    ),
+    "slow_tail": Rule(
+        "propriety", 1.35, 1.5,
+        "the tails of {where} fall so slowly ({value:.2f}, a Cauchy 1.14) that the posterior may not be proper",
+        "give it a proper prior, or one with lighter tails",
+    ),
+    "inefficiency": Rule(
+        "1 / effective draws", 1 / 400, 1 / 100,
+        "the draws are worth few independent ones (1/ESS = {value:.2g})",
+        "ask for more draws, or give scales tighter priors",
+    ),
+}  # fmt: skip
+
+
 def rules(draws: int) -> dict[str, Rule]:
-    """The rules by the evidence they look at; the threshold of Pareto k depends on the number of draws."""
-    return {
-        "unbounded": Rule(
-            "boundedness", 0, 0,
-            "nothing holds {where}: the likelihood does not fall, however far they go, to a bound or to infinity",
-            "give a prior instead of `Param`, or a bound away from there, or leave it out",
-        ),
-        "tied": Rule(
-            "uniqueness", 0, np.inf,
-            "other values of {where} are as good as those found: they mean nothing alone",
-            "bound, order or fix some of them, or use what does not depend on the choice, such as predictions",
-        ),
-        "newton_step": Rule(
-            "convergence", 0.01, 0.01,
-            "the optimiser stopped {value:.2g} posterior sds short of the optimum",
-            "look for latents that the data say nothing about, and give them tighter priors",
-        ),
-        "flat": Rule(
-            "flatness", 0.0, 0.0,
-            "nothing bounds {where}: along some direction the density does not fall",
-            "give proper priors to all of these, or leave one of them out",
-        ),
-        "not_definite": Rule(
-            "definiteness", 0.0, 0.0,
-            "at the optimum the posterior is not curved downwards in every direction: {where}",
-            "look for latents that only appear together, and give them tighter priors",
-        ),
-        "unseen": Rule(
-            "size", 0, 0,
-            "with {value:,.0f} coordinates only a mean field was fitted: where latents correlate its sds are too small",
-            "make the model smaller: fewer groups or steps, or latents summed out by hand",
-        ),
-        "unchecked": Rule(
-            "no weights", 0, np.inf,
-            "with {value:,.0f} coordinates the Gaussian of the linear response was not checked by weights",
-            "see that simulated data look like the data; a hierarchy with few shared latents can be checked",
-        ),
-        "surface": Rule(
-            "smoothness", 0.1, 0.3,
-            "the density of the shared latents is {value:.2g} nats off the polynomial that was fitted to it",
-            "give scales tighter priors",
-        ),
-        "misfit": Rule(
-            "groups", 0.3, 0.6,
-            "given the shared latents, the posterior of {where} is not close to a Gaussian (off by {value:.2g} sds)",
-            "write a hierarchy as offset times scale, or centred where its groups have much data",
-        ),
-        "point": Rule(
-            "mode alone", 0, np.inf,
-            "this is the posterior mode with the curvature there, not the posterior",
-            "leave the guide to auto to see the posterior itself",
-        ),
-        "interrupted": Rule(
-            "interruption", 0, np.inf,
-            "the fit was interrupted before all that might mend it was tried",
-            "let it run to its end; with a checkpoint it can go on from there",
-        ),
-        "unfinished": Rule(
-            "no result", 0, 0,
-            "the fit was interrupted before there was a first result",
-            "let it run to its end; with a checkpoint it can go on from there",
-        ),
-        "rivals": Rule(
-            "rival modes", 0, 0,
-            "starts from other points ended in {value:.0f} other modes of similar weight, apart in {where}",
-            "look for signs that can flip or components that can change places, and bound or order them",
-        ),
-        "draw_error": Rule(
-            "draw error", 0.1, 0.25,
-            "fresh draws move the optimum by {value:.2g} posterior sds",
-            "let `--guide auto` try chains, or give scales tighter priors",
-        ),
-        "pareto_k": Rule(
-            "Pareto k", good_k(draws), good_k(draws),
-            "Pareto k is {value:.2f} (good below {limit:.2f}): the guide does not cover the posterior of {where}",
-            "let `--guide auto` try chains, or give scales tighter priors",
-        ),
-        "wider": Rule(
-            "wider proposals", 0.1, 0.3,
-            "wider proposals move mean or log sd of {where} by {value:.2g} sds: others may still miss a tail",
-            "let `--guide auto` try chains, or give scales tighter priors",
-        ),
-        "moved_mean": Rule(
-            "moved means", 0.25, 0.5,
-            "the weights move the mean of {where} by {value:.2g} sds, and among so many coordinates may miss as much",
-            "let `--guide auto` try chains, or give scales tighter priors",
-        ),
-        "moved_sd": Rule(
-            "moved sds", 0.1, 0.25,
-            "the weights change the sd of {where} by {value:.0%}, and among so many coordinates may miss as much",
-            "let `--guide auto` try chains, or give scales tighter priors",
-        ),
-        "tails": Rule(
-            "tails", MOST_TAIL, np.inf,
-            "mean and sd of {where} rest on a few far draws (1/ESS = {value:.2g}): they may not exist",
-            "read quantiles, or give it a prior with lighter tails",
-        ),
-        "rhat": Rule(
-            "R-hat", 1.01, 1.05,
-            "chains from different starts do not agree on {where} (nested R-hat is {value:.3f})",
-            "bound or order what can change places, or give scales tighter priors",
-        ),
-        "divergent": Rule(
-            "divergences", 0.001, 0.05,
-            "chains cannot enter a narrow part of the posterior, in {where} ({value:.1%} of short steps diverge)",
-            "give scales tighter priors, or leave out what the data cannot tell apart",
-        ),
-        "lacking_energy": Rule(
-            "1 / E-BFMI", 1 / 0.2, np.inf,
-            "chains move slowly between the narrow and the wide parts of the posterior (1/E-BFMI is {value:.1f})",
-            "give scales tighter priors, or priors with lighter tails",
-        ),
-        "slow_tail": Rule(
-            "propriety", 1.35, 1.5,
-            "the tails of {where} fall so slowly ({value:.2f}, a Cauchy 1.14) that the posterior may not be proper",
-            "give it a proper prior, or one with lighter tails",
-        ),
-        "inefficiency": Rule(
-            "1 / effective draws", 1 / 400, 1 / 100,
-            "the draws are worth few independent ones (1/ESS = {value:.2g})",
-            "ask for more draws, or give scales tighter priors",
-        ),
-    }  # fmt: skip
+    """The rules; the threshold of Pareto k depends on the number of draws."""
+    return RULES | {"pareto_k": replace(RULES["pareto_k"], good=good_k(draws), usable=good_k(draws))}
 
 
 def _rate(rule: Rule, value: float | None) -> Verdict:

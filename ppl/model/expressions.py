@@ -202,7 +202,10 @@ class Reader:
             texts = self.text(node.left), self.text(node.right)
             raise Failed(mistakes.matrix_product(node.span, texts[0], left.axes, texts[1], right.axes))
         core = (*left.axes[:-1], *(right.axes[1:] if ranks[1] == 2 else ()))
-        return self.apply(fn.matmul(*ranks), [left, right], core, node.span)
+        lengths = None
+        if ranks == (2, 2):
+            lengths = (left.axes[0].length, left.axes[1].length, right.axes[1].length)
+        return self.apply(fn.matmul(*ranks, lengths), [left, right], core, node.span)
 
     def index(self, node: s.Index) -> Term:
         if isinstance(node.base, s.Name) and node.base.name in self.env.resolve:

@@ -21,8 +21,10 @@ from ppl.model.terms import Op, Term
 if TYPE_CHECKING:
     from ppl.model.expressions import Reader
 
-# Operations on whole arrays in which a row depends on none behind it.
+# Operations on whole arrays in which a row (and a column) depends on none behind it.
 _IN_ORDER = (
+    "squared distances",
+    "cholesky",
     "cumsum",
     "cumprod",
     "diff",
@@ -90,6 +92,8 @@ def check_by_rows(reader: Reader, op: Op, args: list[Term], span: Span) -> None:
     data = reader.env.data
     if data.fitted is None or op.core_ranks is None or op.moves or op.name in _IN_ORDER or "." in op.name:
         return
+    if op.name == "@" and args[0].op is not None and args[0].op.name == "cholesky":
+        return  # a lower triangle: its rows reach no further than themselves
     for i, arg in enumerate(args):
         rank = op.core_rank(i)
         core = arg.axes[len(arg.axes) - rank :] if rank else ()

@@ -117,6 +117,7 @@ FUNCTIONS: dict[str, Function] = {
 
 OF_NOTHING = ("sum", "prod", "cumsum", "cumprod", "diff")  # what has a value for no elements at all
 NEUTRAL = {"sum": 0.0, "prod": 1.0, "logsumexp": -float("inf"), "max": -float("inf"), "min": float("inf")}
+_MOST_OF_A_PATTERN = 1_000_000  # entries: larger products are followed as a whole
 CONSTANTS = {"pi": float(np.pi), "inf": float("inf")}
 
 ADD = Op("+", np.add)
@@ -164,8 +165,8 @@ def over_all(function: Function, rank: int) -> Op:
     return Op(function.name, reduce_all, (rank,), ("all",))
 
 
-def matmul(left: int, right: int) -> Op:
-    """The matrix product for arguments with so many axes (1 or 2 each)."""
+def matmul(left: int, right: int, lengths: tuple[int, int, int] | None = None) -> Op:
+    """The matrix product for arguments with so many axes (1 or 2 each); `lengths` n, m, p of two small matrices."""
 
     def apply(x: Any, y: Any) -> Any:
         if right == 1:
@@ -176,4 +177,11 @@ def matmul(left: int, right: int) -> Op:
             return apply_to_vectors(np.swapaxes(y, -1, -2), x)
         return np.matmul(x, y)
 
-    return Op("@", apply, (left, right))
+    return Op("@", apply, (left, right), core_patterns=_rows_and_columns(*lengths) if lengths else ())
+
+
+def _rows_and_columns(n: int, m: int, p: int) -> tuple[np.ndarray, ...]:
+    """Which elements of two matrices (n, m) and (m, p) each element of their product is made of."""
+    if n * p * (n * m + m * p) > _MOST_OF_A_PATTERN:
+        return ()
+    return np.kron(np.eye(n), np.ones((p, m))) != 0, np.kron(np.ones((n, m)), np.eye(p)) != 0

@@ -139,7 +139,7 @@ def impute(
     seen = reader.apply(fn.CHOOSE, [missing, none, log_prob], (), span)
     if not len(places):
         return seen, Parts((), ())
-    cells = first[tuple(places.T)] // gaps.event_size
+    cells = np.atleast_1d(first[tuple(places.T)]) // gaps.event_size
     return seen, _said_of(reader, gaps, found, missing, places, cells, span)
 
 

@@ -12,20 +12,32 @@ import numpy as np
 
 from ppl.data.axes import Axis
 from ppl.language.source import Span
-from ppl.model import loops, terms
+from ppl.model import linear_steps, loops, terms
 from ppl.model.dependence import dependences, ones, size_of
 from ppl.model.expressions import Reader
 from ppl.model.program import Program, compile_terms, untraced
 from ppl.model.recurrence import Recurrence, State, given
 from ppl.model.terms import Op, Term
 from ppl.numeric.gather import pick
-from ppl.numeric.scan import Carry, Plan, scan
+from ppl.numeric.linear_scan import Carry
+from ppl.numeric.scan import Plan, scan
 
 
 def names_of(reader: Reader, recurrence: Recurrence, span: Span) -> dict[str, Term]:
     """Every name of a recurrence with all its axes, those before the start included."""
     states = list(recurrence.states.values())
     firsts = [_given(reader, state, span) for state in states]
+    news = linear_steps.solved(reader, recurrence, span) or _scanned(reader, recurrence, states, firsts, span)
+    return {
+        state.name: _restored(reader, state, loops.joined_along(reader, [first, news[state.name]], span), span)
+        for state, first in zip(states, firsts, strict=True)
+    }
+
+
+def _scanned(
+    reader: Reader, recurrence: Recurrence, states: list[State], firsts: list[Term], span: Span
+) -> dict[str, Term]:
+    """The names from where the recurrence starts, as (times, columns)."""
     joined = _beside(reader, [_padded(reader, first, recurrence.before, span) for first in firsts], span)
     step, inputs, known = _cut(recurrence, [state.new for state in states if state.new is not None])
     plan = _plan(recurrence, states, step, inputs, known)
@@ -38,9 +50,8 @@ def names_of(reader: Reader, recurrence: Recurrence, span: Span) -> dict[str, Te
     found = {}
     start = 0
     for state, first in zip(states, firsts, strict=True):
-        own = columns_of(reader, after, start, first.axes[1].length, span)
+        found[state.name] = columns_of(reader, after, start, first.axes[1].length, span)
         start += first.axes[1].length
-        found[state.name] = _restored(reader, state, loops.joined_along(reader, [first, own], span), span)
     return found
 
 
@@ -157,7 +168,7 @@ def _plan(
         steps=plate.length, before=recurrence.before, columns=int(starts[-1]), carries=carries, names=tuple(inputs),
         over_time=tuple(plate in term.plates for term in inputs.values()),
         known={name: _as_input(term, plate) for name, term in known.items()},
-        single=_runner(single), every=_traced(every), groups=groups, reads=reads,
+        single=untraced(single), every=_traced(every), groups=groups, reads=reads,
     )  # fmt: skip
 
 
@@ -182,21 +193,6 @@ def _at_one_time(step: list[Term], plate: Axis) -> list[Term]:
         return terms.apply(op, args, term.axes[len(terms.leading_of(term)) :], term.span, term.kind)
 
     return terms.rebuild(step, change)
-
-
-def _runner(program: Program) -> Callable[[Mapping[str, Any]], Any]:
-    """A step of one time in plain numpy: (S, 1, ...) in, the new state (S, 1, columns) out."""
-    whole = untraced(program)
-
-    def run(values: Mapping[str, Any]) -> Any:
-        found = whole(values)
-        if len(found) == 1:
-            return found[0].reshape(len(found[0]), 1, -1)
-        draws = max(len(array) for array in found)
-        flat = [np.broadcast_to(a, (draws, *a.shape[1:])).reshape(draws, 1, -1) for a in found]
-        return np.concatenate(flat, axis=-1)
-
-    return run
 
 
 def _traced(program: Program) -> Callable[[Mapping[str, Any]], Any]:

@@ -358,12 +358,13 @@ class Settler:
     def model(self) -> Model:
         latents = self.latents()
         needed = self.needed(latents)
-        if self.data.fitted is None:  # nothing is inferred again
+        inferring = self.data.fitted is None and not self.data.taken_away
+        if inferring:
             self.found += support.check_roles(latents.values(), needed)
         inferred = tuple(x for name, x in latents.items() if name in needed and not x.family.discrete)
         self.found += bounds.circles(inferred)
         self.found += points.check(inferred)
-        if not any(factor.observed or factor.distribution is None for factor in self.factors):
+        if inferring and not any(factor.observed or factor.distribution is None for factor in self.factors):
             self.found = [mistakes.nothing_observed(None, list(self.names.random), list(self.data.columns))]
         if self.found:
             raise ModelError(self.names.program.source, self.found)

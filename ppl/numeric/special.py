@@ -7,6 +7,7 @@ functions, so that they can be differentiated or staged again.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import autograd.numpy as np
@@ -68,17 +69,24 @@ defvjp(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Difference:
+    """The central difference of a function by one argument."""
+
+    function: Function
+    argument: int
+
+    def __call__(self, *arguments: Any) -> Any:
+        at = arguments[self.argument]
+        step = 6e-6 * numpy.maximum(1e-2, numpy.abs(at))
+        above = [*arguments[: self.argument], at + step, *arguments[self.argument + 1 :]]
+        below = [*arguments[: self.argument], at - step, *arguments[self.argument + 1 :]]
+        return (self.function(*above) - self.function(*below)) / (2 * step)
+
+
 def numeric_partial(function: Function, argument: int) -> Function:
     """The derivative of an elementwise function by one argument, by central differences, good to about 1e-8."""
-
-    def partial(*arguments: Any) -> Any:
-        at = arguments[argument]
-        step = 6e-6 * numpy.maximum(1e-2, numpy.abs(at))
-        above = [*arguments[:argument], at + step, *arguments[argument + 1 :]]
-        below = [*arguments[:argument], at - step, *arguments[argument + 1 :]]
-        return (function(*above) - function(*below)) / (2 * step)
-
-    return elementwise(partial)
+    return elementwise(_Difference(function, argument), name="numeric_partial")
 
 
 polygamma_3 = elementwise(lambda x: special.polygamma(3, x), name="polygamma_3")

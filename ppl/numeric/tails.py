@@ -118,7 +118,9 @@ def _student_far(df: Any, t: Any) -> Any:
 
 
 def _log_student_cdf(df: Any, t: Any) -> Any:
-    return _log_or(_student_far, special.stdtr(df, t), df, t)
+    nowhere = numpy.isneginf(t)
+    t = numpy.where(nowhere, 0.0, t)
+    return numpy.where(nowhere, -numpy.inf, _log_or(_student_far, special.stdtr(df, t), df, t))
 
 
 def _gamma_log_density(a: Any, x: Any) -> Any:

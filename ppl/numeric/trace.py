@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from autograd.tracer import isbox, new_box, trace_stack
 from autograd.util import toposort
 
 Backward = Callable[[Any], list[Any]]
+AUTOGRAD = threading.RLock()  # autograd counts the traces that are open in one number for all threads
 
 
 def vjp_of(function: Callable[..., Any], arguments: Sequence[Any]) -> tuple[Any, Backward]:
@@ -18,7 +20,7 @@ def vjp_of(function: Callable[..., Any], arguments: Sequence[Any]) -> tuple[Any,
 
     An argument that the value does not depend on gets zeros. The way back may be gone more than once.
     """
-    with trace_stack.new_trace() as trace:
+    with AUTOGRAD, trace_stack.new_trace() as trace:
         roots = [VJPNode.new_root() for _ in arguments]
         boxes = [new_box(argument, trace, root) for argument, root in zip(arguments, roots, strict=True)]
         end = function(*boxes)

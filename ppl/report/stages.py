@@ -138,7 +138,8 @@ def _argument(argument: Any) -> str:
     if isinstance(argument, tuple):
         return "[" + ", ".join(_argument(part) for part in argument) + "]"
     if isinstance(argument, slice):
-        return f"{'' if argument.start is None else argument.start}:{'' if argument.stop is None else argument.stop}"
+        parts = [argument.start, argument.stop, *([] if argument.step is None else [argument.step])]
+        return ":".join("" if part is None else str(part) for part in parts)
     return "..." if argument is Ellipsis else type(argument).__name__
 
 

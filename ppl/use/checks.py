@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ppl.compile.replicate import CannotReplicate, check_replicable, column_of, replicate
+from ppl.data.axes import Axis
 from ppl.data.dataset import Dataset
 from ppl.infer.draws import generator
 from ppl.language.errors import UsageError
@@ -17,6 +18,7 @@ from ppl.model.graph import Factor, Model
 from ppl.report.record import Record
 from ppl.report.tables import aligned, decimals, number
 from ppl.use.again import count_of, draws_of
+from ppl.use.series import Series, own_past, series_of
 
 _REPLICATES = 220  # a stream of random numbers
 _AT_ONCE = 4_000_000  # numbers that are replicated together
@@ -50,45 +52,85 @@ class Check:
     p: float
 
 
-def observed_of(factor: Factor) -> np.ndarray:
-    """What was observed (elements,), the missing left out; categories count from 1."""
-    assert factor.value is not None and factor.distribution is not None
-    values = np.asarray(factor.value.value, dtype=np.float64)
-    if factor.distribution.family.support.kind == "category":
-        values = values + 1
-    return values.reshape(-1) if factor.missing is None else values[~np.asarray(factor.missing)]
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """An observed name, its `values` (elements,) without the missing ones, which `kept` tells from the others over its
+    `axes`; categories count from 1. A `series` is drawn forward.
+    """
+
+    factor: Factor
+    values: np.ndarray
+    axes: tuple[Axis, ...]
+    kept: np.ndarray
+    series: Series | None
+
+
+def outcomes(model: Model, data: Dataset) -> dict[str, Outcome]:
+    """What can be replicated, by name. Raises `UsageError`."""
+    try:
+        series = {name: series_of(model, data, name) for name in own_past(model)}
+        check_replicable(model, data, beside_observed=True, leave=series)
+    except CannotReplicate as error:
+        raise UsageError(f"the data cannot be replicated, because {error.why}") from None
+    found = {}
+    for factor in model.observed:
+        name = column_of(factor)
+        one = series.get(name)
+        if one is not None:
+            found[name] = Outcome(factor, one.seen, one.column.axes, one.drawn, one)
+            continue
+        assert factor.value is not None and factor.distribution is not None
+        values = np.asarray(factor.value.value, dtype=np.float64)
+        kept = np.ones(values.shape, dtype=bool) if factor.missing is None else ~np.asarray(factor.missing)
+        categories = factor.distribution.family.support.kind == "category"
+        found[name] = Outcome(factor, (values + 1 if categories else values)[kept], factor.axes, kept, None)
+    return found
 
 
 def replicated(
-    model: Model, data: Dataset, values: Mapping[str, np.ndarray], draws: int, rng: np.random.Generator
-) -> Iterator[dict[str, np.ndarray]]:
-    """Replicated data (some of S, elements) by name, the missing left out, in bounded pieces. Raises `UsageError`."""
-    try:
-        check_replicable(model, data, beside_observed=True)
-    except CannotReplicate as error:
-        raise UsageError(f"the data cannot be replicated, because {error.why}") from None
-    factors = {column_of(factor): factor for factor in model.observed}
-    most = max(int(np.prod([axis.length for axis in factor.axes])) for factor in factors.values())
-    step = max(1, _AT_ONCE // most)
+    model: Model, data: Dataset, values: Mapping[str, np.ndarray], draws: int, rng: np.random.Generator,
+    found: Mapping[str, Outcome],
+) -> Iterator[dict[str, np.ndarray]]:  # fmt: skip
+    """Replicated data (some of S, elements) by name, the missing left out, in bounded pieces. Of long series fewer than
+    S are drawn. Raises `UsageError`.
+    """
+    series = {name: outcome.series for name, outcome in found.items() if outcome.series is not None}
+    draws = min([draws, *(one.most_draws(draws) for one in series.values())])
+    step = max(1, _AT_ONCE // max(outcome.kept.size for outcome in found.values()))
     for first in range(0, draws, step):
         some = {name: value[first : first + step] for name, value in values.items()}
-        found = replicate(model, data, some, min(step, draws - first), rng, beside_observed=True)
-        yield {name: _flat(found[name], factors[name].missing) for name in found}
+        count = min(step, draws - first)
+        made = replicate(model, data, some, count, rng, beside_observed=True, leave=series)
+        flat = {name: y.reshape(count, -1)[:, found[name].kept.reshape(-1)] for name, y in made.items()}
+        try:
+            yield flat | {name: one.replicates(some, count, rng) for name, one in series.items()}
+        except CannotReplicate as error:
+            raise UsageError(f"the data cannot be replicated, because {error.why}") from None
 
 
-def _flat(found: np.ndarray, missing: np.ndarray | None) -> np.ndarray:
-    return found.reshape(len(found), -1) if missing is None else found[:, ~np.asarray(missing)]
-
-
-def statistics_for(factor: Factor, observed: np.ndarray) -> dict[str, Statistic]:
+def statistics_for(outcome: Outcome) -> dict[str, Statistic]:
     """Which statistics tell of what a statement observes."""
+    factor = outcome.factor
     assert factor.distribution is not None
     family = factor.distribution.family
     if family.support.kind == "category":
-        return _of_categories(factor, observed)
+        return _of_categories(factor, outcome.values)
     if family.name == "Bernoulli":
         return OF_TRUTHS
-    return OF_COUNTS if family.discrete else OF_NUMBERS
+    own = OF_COUNTS if family.discrete else OF_NUMBERS
+    in_order = outcome.series is not None or factor.distribution.event_rank == 1
+    return {**own, **OF_SERIES} if in_order and len(outcome.axes) == 1 else own
+
+
+def _lagged(y: np.ndarray) -> np.ndarray:
+    """The correlation of each element with the one before."""
+    if y.shape[1] < 3:
+        return np.zeros(len(y))
+    centred = y - y.mean(axis=1, keepdims=True)
+    return np.asarray((centred[:, 1:] * centred[:, :-1]).sum(axis=1) / (centred**2).sum(axis=1))
+
+
+OF_SERIES: dict[str, Statistic] = {"correlation at lag 1": _lagged}
 
 
 def _of_categories(factor: Factor, observed: np.ndarray) -> dict[str, Statistic]:
@@ -107,18 +149,17 @@ def check(
     model: Model, data: Dataset, values: Mapping[str, np.ndarray], draws: int, rng: np.random.Generator
 ) -> tuple[Check, ...]:
     """Every statistic of every observed name, over S draws (S, *shape) of the latents. Raises `UsageError`."""
-    factors = {column_of(factor): factor for factor in model.observed}
-    seen = {name: observed_of(factor) for name, factor in factors.items()}
-    asked = {name: statistics_for(factor, seen[name]) for name, factor in factors.items()}
+    known = outcomes(model, data)
+    asked = {name: statistics_for(outcome) for name, outcome in known.items()}
     found: dict[tuple[str, str], list[np.ndarray]] = {}
-    for piece in replicated(model, data, values, draws, rng):
+    for piece in replicated(model, data, values, draws, rng, known):
         for name, y in piece.items():
             for title, statistic in asked[name].items():
                 with np.errstate(all="ignore"):
                     found.setdefault((name, title), []).append(statistic(y))
     checks = []
     for (name, title), parts in found.items():
-        observed = float(asked[name][title](seen[name][None])[0])
+        observed = float(asked[name][title](known[name].values[None])[0])
         checks.append(_judged(name, title, observed, np.concatenate(parts)))
     return tuple(checks)
 
@@ -164,5 +205,6 @@ def replicates(record: Record, model: Model, data: Dataset, draws: int, seed: in
     """Replicated data (S, elements) of every observed name, the missing left out; S is at most that of the fit."""
     draws = min(draws, count_of(record))
     values = {name: value[:draws] for name, value in draws_of(record).items()}
-    pieces = list(replicated(model, data, values, draws, generator(seed, _REPLICATES)))
+    known = outcomes(model, data)
+    pieces = list(replicated(model, data, values, draws, generator(seed, _REPLICATES), known))
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}

@@ -18,6 +18,7 @@ from ppl.model.graph import Latent, Model
 from ppl.report.export import Columns
 from ppl.report.record import label_all
 from ppl.use.prior import check_proper
+from ppl.use.series import own_past, series_of
 
 _LATENTS, _DATA = 210, 211  # streams of random numbers
 
@@ -83,7 +84,8 @@ def make(
     Raises `UsageError` where that cannot be done.
     """
     try:
-        check_replicable(model, data)
+        series = {name: series_of(model, data, name) for name in own_past(model)}
+        check_replicable(model, data, leave=series)
     except CannotReplicate as error:
         raise UsageError(f"the data cannot be simulated, because {error.why}") from None
     whole = {name: value[None] for name, value in given.items() if not np.isnan(value).any()}
@@ -100,8 +102,13 @@ def make(
             before = list(found)[: list(found).index(name) + 1]
             found = draw_prior(model, 1, rng, {key: found[key] for key in {**dict.fromkeys(before), **whole}})
     _check_inside(model, joint, found, given)
-    drawn = replicate(model, data, found, 1, generator(seed, _DATA))
-    columns = {name: as_column(data.columns[name], values[0]) for name, values in drawn.items()}
+    rng = generator(seed, _DATA)
+    drawn = {name: values[0] for name, values in replicate(model, data, found, 1, rng, leave=series).items()}
+    try:
+        drawn |= {name: one.whole(one.replicates(found, 1, rng)[0]) for name, one in series.items()}
+    except CannotReplicate as error:
+        raise UsageError(f"the data cannot be simulated, because {error.why}") from None
+    columns = {name: as_column(data.columns[name], values) for name, values in drawn.items()}
     made = replace(data, columns={**data.columns, **columns})
     return Made(made, {name: value[0] for name, value in found.items()}, given)
 

@@ -150,7 +150,20 @@ def _curve(model: Model, data: Dataset, record: Record, held: Held, name: str, p
     there = np.isfinite(observed) & np.isfinite(seen)
     behind = nx.ancestors(model.graph, name)
     words = ", ".join(f"{key} {word}" for key, word in held.words.items() if key in behind and key != predictor)
-    return Curve(name, predictor, x, found.draws, seen[there], observed[there], words, simulated)
+    alike = _at_held_levels(data, held, behind)
+    shown = None if alike is None else alike[there]
+    return Curve(name, predictor, x, found.draws, seen[there], observed[there], words, simulated, shown)
+
+
+def _at_held_levels(data: Dataset, held: Held, behind: set[str]) -> np.ndarray | None:
+    """Which rows (N,) have the levels that are held; None where no levels are."""
+    found: np.ndarray | None = None
+    for name, value in held.values.items():
+        column = data.columns[name]
+        if name in behind and column.levels is not None:
+            here = column.values == column.levels.index(value)
+            found = here if found is None else found & here
+    return found
 
 
 def _with_few_draws(record: Record) -> Record:

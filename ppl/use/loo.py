@@ -10,13 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from ppl.compile.likelihood import NoLikelihood, log_likelihood
-from ppl.infer.loo import MOST_K, Loo, error_of_sum, loo, thinned
+from ppl.infer.draws import generator
+from ppl.infer.loo import Loo, error_of_sum, loo, thinned
 from ppl.language.errors import UsageError
 from ppl.model.graph import Model
 from ppl.report.record import Record, label_all
 from ppl.use.again import draws_of
 
 _MOST_LISTED = 8
+_THINNING = 240  # a stream of random numbers
+_MOST_NUMBERS, _FEWEST_DRAWS = 200_000_000, 1000  # log likelihoods of all elements at all draws
 _SMALL = 4.0  # nats of a difference below which its standard error says little (Sivula, Magnusson, Vehtari 2020)
 
 
@@ -46,7 +49,12 @@ def hold_out(record: Record, model: Model, name: str) -> Held:
     """Raises `UsageError` where elements have no likelihood of their own."""
     if not model.observed:
         raise UsageError(f"{name}: no name is observed; a `factor` cannot be left out")
-    first, log_weights = thinned(record.log_weights, record.chosen)
+    first, sample = thinned(record.log_weights, record.chosen)
+    elements = sum(int(np.prod(factor.log_prob.shape)) for factor in model.observed)
+    affordable = max(_FEWEST_DRAWS, _MOST_NUMBERS // max(elements, 1))
+    if affordable < len(first):
+        some, sample = sample.thinned(affordable, generator(record.seed, _THINNING))
+        first = first[some]
     draws = {latent: values[first] for latent, values in draws_of(record).items()}
     try:
         found = log_likelihood(model, draws, len(first))
@@ -56,8 +64,9 @@ def hold_out(record: Record, model: Model, name: str) -> Held:
     for one in found:
         counts = one.counts.reshape(-1)
         labels += [label for label, counted in zip(label_all(one.name, one.axes), counts, strict=True) if counted]
-        parts.append(loo(one.by_element, log_weights))
-    whole = Loo(*(np.concatenate([getattr(part, part_of) for part in parts]) for part_of in ("elpd", "k", "lpd")))
+        parts.append(loo(one.by_element, sample))
+    elpd, k, lpd = (np.concatenate([getattr(part, name) for part in parts]) for name in ("elpd", "k", "lpd"))
+    whole = Loo(elpd, k, lpd, parts[0].good)
     points = tuple(quantity.name for quantity in record.quantities.values() if quantity.role == "point")
     return Held(name, tuple(labels), whole, record.verdict, points)
 
@@ -106,7 +115,7 @@ def as_text(found: Held) -> str:
 
 def compared_as_text(places: Sequence[Place]) -> str:
     width = max(len(place.held.name) for place in places)
-    head = f"{''.ljust(width)}{'elpd':>10}{'se':>8}{'difference':>12}{'its se':>8}{'p_loo':>8}{'k > 0.7':>9}"
+    head = f"{''.ljust(width)}{'elpd':>10}{'se':>8}{'difference':>12}{'its se':>8}{'p_loo':>8}{'bad k':>9}"
     lines = [head]
     for place in places:
         own, difference = place.held.loo, round(place.difference, 1) + 0.0  # no minus before a zero
@@ -124,12 +133,12 @@ def _doubts(held: Sequence[Held]) -> list[str]:
     """What speaks against the numbers."""
     lines = []
     for one in held:
-        worst = np.flatnonzero(one.loo.k > MOST_K)
+        worst = np.flatnonzero(one.loo.k > one.loo.good)
         if len(worst):
             worst = worst[np.argsort(-one.loo.k[worst], kind="stable")]
             shown = ", ".join(f"{one.labels[i]} ({one.loo.k[i]:.2f})" for i in worst[:_MOST_LISTED])
             more = f" and {len(worst) - _MOST_LISTED} more" if len(worst) > _MOST_LISTED else ""
-            lines.append(f"{one.name}: not to be relied on where Pareto k is above {MOST_K}: {shown}{more}")
+            lines.append(f"{one.name}: not to be relied on where Pareto k is above {one.loo.good:.2g}: {shown}{more}")
         if one.points:
             names = ", ".join(one.points)
             lines.append(f"{one.name}: {names} stay as estimated from all elements: elpd is too high, p_loo too low")
@@ -152,7 +161,7 @@ def _told(place: Place) -> dict[str, object]:
     return {
         "fit": place.held.name, "verdict": place.held.verdict, "elpd": _plain(own.total), "se": _plain(own.se),
         "p_loo": _plain(own.effective_parameters), "difference": _plain(place.difference),
-        "se_difference": _plain(place.se), "bad_k": own.bad, "elements": elements,
+        "se_difference": _plain(place.se), "good_k": own.good, "bad_k": own.bad, "elements": elements,
     }  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ppl.compile.replicate import column_of
 from ppl.data.dataset import Dataset
 from ppl.model.graph import Model
 from ppl.report.plots.checks import Check
@@ -22,16 +21,13 @@ def checks_of(model: Model, data: Dataset, record: Record) -> list[Check]:
     size = max((int(np.prod([axis.length for axis in factor.axes])) for factor in model.observed), default=1)
     found = checks.replicates(record, model, data, max(20, min(_DRAWS, _MOST // max(size, 1))), _SEED)
     made = []
-    for factor in model.observed:
-        assert factor.value is not None
-        labels = np.array(label_all("", factor.axes), dtype=object).reshape(-1)
-        kept = labels if factor.missing is None else labels[~np.asarray(factor.missing).reshape(-1)]
-        named = any(axis.labels for axis in factor.axes)
-        over = " x ".join(axis.name for axis in factor.axes)
-        name = column_of(factor)
-        shown = tuple(label[1:-1] or "1" for label in kept)
-        values, levels = checks.observed_of(factor), factor.value.levels
-        made.append(Check(name, values.reshape(-1), found[name], shown, "" if named else over, levels))
+    for name, outcome in checks.outcomes(model, data).items():
+        assert outcome.factor.value is not None
+        labels = np.array(label_all("", outcome.axes), dtype=object).reshape(-1)
+        named = any(axis.labels for axis in outcome.axes)
+        over = " x ".join(axis.name for axis in outcome.axes)
+        shown = tuple(label[1:-1] or "1" for label in labels[outcome.kept.reshape(-1)])
+        made.append(Check(name, outcome.values, found[name], shown, "" if named else over, outcome.factor.value.levels))
     return made
 
 

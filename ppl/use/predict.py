@@ -13,18 +13,27 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ppl.compile.extend import CannotExtend, Known, extended, in_order, means, places_of, random_names
+from ppl.compile.extend import (
+    CannotExtend,
+    Known,
+    extended,
+    in_order,
+    means,
+    places_of,
+    random_names,
+)
+from ppl.compile.replicate import piece_of
 from ppl.compile.simulate import draw
 from ppl.data.append import append, with_rows
 from ppl.data.axes import Axis
 from ppl.data.dataset import Dataset
 from ppl.infer.draws import generator
 from ppl.language.errors import DataError, ModelError, UsageError, nearest
-from ppl.model.brackets import Place
-from ppl.model.graph import Factor, Latent, Model, Piece
+from ppl.model.graph import Factor, Latent, Model
 from ppl.model.settle import settle
-from ppl.model.terms import inputs
+from ppl.model.terms import ancestors, inputs
 from ppl.report.record import Record
+from ppl.use import vectors
 from ppl.use.again import count_of, names_of
 
 _PREDICTIONS = 230  # a stream of random numbers
@@ -73,7 +82,10 @@ def predict(record: Record, data: Dataset, new: Dataset, wish: Wish) -> tuple[Pr
     fixed = [name for name in columns if name not in outcomes]
     if fixed:
         raise UsageError(f"`{fixed[0]}` does not vary over the rows of the data: there is nothing new to predict")
-    joined = append(base, new, outcomes, random, _row_counts(record, base, outcomes))
+    before = settle(names_of(record), data)
+    together = {name for name in outcomes if vectors.is_one(before, name)}
+    known_new = replace(new, columns={key: column for key, column in new.columns.items() if key not in together})
+    joined = append(base, known_new, outcomes - together, random, _row_counts(record, base, outcomes))
     model = _settled(record, joined, new)
     assert joined.fitted is not None and joined.rows is not None
     known = {name: Known(q.axes, q.draws) for name, q in record.quantities.items() if q.role != "derived"}
@@ -83,6 +95,7 @@ def predict(record: Record, data: Dataset, new: Dataset, wish: Wish) -> tuple[Pr
         if not wish.sample_levels:
             _check_levels(needed, known, new)
         _check_columns(model, joined, targets, outcomes, changed, new)
+        vectors.check(before, model, needed, known, together)
         return _drawn(model, joined, needed, known, targets, count_of(record), wish)
     except CannotExtend as error:
         raise UsageError(f"new rows cannot be predicted: {error.why}") from None
@@ -193,7 +206,9 @@ def _drawn(
 ) -> tuple[Prediction, ...]:  # fmt: skip
     assert joined.fitted is not None and joined.rows is not None
     count = joined.rows.length - joined.fitted
+    behind = ancestors([term for latent in needed for piece in latent.pieces for term in piece.distribution.all_terms])
     widest = max([joined.rows.length, *(int(np.prod(latent.shape)) for latent in needed)])
+    widest = max([widest, *(int(np.prod(term.shape)) for term in behind if not term.known)])
     if draws * count * len(targets) > _MOST:
         raise UsageError(f"{draws:,} draws for {count:,} rows do not fit into memory: predict fewer rows at once")
     step = max(1, _AT_ONCE // widest)
@@ -236,8 +251,9 @@ def _at_new_rows(
         assert factor.distribution is not None and factor.value is not None
         if not factor.axes or joined.rows not in factor.axes:
             raise CannotExtend(f"`{name}` does not vary over the rows of the data")
-        place = Place((), factor.value.plates, ()) if factor.value.plates else None
-        piece = Piece(factor.distribution, factor.log_prob, place, factor.axes, factor.span)
+        piece = piece_of(factor)
+        if factor.distribution.event_rank and factor.axes[-1] == joined.rows:
+            return vectors.given(factor, piece, values, draws, joined.fitted or 0, kind, rng)
         whole = means(piece, values, draws) if kind == "mean" else draw(piece, values, draws, rng)
         return np.moveaxis(whole, 1 + factor.axes.index(joined.rows), 1)[:, joined.fitted :]
     latent = latents[name]

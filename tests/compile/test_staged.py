@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
 import pytest
+import scipy.special
+from autograd import hessian
 
-from ppl.compile.staged import passes, stage
+import ppl
+from ppl.compile.staged import loop, passes, stage
 from ppl.compile.staged import trace as tracing
 from ppl.compile.staged.listing import Listing, drop_dead
 from ppl.compile.staged.run import Runner
 from ppl.compile.staged.trace import NotStaged, trace
 from ppl.language.errors import InternalError
+from ppl.model import linear_steps
 from ppl.numeric import gather, linear, reduce, special
+from ppl.numeric.first_order import first_order
 from ppl.report import stages
+from tests.model.test_recurrences import DATA as RECURRENCE_DATA
+from tests.model.test_recurrences import LINEAR
+from tests.model.test_recurrences import MODELS as RECURRENCES
 from tests.test_good_models import PROGRAMS, conditioned
 
 DATA = np.array([0.5, -1.0, 2.0, 0.0])
@@ -49,6 +59,41 @@ def test_every_program(program: Path) -> None:
         return
     for seed in range(2):
         agree(joint, np.random.default_rng(seed).normal(0, 0.7, (4, joint.dimension)), run)
+    z = np.random.default_rng(3).normal(0, 0.7, (4, joint.dimension))
+    again = pickle.loads(pickle.dumps(run))
+    for one, other in zip(again(z), run(z), strict=True):
+        assert np.array_equal(one, other, equal_nan=True)
+    np.testing.assert_allclose(stage.staged_value(joint, z.shape)(z)[0], run(z)[0], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_recurrences_without_steps(name: str) -> None:
+    joint = ppl.from_text(RECURRENCES[name], name).condition(RECURRENCE_DATA).joint
+    run = stage.staged(joint, (4, joint.dimension))
+    assert any(call.function is first_order.fun for call in run.listing.calls)
+    for seed in range(2):
+        agree(joint, np.random.default_rng(seed).normal(0, 0.7, (4, joint.dimension)), run)
+    stage.staged_product(joint, (4, joint.dimension))
+
+
+@pytest.mark.parametrize("name", RECURRENCES)
+@pytest.mark.parametrize("bound", [True, False])
+def test_recurrences(name: str, bound: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their steps over memory of their own, or, where there are too many, call by call; and their Hessians."""
+    monkeypatch.setattr(linear_steps, "solved", lambda *args: None)
+    monkeypatch.setattr(loop, "MOST_BOUND", 20_000 if bound else 0)
+    joint = ppl.from_text(RECURRENCES[name], name).condition(RECURRENCE_DATA).joint
+    run = stage.staged(joint, (4, joint.dimension))
+    assert any(call.function is loop.run for call in run.listing.calls)
+    for seed in range(2):
+        agree(joint, np.random.default_rng(seed).normal(0, 0.7, (4, joint.dimension)), run)
+    z, v = np.random.default_rng(5).normal(0, 0.5, (2, 4, joint.dimension))
+    found = stage.staged_product(joint, z.shape)(np.hstack([z, v]))
+    ahead, behind = (stage.plain(joint, z + step * v)[1] for step in (1e-5, -1e-5))
+    np.testing.assert_allclose(found[1], (ahead - behind) / 2e-5, rtol=1e-6, atol=1e-6 * np.abs(found[1]).max())
+    again = pickle.loads(pickle.dumps(run))
+    for one, other in zip(again(z), run(z), strict=True):
+        assert np.array_equal(one, other)
 
 
 def sums(z: Any) -> Any:
@@ -62,6 +107,12 @@ def sums(z: Any) -> Any:
 def products(z: Any) -> Any:
     matrix = DATA[:3, None] * np.arange(1.0, 6.0)
     return anp.sum(anp.matmul(z / anp.exp(z[:, :1]), matrix) ** 2, axis=1)
+
+
+def wide(z: Any) -> Any:
+    """Enough elements for calls made of quick ones, at the ends of their range as well."""
+    x = anp.reshape(z, (len(z), 3, 1)) * np.concatenate([np.linspace(-4.0, 4.0, 90), [1e-9, 700.0, -900.0, 1e9]])
+    return anp.sum(special.softplus(x) * DATA[0] - special.inv_logit(x), axis=(1, 2))
 
 
 def positions(z: Any) -> Any:
@@ -83,11 +134,19 @@ def powers(z: Any) -> Any:
     return anp.sum(x**2 + x**-1.0 + special.choose(x < 0, 1.0, anp.log(x)), axis=1) + reduce.logsumexp(z, -1)
 
 
-@pytest.mark.parametrize("density", [sums, products, positions, choices, matrices, powers])
+@pytest.mark.parametrize("density", [sums, products, wide, positions, choices, matrices, powers])
 def test_small_densities(density: Callable[[Any], Any]) -> None:
     run = runner_of(density)
     for seed in range(3):
         agree(density, np.random.default_rng(seed).normal(size=(4, 3)), run)
+
+
+def test_quick_calls_stand_for_slow_ones() -> None:
+    shown = {call.function for call in stage.listing(wide, (4, 3)).calls}
+    assert np.log1p in shown
+    assert not shown & {np.logaddexp, scipy.special.expit}
+    few = {call.function for call in stage.listing(lambda z: anp.sum(special.softplus(z), axis=1), (4, 3)).calls}
+    assert np.logaddexp in few
 
 
 def test_zero_times_infinity_is_zero_as_with_autograd() -> None:
@@ -103,6 +162,32 @@ def test_zero_times_infinity_is_zero_as_with_autograd() -> None:
     agree(density, np.abs(z) + 1.0, run)  # and after that as before
 
 
+def test_values_in_pieces() -> None:
+    """By autograd at first, then by a listing of the value alone, whatever the number of draws."""
+    staging = stage.Staging()
+    z = np.random.default_rng(1).normal(size=(100, 3))
+    assert staging.value(sums, z, 7) is None  # 14 pieces
+    for draws in (100, 98, 7):
+        found = staging.value(sums, z[:draws], 7)
+        np.testing.assert_allclose(found, sums(z[:draws]), rtol=1e-12)
+    assert staging.value(sums, z[:6], 7) is None
+    assert staging.values[7].listing.calls
+    assert len(staging.values[7].listing.calls) < len(stage.listing(sums, (7, 3)).calls)
+
+
+@pytest.mark.parametrize("density", [sums, products, wide, positions, choices, matrices, powers])
+def test_hessian_times_a_vector(density: Callable[[Any], Any]) -> None:
+    """Beside the Hessian of every draw by nested autograd."""
+    run = stage.staged_product(density, (4, 3))
+    rng = np.random.default_rng(5)
+    z, v = rng.normal(size=(2, 4, 3))
+    gradient, product = run(np.hstack([z, v]))
+    np.testing.assert_allclose(gradient, stage.plain(density, z)[1], rtol=1e-9, atol=1e-9)
+    for i in range(4):
+        curvature = hessian(lambda x: density(x[None])[0])(z[i])
+        np.testing.assert_allclose(product[i], curvature @ v[i], rtol=1e-7, atol=1e-9)
+
+
 def test_results_are_fresh() -> None:
     run = runner_of(sums)
     z = np.random.default_rng(1).normal(size=(4, 3))
@@ -114,6 +199,31 @@ def test_results_are_fresh() -> None:
     again = run(z)
     assert np.array_equal(again[0], kept[0])
     assert np.array_equal(again[1], kept[1])
+
+
+def test_threads_share_a_runner() -> None:
+    """Each call has buffers of its own: thousands of them at a time give what one after the other gives."""
+    staging = stage.Staging(first=1)
+    points = np.random.default_rng(1).normal(size=(300, 4, 3))
+    alone = [staging.value_and_gradient(sums, z) for z in points]
+    staging.runners.clear()
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            together = list(threads.map(lambda z: staging.value_and_gradient(sums, z), points))
+    finally:
+        sys.setswitchinterval(before)
+    for found, expected in zip(together, alone, strict=True):
+        assert np.array_equal(found[0], expected[0])
+        assert np.array_equal(found[1], expected[1])
+
+
+def test_a_clone_has_buffers_of_its_own() -> None:
+    run = runner_of(sums)
+    other = run.clone()
+    assert other.listing is run.listing
+    assert not np.shares_memory(run._idle[0]._z, other._idle[0]._z)
 
 
 def test_code_that_looks_at_values_is_not_staged() -> None:
@@ -163,9 +273,8 @@ def test_staged_after_some_calls_and_kept_for_the_last_used() -> None:
         for count in range(stage.FIRST_STAGED):
             assert (draws in staging.runners) is False, count
             staging.value_and_gradient(sums, z[:draws])
-    assert list(staging.runners) == [2, 4]
+    assert set(staging.runners) == {2, 4}
     staging.value_and_gradient(sums, z[:2])
-    assert list(staging.runners) == [4, 2]
     staging._make_room(stage._MOST_BYTES - staging.runners[2].bytes)
     assert list(staging.runners) == [2]
 

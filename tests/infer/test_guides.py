@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 import ppl
-from ppl.compile.blocks import Centring
+from ppl.compile.blocks import Block, Centring
 from ppl.compile.joint import compile_joint
 from ppl.infer import affine, ladder
 from ppl.infer.affine import Family, FullRank, LowRank
@@ -114,6 +114,49 @@ def test_proposals_from_two_components(dimension: int) -> None:
     assert mean[0] == pytest.approx(1.2, abs=0.05)
     assert variance[0] == pytest.approx(0.9 * 1 + 0.1 * 4 + 0.09 * 144, rel=0.03)
     assert variance[1] == pytest.approx(1.3, rel=0.05)
+
+
+class Dear:
+    """A standard Gaussian of which 100 draws are evaluated at once, as where there are many rows."""
+
+    dimension = 40
+    draws_at_once = 100
+
+    def value(self, z: np.ndarray) -> np.ndarray:
+        return -0.5 * (z**2).sum(axis=1)
+
+    def value_and_gradient(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        raise AssertionError
+
+
+def test_more_proposals_where_an_sd_rests_on_few() -> None:
+    """As many as 120 batches, not 30: but only where weights are that uneven."""
+    near, far = (Component(np.zeros(40), scale * np.eye(40)) for scale in (1.0, 1.3))
+    assert len(correct(Dear(), np.random.default_rng(0), [near], 2000)[0]) == 3000
+    assert len(correct(Dear(), np.random.default_rng(0), [far], 2000)[0]) == 12_000
+
+
+def test_heavy_tails_in_a_few_leading_coordinates() -> None:
+    """Of 20 coordinates the first is a t, the others Gaussian with its value for a mean: a t there covers it."""
+
+    class Tail:
+        dimension = 20
+        draws_at_once = 10_000
+
+        def value(self, z: np.ndarray) -> np.ndarray:
+            return -4 * np.log1p(z[:, 0] ** 2 / 7) - 0.5 * ((z[:, 1:] - z[:, :1]) ** 2).sum(axis=1)
+
+        def value_and_gradient(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            raise AssertionError
+
+    root = np.eye(20)
+    root[1:, 0] = 1.0
+    plain, heavy = (
+        correct(Tail(), np.random.default_rng(0), [Component(np.zeros(20), root, shared=shared)], 4000)[1]
+        for shared in (0, 1)
+    )
+    assert plain.pareto_k > 0.3 > heavy.pareto_k
+    assert heavy.effective == pytest.approx(len(heavy.weights), rel=1e-6)
 
 
 def test_a_regression_by_each_guide() -> None:
@@ -283,17 +326,63 @@ def test_partly_centred_coordinates_are_a_map_of_the_same_density() -> None:
     assert partly.value(z) == pytest.approx(plain.value(into(z)) + log_jacobian, abs=1e-6)
 
 
-def test_an_element_that_the_data_hold_stays_centred() -> None:
-    y = np.array([0.5, -1.0, 2.0, 0.3])
-    posterior = ppl.from_text("t ~ HalfNormal(1)\nx[4] ~ Normal(0, t)\ny ~ Normal(x, s)", "test.ppl").condition(
-        {"y": y, "s": np.array([0.01, 0.01, 10.0, 10.0])}
-    )
+ELEMENTS = {"y": np.array([0.5, -1.0, 2.0, 0.3]), "s": np.array([0.01, 0.01, 10.0, 10.0])}
+
+
+def blocks_partly_centred(text: str) -> dict[str, Block]:
+    posterior = ppl.from_text(text, "test.ppl").condition(ELEMENTS)
     problem = ladder.Problem(posterior.model, posterior.summed, posterior.joint, 1, 4000)
     found = ladder.PARTLY_CENTRED.run(problem, None)
     assert found is not None and found.about == ("x",)
-    centring = next(block.centring for block in found.joint.blocks if block.name == "x")
-    assert centring is not None
-    assert (centring.share[:2] > 0.99).all() and (centring.share[2:] < 0.01).all()
+    return {block.name: block for block in found.joint.blocks}
+
+
+def test_an_element_that_the_data_hold_stays_centred() -> None:
+    block = blocks_partly_centred("t ~ HalfNormal(1)\nx[4] ~ LogNormal(0, t)\ny ~ Normal(log(x), s)")["x"]
+    assert block.centring is not None
+    assert (block.centring.share[:2] > 0.99).all() and (block.centring.share[2:] < 0.01).all()
+
+
+def test_the_stand_in_of_a_gaussian_likelihood_is_that_likelihood() -> None:
+    block = blocks_partly_centred("t ~ HalfNormal(1)\nx[4] ~ Normal(0, t)\ny ~ Normal(2*x, s)")["x"]
+    assert block.conditional is not None
+    stand_in = block.conditional.stand_in
+    assert stand_in.precision == pytest.approx(ELEMENTS["s"] ** -2, rel=1e-5)
+    assert stand_in.pull == pytest.approx(ELEMENTS["y"] * ELEMENTS["s"] ** -2, rel=1e-4)
+
+
+OFFSETS = """m ~ Normal(0, 5)
+t ~ HalfNormal(2)
+raw[4] ~ Normal(0, 1)
+x = m + t*raw
+y ~ Normal(x, 0.05)
+"""
+
+
+def test_offsets_that_the_data_hold() -> None:
+    """Offset times scale written by hand, with much data a group: by the coordinates of raw a thin ridge."""
+    y = np.random.default_rng(4).normal(2, 1.5, 4)
+    found = fit(OFFSETS, {"y": y})
+    assert found.verdict == "good"
+    assert [one.rung for one in found.record.tried] == ["mean field", "partly centred (`raw`)"]
+    mean, sd = worst(found, {"t": hierarchy(y, 0.05, 2.0)})
+    assert mean < 0.05 and sd < 0.05
+
+
+def test_a_factor_times_offsets_is_fitted_as_the_vector_it_makes() -> None:
+    """A GP with a Gaussian likelihood, by `cholesky(K) @ raw`, beside its marginal likelihood in closed form."""
+    x, rng = np.linspace(0, 4, 8), np.random.default_rng(1)
+    data = {"x": x, "y": np.sin(x) + 0.1 * rng.normal(size=8)}
+    head = "a ~ HalfNormal(1)\nr ~ InvGamma(4, 8)\n"
+    kernel = "exp_quad(x, a, r) + 1e-6*eye(8)"
+    by_hand = fit(
+        f"{head}raw[8] ~ Normal(0, 1)\nf = cholesky({kernel}) @ raw\ny ~ Normal(f, 0.1)", data, guide="partial"
+    )
+    exact = fit(f"{head}y ~ MvNormal(zeros(8), {kernel} + 0.01*eye(8))", data).summary()
+    assert by_hand.verdict == "good"
+    assert by_hand.record.tried[-1].rung == "partly centred (`raw`)"
+    mean, sd = worst(by_hand, {name: (exact[name]["mean"], exact[name]["sd"]) for name in ("a", "r")})
+    assert mean < 0.08 and sd < 0.08
 
 
 def test_a_rung_with_nothing_to_do_leaves_the_mean_field() -> None:

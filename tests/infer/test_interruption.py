@@ -26,7 +26,7 @@ SCHOOLS = [str(MODELS / f"eight_schools.{ending}") for ending in ("ppl", "csv")]
 SLOW = """k ~ Beta(2, 2)
 s ~ HalfNormal(1)
 h[1] = 0
-for t in 2..n { h[t] = k*h[t-1] + 0.1*x[t-1] }
+for t in 2..n { h[t] = tanh(k*h[t-1]) + 0.1*x[t-1] }
 x ~ Normal(h, s)
 """
 

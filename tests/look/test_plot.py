@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
+import ppl
 from ppl.cli.reopen import reopened
 from ppl.report import fitfile
 from ppl.report.plots import canvas, checks, densities, intervals, pairs
@@ -237,3 +238,28 @@ def test_without_matplotlib(fits: dict[str, Path], command: Command, monkeypatch
     assert (done.code, done.out) == (2, "")
     assert done.err == "plots are drawn by matplotlib, which is not installed: pip install 'ppl[plot]'\n"
     assert command("plot", fits["poisson"], "--kind", "graph", "-o", "g.svg").code == 0, "SVG graphs need no matplotlib"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_from_python(kind: str, fits: dict[str, Path], in_folder: Path) -> None:
+    """A figure of matplotlib, which a notebook shows."""
+    from matplotlib.figure import Figure
+
+    fit = ppl.read_fit(fits["poisson"])
+    made = fit.plot(kind)
+    assert isinstance(made, Figure)
+    assert made._repr_png_().startswith(b"\x89PNG") and texts_of(made)
+    made.savefig("p.pdf")
+    assert Path("p.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_from_python_refused(fits: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    fit = ppl.read_fit(fits["poisson"])
+    assert [axes.get_title() for axes in fit.plot("densities", of="beta").axes] == ["beta"]
+    with pytest.raises(ppl.UsageError, match=r"kind must be one of .*, not 'interval'; did you mean 'intervals'"):
+        fit.plot("interval")
+    with pytest.raises(ppl.UsageError, match="the fit holds no such name; did you mean `alpha`"):
+        fit.plot(of="alpa")
+    without(monkeypatch, "matplotlib")
+    with pytest.raises(ppl.UsageError, match=r"pip install 'ppl\[plot\]'"):
+        fit.plot()

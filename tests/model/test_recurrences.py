@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import ppl
+from ppl.model import linear_steps
 
 T = 8
 Y = np.array([0.4, -1.3, 2.2, 0.9, -0.2, 1.7, 3.0, -0.6])
@@ -26,6 +27,37 @@ err[1] = y[1] - mu
 for t in 2..T { err[t] = y[t] - mu - theta*err[t-1] }
 y[1] ~ Normal(mu, 1)
 for t in 2..T { y[t] ~ Normal(mu + theta*err[t-1], 1) }""",
+    "two_names": """
+mu ~ Normal(0, 1)
+theta ~ Normal(0, 1)
+nu[1] = mu
+nu[2] = 2*mu
+err[1] = y[1] - nu[1]
+err[2] = -y[2] / 3
+for t in 3..T {
+  nu[t] = mu + theta*err[t-1]/2
+  err[t] = -(y[t] - nu[t])
+}
+y ~ Normal(nu, 1)""",
+    "moving_factor": """
+a ~ Normal(0, 1)
+b ~ Normal(0, 1)
+x[1] = a
+for t in 2..T { x[t] = (x[t-1]*b - a) * y[t] + 0.1*t }
+y ~ Normal(x, 1)""",
+    "from_data": """
+k ~ Beta(2, 2)
+h[1] = 0
+for t in 2..T { h[t] = k*h[t-1] + 0.1*y[t-1] }
+y ~ Normal(h, 1)""",
+    "moving_squares": """
+a ~ Normal(0, 1)
+b ~ Normal(0, 1)
+s[1] = -0.5
+for t in 2..T { s[t] = sqrt(s[t-1]^2*y[t]^2*exp(a) + exp(b)) }
+for t in 2..T { e[t] = s[t-1] + s[t] }
+e[1] = 1
+y ~ Normal(e, abs(s))""",
     "two_states": """
 a ~ Normal(0, 1)
 u[1] = a
@@ -65,6 +97,28 @@ def test_gradient(name: str) -> None:
         step[column] = 1e-5
         expected = (joint.value(z + step) - joint.value(z - step)) / 2e-5
         assert gradient[:, column] == pytest.approx(expected, rel=1e-6, abs=1e-7)
+
+
+LINEAR = ("garch", "moving_average", "two_names", "moving_factor", "from_data", "moving_squares")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_linear_steps_are_solved_and_give_what_a_scan_gives(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    solve = linear_steps.solved
+    kinds = []
+
+    def watched(*args: Any) -> Any:
+        kinds.append(found := solve(*args))
+        return found
+
+    monkeypatch.setattr(linear_steps, "solved", watched)
+    fast = ppl.from_text(MODELS[name], name).condition(DATA).joint
+    assert [found is not None for found in kinds] == [name in LINEAR]
+    monkeypatch.setattr(linear_steps, "solved", lambda *args: None)
+    slow = ppl.from_text(MODELS[name], name).condition(DATA).joint
+    z = np.random.default_rng(2).normal(size=(4, slow.dimension))
+    for one, other in zip(fast.value_and_gradient(z), slow.value_and_gradient(z), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10)
 
 
 def test_values() -> None:

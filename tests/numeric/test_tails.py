@@ -83,3 +83,8 @@ def test_constant_beyond_the_ends(within: Callable[..., Any], upper: float) -> N
     assert_close(log_tail(x, np.full(6, 3.0)), np.array([below, below, below, -6.0, above, above]))
     assert_close(elementwise_grad(log_tail, 0)(x, np.full(6, 3.0)), np.array([0.0, 0.0, 0.0, 12.0, 0.0, 0.0]))
     assert_close(elementwise_grad(log_tail, 1)(x, np.full(6, 3.0)), np.array([0.0, 0.0, 0.0, -2.0, 0.0, 0.0]))
+
+
+def test_the_ends_of_student_tails() -> None:
+    """What is cut at one end alone is drawn between a number and infinity: all its draws were no numbers."""
+    np.testing.assert_array_equal(tails.log_student_cdf(3.0, np.array([-np.inf, np.inf])), [-np.inf, 0.0])

@@ -39,7 +39,7 @@ def test_every_rule_is_kept(square: ppl.Fit, tmp_path: Path) -> None:
 
 
 def test_what_follows_from_another_rule_has_no_number() -> None:
-    evidence = Evidence(0.0, 1.0, 0.0, np.inf, 0.2, 4000, 3000.0, 0, 0.0, 0.0, {"not_definite": "`a`"})
+    evidence = Evidence(4000, 3000.0, {"not_definite": "`a`"}, not_definite=1.0, draw_error=np.inf, pareto_k=0.2)
     verdict, findings = judge(evidence)
     assert verdict is Verdict.DO_NOT_USE
     numbers = {finding.rule.name: finding.value for finding in findings}

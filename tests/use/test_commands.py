@@ -104,7 +104,9 @@ def test_loo_and_compare(name: str, command: Command, shop: Path) -> None:
     (found,) = json.loads(done.out)
     elements = [one["elpd"] for one in found["elements"].values()]
     assert len(elements) == len(observed(shop, name)[1]) and found["elpd"] == pytest.approx(sum(elements))
-    assert 0 < found["p_loo"] < 25 and found["bad_k"] <= 1
+    ks = np.array([np.inf if one["pareto_k"] is None else one["pareto_k"] for one in found["elements"].values()])
+    assert 0 < found["p_loo"] < 25 and found["good_k"] == pytest.approx(1 - 1 / np.log10(500), abs=0.01)
+    assert found["bad_k"] == (ks[np.isfinite(ks)] > found["good_k"]).sum() < 0.2 * len(ks)  # of 500 draws k is rough
     text = command("loo", f"{name}.nc").out
     assert f"{found['elpd']:.1f}" in text and "observed elements, the largest Pareto k" in text
     (shop / "other.nc").write_bytes((shop / f"{name}.nc").read_bytes())

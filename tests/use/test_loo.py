@@ -11,8 +11,8 @@ import pytest
 from scipy import stats
 
 import ppl
-from ppl.infer.importance import resample
-from ppl.infer.loo import loo, thinned
+from ppl.infer.importance import resample, smooth
+from ppl.infer.loo import Sample, loo, thinned
 from tests.use.conftest import NAMES
 
 RNG = np.random.default_rng(5)
@@ -36,8 +36,11 @@ def test_log_likelihood_and_loo_agree_with_arviz(name: str, shop: Path) -> None:
     inference = az.from_dict(posterior={"x": np.zeros((1, 500))}, log_likelihood=values)
     theirs = az.loo(inference, pointwise=True)
     (flat,) = (value.reshape(500, -1) for value in found.values())
-    ours = loo(flat, np.zeros(500))
+    ours = loo(flat, Sample.whole(np.zeros(500)))
     np.testing.assert_allclose(ours.elpd, theirs.loo_i.values.reshape(-1), atol=0.01)
+    theirs_k, uneven = theirs.pareto_k.values.reshape(-1), ours.k > 0  # no k is fitted to a tail that is bounded
+    np.testing.assert_allclose(ours.k[uneven], theirs_k[uneven], atol=0.02)
+    assert ours.good == pytest.approx(theirs.good_k)
     assert ours.total == pytest.approx(theirs.elpd_loo, abs=0.1)
     assert ours.se == pytest.approx(theirs.se, rel=0.01)
     assert ours.effective_parameters == pytest.approx(theirs.p_loo, abs=0.1)
@@ -71,25 +74,78 @@ def test_a_wrong_approximation_is_corrected() -> None:
     log_weights = stats.norm.logpdf(mu, mean, sd) - stats.norm.logpdf(mu, mean + sd, 2 * sd)
     log_weights -= np.log(np.exp(log_weights).sum())
     likelihood = stats.norm.logpdf(Y, mu[:, None], 2)
-    np.testing.assert_allclose(loo(likelihood, log_weights).elpd, exact_loo(Y), atol=0.01)
-    wrong = loo(likelihood, np.zeros(len(mu)))
+    np.testing.assert_allclose(loo(likelihood, Sample.whole(log_weights)).elpd, exact_loo(Y), atol=0.01)
+    wrong = loo(likelihood, Sample.whole(np.zeros(len(mu))))
     assert np.abs(wrong.elpd - exact_loo(Y)).max() > 0.05
     chosen = resample(np.exp(log_weights), 20_000, rng)
-    first, weights = thinned(log_weights, chosen)
+    first, sample = thinned(log_weights, chosen)
     assert len(first) == len(np.unique(chosen)) < 20_000
-    np.testing.assert_allclose(loo(likelihood[chosen[first]], weights).elpd, exact_loo(Y), atol=0.015)
+    np.testing.assert_allclose(loo(likelihood[chosen[first]], sample).elpd, exact_loo(Y), atol=0.015)
 
 
-def test_thinned_draws_stand_for_the_posterior() -> None:
-    """Averages over many resamplings are those of the weights."""
+@pytest.mark.parametrize("narrow", [0.6, 0.8])
+def test_the_tail_is_that_of_the_proposals(narrow: float) -> None:
+    """Proposals too narrow, and 4,000 draws resampled from them: the k of every element is about what it is over all
+    proposals, though the largest weights stand once and all others, as draws, alike.
+    """
+    precision = 1 / 100 + len(Y) / 4
+    mean, sd = Y.sum() / 4 / precision, precision**-0.5
+    rng = np.random.default_rng(2)
+    mu = rng.normal(mean, narrow * sd, 60_000)
+    smoothed = smooth(stats.norm.logpdf(mu, mean, sd) - stats.norm.logpdf(mu, mean, narrow * sd))
+    log_weights = np.log(smoothed.weights)
+    likelihood = stats.norm.logpdf(Y, mu[:, None], 2)
+    whole = loo(likelihood, Sample.whole(log_weights))
+    chosen = resample(smoothed.weights, 4000, rng)
+    first, sample = thinned(log_weights, chosen)
+    found = loo(likelihood[chosen[first]], sample)
+    assert abs(np.median(found.k) - np.median(whole.k)) < 0.08
+    assert abs(np.median(found.k) - smoothed.pareto_k) < 0.15
+    np.testing.assert_allclose(found.k, whole.k, atol=0.2)
+    np.testing.assert_allclose(found.elpd, exact_loo(Y), atol=0.03)
+
+
+def test_blocks_are_as_each_element_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against `smooth`, element by element; heavy tails, bounded ones, ties, and some that are no number among them;
+    elements that are alike have the same.
+    """
+    draws = RNG.standard_t(3, size=(700, 4))
+    likelihood = -0.02 * (RNG.standard_t(2, size=30) - draws @ RNG.normal(size=(4, 30))) ** 2
+    likelihood[:, 5] = -1.0
+    likelihood[:, 6] = np.round(likelihood[:, 6])
+    likelihood[::50, 7] = -np.inf
+    likelihood[:, 8] = likelihood[:, 2]
+    log_weights = RNG.normal(size=700)
+    monkeypatch.setattr("ppl.infer.loo._AT_ONCE", 7 * 700)
+    found = loo(likelihood, Sample.whole(log_weights))
+    whole = log_weights - np.logaddexp.reduce(log_weights)
+    for i, own in enumerate(likelihood.T):
+        with np.errstate(all="ignore"):
+            alone = smooth(log_weights - own)
+            elpd = np.logaddexp.reduce(np.log(alone.weights) + own)
+        assert found.k[i] == pytest.approx(alone.pareto_k, abs=1e-9), i
+        if i != 7:
+            assert found.elpd[i] == pytest.approx(elpd, abs=1e-9), i
+            assert found.lpd[i] == pytest.approx(np.logaddexp.reduce(whole + own), abs=1e-9), i
+    assert found.elpd[8] == found.elpd[2] and found.k[8] == found.k[2]
+    assert np.isfinite(found.elpd).all() and found.k.min() < 0.4 and found.k.max() > 0.7
+    flat = loo(np.full((700, 2), -1.0), Sample.whole(np.zeros(700)))
+    assert (flat.k == -np.inf).all() and flat.elpd == pytest.approx(-1.0)
+
+
+@pytest.mark.parametrize("few", [60, 25])
+def test_thinned_draws_stand_for_the_posterior(few: int) -> None:
+    """Averages over many resamplings are those of the weights, when some of 60 are taken again, too."""
     log_weights = RNG.normal(0, 1.5, 200)
     log_weights -= np.log(np.exp(log_weights).sum())
     x = RNG.normal(size=200)
     total = np.zeros(2)
     for i in range(400):
         chosen = resample(np.exp(log_weights), 60, np.random.default_rng(i))
-        first, weights = thinned(log_weights, chosen)
-        total += np.exp(weights) @ np.stack([x[chosen[first]], np.ones(len(first))], axis=1)
+        first, sample = thinned(log_weights, chosen)
+        total += (np.exp(sample.log_weights) * sample.counts) @ np.stack(
+            [x[chosen[first]], np.ones(len(first))], axis=1
+        )
     expected = [np.exp(log_weights) @ x, 1.0]
     np.testing.assert_allclose(total / 400, expected, atol=0.02)
 
@@ -115,6 +171,16 @@ def test_many_rows_are_kept_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     found = fit.log_likelihood()["y"]
     assert isinstance(found, np.memmap)
     np.testing.assert_array_equal(found, expected)
+
+
+def test_of_many_rows_fewer_draws_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    fit = ppl.from_text(NORMAL).condition(pd.DataFrame({"y": Y})).fit(draws=2000)
+    monkeypatch.setattr("ppl.use.loo._MOST_NUMBERS", 40 * 500)
+    monkeypatch.setattr("ppl.use.loo._FEWEST_DRAWS", 300)
+    found = fit.loo()
+    assert found.good == pytest.approx(1 - 1 / np.log10(500), abs=0.01)
+    np.testing.assert_allclose(found.elpd, exact_loo(Y), atol=0.05)
+    np.testing.assert_array_equal(fit.loo().elpd, found.elpd)
 
 
 def test_a_mixture() -> None:

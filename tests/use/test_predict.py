@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import ppl
+from ppl.model.distributions.vectors import MV_STUDENT_T
 
 RNG = np.random.default_rng(1)
 N = 60
@@ -167,7 +168,7 @@ def test_categories_and_expressions() -> None:
     means = found.predict(NEW, of="log(n + 1)", kind="mean")["log(n + 1)"]
     expected = found.draws["a"][:, None] + found.draws["b"][:, None] * NEW.x.to_numpy()
     np.testing.assert_allclose(means, expected)
-    with pytest.raises(ppl.UsageError, match="no mean of `Categorical` is worked out; predict the response"):
+    with pytest.raises(ppl.UsageError, match="`Categorical` gives categories, which have no mean; predict"):
         found.predict(NEW, of="k", kind="mean")
 
 
@@ -206,6 +207,105 @@ def test_a_count_of_rows_from_the_data(line: str) -> None:
     np.testing.assert_allclose(found.predict({"x": [3.0, 7.0]}, kind="mean")["y"], expected)
 
 
+def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.exp(-0.5 * (x[:, None] - y) ** 2)
+
+
+AT = np.sort(np.random.default_rng(7).uniform(0, 10, 25))
+CURVE = pd.DataFrame({"x": AT, "y": np.sin(AT) + np.random.default_rng(8).normal(0, 0.2, 25)})
+FIELDS = {
+    "f[rows] ~ GP(exp_quad(x, 1, 1))\ny ~ Normal(f, 0.2)\n": 0.0,
+    "f[rows] ~ MvNormal(0, exp_quad(x, 1, 1) + 1e-6*diag(1 + 0*x))\ny ~ Normal(f, 0.2)\n": 0.0,
+    "raw[rows] ~ Normal(0, 1)\nf = cholesky(exp_quad(x, 1, 1) + 1e-6*diag(1 + 0*x)) @ raw\ny ~ Normal(f, 0.2)\n": 0.0,
+    "y ~ MvNormal(m, exp_quad(x, 1, 1) + 0.04*diag(1 + 0*x))\nm ~ Normal(0, 0.001)\n": 0.2,
+}
+
+
+@pytest.mark.parametrize("text", FIELDS)
+def test_gaussian_processes(text: str) -> None:
+    """At new places given what is known of the old ones: mean and covariance in closed form, in and outside of them."""
+    new = np.array([2.2, 5.0, 5.1, 14.0])
+    noise = FIELDS[text]
+    found = fit(text, CURVE, draws=4000).predict({"x": new}, kind="response" if noise else "mean")["y"]
+    gain = np.linalg.solve(kernel(AT, AT) + 0.04 * np.eye(25), kernel(AT, new)).T
+    expected = kernel(new, new) - gain @ kernel(AT, new) + noise**2 * np.eye(4)
+    np.testing.assert_allclose(found.mean(axis=0), gain @ CURVE.y.to_numpy(), atol=0.06)
+    np.testing.assert_allclose(np.cov(found.T), expected, atol=0.06)
+
+
+def test_fields_over_levels() -> None:
+    """A new site between two others: levels are sorted, so its place is among theirs."""
+    place = pd.DataFrame({"s": ["a", "b", "d", "e"], "at": [0.0, 1.0, 3.0, 4.0]})
+    site = np.tile(place.s.to_numpy(), 10)
+    data = pd.DataFrame({"s": site, "at": np.tile(place["at"], 10), "y": np.tile([0.0, 2.0, 1.0, -1.0], 10)})
+    text = "f[s] ~ MvNormal(0, exp_quad(at, 1, 1))\ny ~ Normal(f[s], 0.1)\n"
+    new = pd.DataFrame({"s": ["c", "b"], "at": [2.0, 1.0]})
+    found = fit(text, data, draws=2000).predict(new, kind="mean", new_levels="sample")["y"]
+    x, y = place["at"].to_numpy(), data.y.to_numpy()[:4]
+    gain = np.linalg.solve(kernel(x, x) + 0.001 * np.eye(4), kernel(x, np.array([2.0, 1.0]))).T
+    np.testing.assert_allclose(found.mean(axis=0), gain @ y, atol=0.05)
+    variance = 1 - (gain * kernel(x, np.array([2.0, 1.0])).T).sum(axis=1)
+    np.testing.assert_allclose(found.var(axis=0), variance, atol=0.03)
+
+
+def test_student_fields() -> None:
+    """Vectors far out are more spread: the variance given known elements grows with their distance (Roth 2013)."""
+    x, new = np.array([0.0, 3.0, 3.5, 6.0]), np.array([False, True, False, False])
+    root = np.linalg.cholesky(kernel(x, x))
+    for size in (0.5, 4.0):
+        old = np.array([size, 0.0, -size, size])
+        drawn = MV_STUDENT_T.go_on(np.random.default_rng(1), np.tile(old, (40_000, 1)), new, 5.0, 0.0, root)
+        gain = np.linalg.solve(kernel(x[~new], x[~new]), kernel(x[~new], x[new])).T
+        distance = old[~new] @ np.linalg.solve(kernel(x[~new], x[~new]), old[~new])
+        spread = (5 + distance) / (5 + 3) * (1 - gain @ kernel(x[~new], x[new]))[0, 0] * 8 / 6
+        assert drawn[:, 1].mean() == pytest.approx((gain @ old[~new])[0], abs=0.03)
+        assert drawn[:, 1].var() == pytest.approx(spread, rel=0.05)
+        np.testing.assert_array_equal(drawn[:, ~new], np.tile(old[~new], (40_000, 1)))
+
+
+WALKS = {
+    "f[rows] ~ GaussianRandomWalk(0.5, drift = 0.2)\ny ~ Normal(f, 0.1)\n": (1.0, 0.2),
+    "f[rows] ~ AR([0.8], 0.5)\ny ~ Normal(f, 0.1)\n": (0.8, 0.0),
+    "f[rows] ~ AR([0.8], 0.5, init_sd = 3)\ny ~ Normal(f, 0.1)\n": (0.8, 0.0),
+}
+
+
+@pytest.mark.parametrize("text", WALKS)
+def test_walks_go_on(text: str) -> None:
+    keep, drift = WALKS[text]
+    fitted = fit(text, CURVE, draws=4000)
+    found = fitted.predict({"x": [1.0, 2.0, 3.0]}, kind="mean")["y"]
+    last, sd2 = fitted.draws["f"][:, -1], 0.25
+    for t in range(3):
+        last = keep * last + drift
+        left = found[:, t] - last
+        assert left.mean() == pytest.approx(0, abs=0.06)
+        assert left.var() == pytest.approx(sd2 * sum(keep ** (2 * i) for i in range(t + 1)), rel=0.1)
+
+
+OF_COUNTS = {
+    "n ~ Poisson(r) > 0": 1, "n ~ 1 < Poisson(r) < 9": 3, "n ~ ZeroInflated(0.2, Poisson(r))": 0,
+    "n ~ Hurdle(0.3, Poisson(r))": 0, "n ~ Hurdle(0.3, NegBinomial(r, 2))": 0, "n ~ Censored(Poisson(r), upper = 7)": 0,
+    "n ~ Mixture([0.3, 0.7], Poisson(r), Poisson(1) > 1)": 0,
+    "w[2] ~ Gamma(2, 1)\nn ~ Mixture([0.3, 0.7], Poisson(w))": 0,
+    "n ~ Normal(r, 2) > 0": 0, "n ~ Mixture([0.3, 0.7], Normal(r, 1), StudentT(4, 1, r))": 0,
+    "n ~ Censored(Normal(r, 2), lower = 0)": 0, "n ~ Censored(StudentT(5, r, 2), lower = 0, upper = 9)": 0,
+    "n ~ Hurdle(0.3, Gamma(2, r))": 0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("line", OF_COUNTS)
+def test_means_of_what_is_bounded_or_put_together(line: str) -> None:
+    """The mean of each row given the latents is that of many responses."""
+    n = np.clip(np.random.default_rng(1).poisson(4, 30), OF_COUNTS[line], 7)
+    found = fit(f"r ~ Gamma(2, 1)\n{line}\n", pd.DataFrame({"n": n}), draws=1000)
+    means = found.predict({"z": [0.0]}, kind="mean")["n"]
+    drawn = found.predict({"z": np.zeros(100)})["n"]
+    error = (drawn - means).std() / np.sqrt(drawn.size)
+    assert abs((drawn - means).mean()) < 4.5 * error
+    assert means.std() < 0.5 * drawn.std()
+
+
 def test_systems_of_equations() -> None:
     """Later times go on with the solution."""
     text = "ode s in t from 0 { u = u0; u' = -k*u }\nk ~ Exponential(1)\nu0 ~ Exponential(0.1)\ny ~ Normal(u, 0.1)\n"
@@ -239,14 +339,25 @@ REFUSED = [
     ("y ~ Normal(a + b*x, sigma)\n", {"x": [1.0], "u": [1.0, 2.0]}, "has 1 elements, and `u` 2"),
     ("y ~ Normal(a + b*softmax(x), sigma)\n", NEW, "`softmax` works on all rows of the data at once"),
     ("B = bspline(x, 4)\nc[B] ~ Normal(0, 9)\ny ~ Normal(a + B @ c + b, sigma)\n", {"x": [100.0]}, "`x` is 100 in"),
-    ("y ~ Normal(a + b*x, sigma) > -50\n", NEW, "the mean of a bounded `Normal` is not worked out"),
+    ("y ~ Cauchy(a + b*x, sigma) > -50\n", NEW, r"`Cauchy` has no mean in 100.0% of the draws; predict the response"),
     ("f[rows] ~ MvNormal(0, eye(60))\ny ~ Normal(a + f + 0*b, sigma)\n", NEW, "`f`|rows"),
-    ("f[rows] ~ GaussianRandomWalk(1)\ny ~ Normal(a + f + 0*b, sigma)\n", NEW, "have one distribution together"),
+    ("f[rows] ~ ZeroSum(Normal(0, 1))\ny ~ Normal(a + f + 0*b, sigma)\n", NEW, "have one distribution together"),
+    (
+        "f[rows] ~ MvNormal(0, prec = diag(1 + 0*x) + 0.01)\ny ~ Normal(a + f + 0*b, sigma)\n",
+        NEW,
+        "the covariance of those in the fit would change with new ones",
+    ),
+    (
+        "w[g] ~ GaussianRandomWalk(1)\ny ~ Normal(a + w[g] + 0*b, sigma)\n",
+        pd.DataFrame({"x": [1.0], "g": ["aa"]}),
+        "`w`: a series goes on behind its last element alone",
+    ),
+    ("y ~ MvNormal(a + b*x, diag(exp(sigma + 0*x)))\n", NEW, "the rows of `y` hang together; predict the response"),
 ]
 
 
 @pytest.mark.parametrize(("text", "new", "words"), REFUSED, ids=[words for _, _, words in REFUSED])
 def test_refused(text: str, new: Any, words: str) -> None:
-    kind = "mean" if "> -50" in text else "response"
+    kind = "mean" if "> -50" in text or "y ~ MvNormal" in text else "response"
     with pytest.raises(ppl.PplError, match=words):
-        fit(text + LINE, draws=100).predict(new, kind=kind)
+        fit(text + LINE, draws=100).predict(new, kind=kind, new_levels="sample")

@@ -26,7 +26,7 @@ def factors_first(listing: Listing) -> Listing:
             calls[product.target.index] = made[product.target.index] = product
             made[call.target.index] = call
         calls[call.target.index] = call
-    return Listing(tuple(calls.values()), listing.shape, listing.outputs)
+    return replace(listing, calls=tuple(calls.values()))
 
 
 def _factor_first(
@@ -83,7 +83,7 @@ def constants_together(listing: Listing) -> Listing:
                 call = replace(call, function=outer, arguments=(x, join(first, second)))
         made[call.target.index] = call
         calls.append(call)
-    return Listing(tuple(calls), listing.shape, listing.outputs)
+    return replace(listing, calls=tuple(calls))
 
 
 def _constant_last(call: Call) -> Call:

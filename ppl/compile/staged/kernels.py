@@ -47,6 +47,14 @@ def assembled(shape: tuple[int, ...], *parts: Any) -> Any:
     return result
 
 
+def covers(shape: tuple[int, ...], parts: Key) -> bool:
+    """Whether the parts of `assembled` leave no zero."""
+    seen = np.zeros(shape, dtype=bool)
+    for key in parts[1::2]:
+        seen[key] = True
+    return bool(seen.all())
+
+
 def added_up(x: Any, key: Any, shape: tuple[int, ...]) -> Any:
     """Zeros, with an array added at a key that may name elements twice."""
     result = np.zeros(shape)

@@ -50,7 +50,7 @@ class _Work:
             new = list(self.better(call))
             self.changed = self.changed or bool(new)
             calls.extend(new or [call])
-        return Listing(tuple(calls), self.listing.shape, self.listing.outputs)
+        return replace(self.listing, calls=tuple(calls))
 
     def better(self, call: Call) -> Iterator[Call]:
         source = call.arguments[0] if call.function is kernels.total else None

@@ -72,15 +72,19 @@ def _restored(function: Any, arguments: tuple[Any, ...], *rest: Any) -> Call:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Listing:
-    """Calls in order, the shape of the input, and where value and gradient end up: slots or constants."""
+    """Calls in order, the shape of the input, and where the outputs end up, slots or constants that broadcast to
+    `output_shapes`. `more` are the shapes of further inputs, in the slots from 1.
+    """
 
     calls: tuple[Call, ...]
     shape: tuple[int, ...]
     outputs: tuple[Any, ...]
+    output_shapes: tuple[tuple[int, ...], ...] = ()
+    more: tuple[tuple[int, ...], ...] = ()
 
     def shapes(self) -> dict[int, tuple[int, ...] | None]:
         """By index of the slot."""
-        return {0: self.shape, **{call.target.index: call.shape for call in self.calls}}
+        return {**dict(enumerate((self.shape, *self.more))), **{call.target.index: call.shape for call in self.calls}}
 
     def uses(self) -> dict[int, int]:
         """How often each slot is read, as an output once more."""
@@ -100,7 +104,7 @@ def shape_in(argument: Any, shapes: Mapping[int, Any]) -> Any:
 def renamed(listing: Listing, calls: list[Call], stands_for: Mapping[int, Any]) -> Listing:
     """The listing with these calls, the outputs read through `stands_for`."""
     outputs = tuple(resolve(output, stands_for) for output in listing.outputs)
-    return Listing(tuple(calls), listing.shape, outputs)
+    return replace(listing, calls=tuple(calls), outputs=outputs)
 
 
 def resolve(argument: Any, stands_for: Mapping[int, Any]) -> Any:
@@ -125,4 +129,4 @@ def drop_dead(listing: Listing) -> Listing:
         if call.target.index in needed:
             needed.update(slot.index for slot in call.sources())
             kept.append(call)
-    return Listing(tuple(reversed(kept)), listing.shape, listing.outputs)
+    return replace(listing, calls=tuple(reversed(kept)))

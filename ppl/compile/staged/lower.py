@@ -11,9 +11,10 @@ import numpy as np
 from autograd.core import VSpace, sparse_add
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.numpy.numpy_vjps import untake
+from autograd.numpy.numpy_wrapper import concatenate_args
 from autograd.util import func
 
-from ppl.compile.staged import kernels, trace
+from ppl.compile.staged import kernels, loop, trace
 from ppl.compile.staged.listing import Call, Listing, Slot, reading, renamed, resolve
 from ppl.numeric import gather, shape, special
 
@@ -23,7 +24,7 @@ def lower(listing: Listing) -> Listing:
     calls: list[Call] = []
     stands_for: dict[int, Any] = {}
     sparse: dict[int, Call] = {}
-    fresh = 1 + max((call.target.index for call in listing.calls), default=0)
+    fresh = 1 + max((call.target.index for call in listing.calls), default=len(listing.more))
     shapes = listing.shapes()
     for call in listing.calls:
         call = reading(call, stands_for)
@@ -106,6 +107,20 @@ def _place(call: Call, shapes: Shapes) -> Lowered:
     yield _changed(call, kernels.assembled, size, x, key)
 
 
+def _join(call: Call, shapes: Shapes) -> Lowered:
+    """Each part is put where it belongs, whatever stands before the axis being broadcast."""
+    axis, *parts = call.arguments
+    assert call.shape is not None
+    trailing = (-axis if axis < 0 else len(call.shape) - axis) - 1
+    pieces: list[Any] = []
+    start = 0
+    for part in parts:
+        size = _shape(part, shapes)[-trailing - 1]
+        pieces += [part, (..., slice(start, start + size), *([slice(None)] * trailing))]
+        start += size
+    yield _changed(call, kernels.assembled, call.shape, *pieces)
+
+
 def _gather(call: Call, shapes: Shapes) -> Lowered:
     x, positions, axis = call.arguments
     if positions.run is None:
@@ -174,6 +189,8 @@ LOWER: dict[int, Callable[[Call, Shapes], Lowered]] = {
         ((gather.gather,), _gather),
         ((gather.add_up,), _add_up),
         ((anp.sum,), _sum),
+        ((shape.join, concatenate_args), _join),
+        ((loop.run,), lambda call, shapes: iter((call,))),
         ((anp.reshape, anp.expand_dims, anp.squeeze, anp.ravel), _reshape),
         ((np.where,), lambda call, shapes: iter((_changed(call, kernels.where, *call.arguments),))),
         ((special.weigh,), lambda call, shapes: iter((_changed(call, kernels.weigh, *call.arguments),))),

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ppl.compile.staged import kernels
+from ppl.compile.staged import kernels, loop
+from ppl.compile.staged.elementary import quick_calls
 from ppl.compile.staged.factors import constants_together, factors_first
 from ppl.compile.staged.linear import pull_out
-from ppl.compile.staged.listing import Call, Listing, Slot, drop_dead, reading, renamed
+from ppl.compile.staged.listing import Call, Listing, Slot, drop_dead, reading, renamed, shape_in
 from ppl.compile.staged.lower import lower
 from ppl.compile.staged.simplify import known_signs, numbers_for_constants, simplify
+from ppl.numeric import scan
 
 _MOST_COMPARED = 4096  # elements of constants that are compared by their values
 
@@ -25,7 +27,10 @@ def share(listing: Listing) -> Listing:
     stands_for: dict[int, Any] = {}
     for call in listing.calls:
         call = reading(call, stands_for)
-        key = (_named(call.function), *map(_named, call.arguments), *((k, _named(v)) for k, v in call.options.items()))
+        arguments = [_named(argument) for argument in call.arguments]
+        if call.function in (np.add, np.multiply):
+            arguments.sort(key=str)
+        key = (_named(call.function), *arguments, *((k, _named(v)) for k, v in call.options.items()))
         if key in known:
             stands_for[call.target.index] = known[key]
         else:
@@ -80,7 +85,7 @@ def assemble(listing: Listing) -> Listing:
         if call.function is kernels.assembled:
             parts[call.target.index] = call
         calls.append(call)
-    return Listing(tuple(call for call in calls if call.target.index not in gone), listing.shape, listing.outputs)
+    return replace(listing, calls=tuple(call for call in calls if call.target.index not in gone))
 
 
 def _apart(shape: tuple[int, ...], keys: tuple[Any, ...]) -> bool:
@@ -91,9 +96,27 @@ def _apart(shape: tuple[int, ...], keys: tuple[Any, ...]) -> bool:
     return bool((seen <= 1).all())
 
 
+def steps_of_recurrences(listing: Listing) -> Listing:
+    """Recurrences as the listing of one step, optimised on its own."""
+    shapes = listing.shapes()
+    calls = []
+    for call in listing.calls:
+        if call.function is scan.scan:
+            plan, *arguments = call.arguments
+            body = loop.body_of(plan, [shape_in(argument, shapes) for argument in arguments])
+            for each in STEP_PASSES:
+                body = replace(body, listing=each(body.listing))
+            call = replace(call, function=loop.run, arguments=(body, *arguments))
+        calls.append(call)
+    return replace(listing, calls=tuple(calls))
+
+
+STEP_PASSES = (lower, numbers_for_constants, simplify, share, drop_dead)
+
 PASSES: tuple[Callable[[Listing], Listing], ...] = (
-    lower, numbers_for_constants, simplify, known_signs, numbers_for_constants, simplify, share, drop_dead,
-    factors_first, pull_out, fold, constants_together, simplify, known_signs, share, drop_dead, assemble,
+    steps_of_recurrences, lower, numbers_for_constants, simplify, known_signs, numbers_for_constants, simplify, share,
+    drop_dead, factors_first, pull_out, fold, constants_together, simplify, known_signs, quick_calls, share, drop_dead,
+    assemble,
 )  # fmt: skip
 
 

@@ -8,65 +8,92 @@ last to read.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ppl.compile.staged import kernels, trace
+from ppl.compile.staged import kernels, loop, trace
 from ppl.compile.staged.listing import Call, Listing, Slot
+from ppl.numeric import first_order, linear_scan
 
 Step = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
 class Runner:
-    """Value (S,) and gradient (S, D) at z (S, D), as fresh arrays."""
+    """The outputs of a listing at z (S, D), as fresh arrays: the first (S,), and (S, D). Several threads may call it:
+    each takes buffers that are idle, or makes its own.
+    """
 
     def __init__(self, listing: Listing):
         self.listing = listing
-        self._bind()
+        self._idle = [_Bound(listing)]
+        self.bytes = self._idle[0].bytes  # of one set of buffers
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Runner, (self.listing,)
 
-    @property
-    def bytes(self) -> int:
-        return self._layout.bytes
+    def clone(self) -> Runner:
+        """Another over the same listing, with buffers of its own."""
+        return Runner(self.listing)
 
-    def __call__(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        np.copyto(self._z, z)
-        with np.errstate(all="ignore"):
-            for function, arguments in self._steps:
-                function(*arguments)
-            if self._careful is not None and not np.isfinite(self._gradient).all():
-                for function, arguments in self._careful:  # 0 times infinity, somewhere on the way back
-                    function(*arguments)
-        return self._value.copy(), self._gradient.copy()
+    def __call__(self, z: np.ndarray) -> tuple[np.ndarray, ...]:
+        try:
+            bound = self._idle.pop()
+        except IndexError:  # all are in use
+            bound = _Bound(self.listing)
+        found = bound(z)
+        self._idle.append(bound)  # not after an interruption: what it left half done is dropped
+        return found
 
-    def _bind(self) -> None:
-        layout = self._layout = _Layout(self.listing)
+
+class _Bound:
+    """A listing with its buffers."""
+
+    def __init__(self, listing: Listing):
+        layout = Layout(listing)
+        self.bytes = layout.bytes
         self._z = layout.arrays[0]
         self._steps = tuple(step for step, _ in layout.steps)
         careful = tuple(step if other is None else other for step, other in layout.steps)
         self._careful = careful if any(other is not None for _, other in layout.steps) else None
-        draws = len(self._z)
-        value, gradient = (layout.array_of(output) for output in self.listing.outputs)
-        self._value, self._gradient = np.broadcast_to(value, (draws,)), np.broadcast_to(gradient, self.listing.shape)
+        shapes = listing.output_shapes or ((len(self._z),), listing.shape)
+        outputs = [layout.array_of(output) for output in listing.outputs]
+        self._outputs = [np.broadcast_to(output, shape) for output, shape in zip(outputs, shapes, strict=True)]
+
+    def __call__(self, z: np.ndarray) -> tuple[np.ndarray, ...]:
+        np.copyto(self._z, z)
+        with np.errstate(all="ignore"):
+            for function, arguments in self._steps:
+                function(*arguments)
+            if self._careful is not None and not np.isfinite(self._outputs[-1]).all():
+                for function, arguments in self._careful:  # 0 times infinity, somewhere on the way back
+                    function(*arguments)
+        return tuple(output.copy() for output in self._outputs)
 
 
-class _Layout:
+class Layout:
     """Places in memory for all values, and the steps that fill them."""
 
-    def __init__(self, listing: Listing):
+    def __init__(
+        self,
+        listing: Listing,
+        inputs: Sequence[np.ndarray] | None = None,
+        free: Sequence[np.ndarray] = (),
+        placed: Mapping[int, np.ndarray] | None = None,
+    ):
+        """`inputs` and the results of `placed` calls are where they are given; `free` is memory to use."""
         self.listing = listing
-        self.arrays: dict[int, Any] = {0: np.empty(listing.shape)}
+        self.arrays: dict[int, Any] = dict(enumerate((np.empty(listing.shape),) if inputs is None else inputs))
+        self.placed = placed or {}
         self.steps: list[tuple[Step, Step | None]] = []  # the second where a step has a more careful form
         self.bytes = 0
         self._last = _last_reads(listing)
         self._home: dict[int, np.ndarray] = {}  # the memory of a value, of those that may be given back
         self._ends: dict[int, list[np.ndarray]] = defaultdict(list)  # memory by the call that reads it last
-        self._free: list[np.ndarray] = []
+        self._free = list(free)
+        self.memory = list(free)  # all of it
         for i, call in enumerate(listing.calls):
             self._place(i, call)
             self._free.extend(self._ends.pop(i, []))
@@ -82,13 +109,15 @@ class _Layout:
             cell = self.arrays[call.target.index] = [None]
             self._add(kernels.tuple_into, cell, call.function, *arguments)
         elif call.function is kernels.assembled:
-            zeros = np.zeros(call.shape)  # the zeros stay: memory of its own
-            self.bytes += zeros.nbytes
-            self.arrays[call.target.index] = zeros
+            if kernels.covers(call.shape, call.arguments[1:]):
+                whole = self._new(call)
+            else:
+                whole = self.arrays[call.target.index] = np.zeros(call.shape)  # the zeros stay: memory of its own
+                self.bytes += whole.nbytes
             for x, key in zip(arguments[1::2], arguments[2::2], strict=True):
-                self._add(np.copyto, zeros[key], x)
+                self._add(np.copyto, whole[key], x)
         elif kernels.is_elementwise(call.function) and call.function is not kernels.where and not call.options:
-            out = self._over_argument(i, call, arguments)
+            out = None if call.target.index in self.placed else self._over_argument(i, call, arguments)
             out = self._new(call) if out is None else out
             if call.function is kernels.weigh:
                 careful: Step = (kernels.result_into, (out, kernels.weigh, arguments, {}))
@@ -116,6 +145,21 @@ class _Layout:
             self._add(np.take, *arguments, out, "clip")
         elif call.function is kernels.summed_runs:
             self._add(np.add.reduceat, *arguments, None, out)
+        elif call.function is first_order.first_order.fun and call.shape is not None and len(call.shape) == 2:
+            a, b, squares = (*arguments, False)[:3]
+            a, b = np.atleast_2d(a), np.atleast_2d(b)  # known ones have no axis of draws
+            run = first_order.FirstOrder(call.shape[1], call.shape[0], first_order.is_moving(a, call.shape[1]), squares)
+            self.bytes += run.bytes
+            self._add(run, a, b, out)
+        elif call.function is linear_scan.later.fun:
+            past, g, *slopes = arguments
+            later = loop.Later(past, call.shape[0] if call.shape else 0, [len(slope) for slope in slopes])
+            self.bytes += later.bytes
+            self._add(later, out, g, *slopes)
+        elif call.function is loop.run and len(arguments[0].listing.calls) * arguments[0].steps <= loop.MOST_BOUND:
+            bound = _Loop(*arguments, out=out)
+            self.bytes += bound.bytes
+            self._add(bound)
         elif call.function is trace.piece.fun:
             self._add(kernels.piece_into, *arguments, out)
         else:
@@ -135,6 +179,9 @@ class _Layout:
     def _new(self, call: Call) -> np.ndarray:
         """Memory for the result: what became free last, of what is large enough, or new."""
         assert call.shape is not None and call.dtype is not None
+        if call.target.index in self.placed:
+            out = self.arrays[call.target.index] = self.placed[call.target.index]
+            return out
         size = int(np.prod(call.shape)) * call.dtype.itemsize
         fits = [i for i, memory in enumerate(self._free) if size <= memory.nbytes <= 2 * size + 1024]
         if fits:
@@ -142,6 +189,7 @@ class _Layout:
         else:
             memory = np.empty(-(-size // 64) * 64, dtype=np.uint8)
             self.bytes += memory.nbytes
+            self.memory.append(memory)
         out = memory[:size].view(call.dtype).reshape(call.shape)
         self._keep(call.target.index, memory, out)
         return out
@@ -170,6 +218,59 @@ class _Layout:
             self._keep(call.target.index, memory, array)
             return np.asarray(array)
         return None
+
+
+class _Loop:
+    """The calls of all steps of a recurrence: each step has its own views, and the memory between is the same."""
+
+    def __init__(self, body: loop.Body, given: np.ndarray, *inputs: np.ndarray, out: np.ndarray):
+        self._memory, self._given, self._inputs, self._out = loop.Memory(body), given, inputs, out
+        self.bytes = self._memory.bytes
+        self._steps: list[Step] = []
+        free: list[np.ndarray] = []
+        for step in range(body.steps):
+            now = [state[body.before + step] for state in self._memory.states]
+            arrays = self._memory.inputs(step, inputs)
+            self._copy_what_is_none(body, arrays, step)
+            layout = Layout(body.listing, arrays, free, _placed(body.listing, now))
+            self._steps += [each for each, _ in layout.steps]
+            for state, output in zip(now, body.listing.outputs, strict=True):
+                found = layout.array_of(output)
+                if not (isinstance(found, np.ndarray) and np.may_share_memory(found, state)):
+                    self._steps.append((np.copyto, (state.reshape(state.shape[0], *np.shape(found)[1:]), found)))
+            self.bytes += layout.bytes
+            free = layout.memory
+
+    def __call__(self) -> None:
+        self._memory.begin(self._given, self._inputs)
+        for function, arguments in self._steps:
+            function(*arguments)
+        self._memory.end(self._out)
+
+    def _copy_what_is_none(self, body: loop.Body, arrays: list[np.ndarray], step: int) -> None:
+        """Steps that fill again, in every run, what a step reads of states without being a view of them."""
+        for i, carry in enumerate(body.carries):
+            state, _ = self._memory.state_of(carry)
+            if not np.may_share_memory(arrays[i], state):
+                self._steps.append((_read_again, (arrays[i], self._memory, carry, step)))
+
+
+def _read_again(out: np.ndarray, memory: loop.Memory, carry: linear_scan.Carry, step: int) -> None:
+    np.copyto(out, memory.read(carry, step))
+
+
+def _placed(listing: Listing, states: Sequence[np.ndarray]) -> dict[int, np.ndarray]:
+    """By slot, where the results are wanted of calls that outputs only look at in another shape."""
+    made = {call.target.index: call for call in listing.calls}
+    found: dict[int, np.ndarray] = {}
+    for output, state in zip(listing.outputs, states, strict=True):
+        call = made.get(output.index) if isinstance(output, Slot) else None
+        while call is not None and call.function is kernels.reshape and isinstance(call.arguments[0], Slot):
+            call = made.get(call.arguments[0].index)
+        fits = call is not None and call.function not in kernels.VIEWS and call.shape is not None
+        if call is not None and fits and int(np.prod(call.shape or ())) == state.size and call.dtype == state.dtype:
+            found.setdefault(call.target.index, state.reshape(call.shape))
+    return found
 
 
 def _last_reads(listing: Listing) -> dict[int, int]:

@@ -26,7 +26,7 @@ def numbers_for_constants(listing: Listing) -> Listing:
                     arguments[i] = smaller[0] if smaller else argument
             call = replace(call, arguments=tuple(arguments))
         calls.append(call)
-    return Listing(tuple(calls), listing.shape, listing.outputs)
+    return replace(listing, calls=tuple(calls))
 
 
 def _smaller(array: np.ndarray) -> Iterator[Any]:

@@ -12,8 +12,9 @@ from autograd.core import make_vjp
 from ppl.compile.staged.listing import Listing
 from ppl.compile.staged.passes import optimised
 from ppl.compile.staged.run import Runner
-from ppl.compile.staged.trace import NotStaged, trace
+from ppl.compile.staged.trace import NotStaged, trace, trace_product, trace_value
 from ppl.language.errors import InternalError
+from ppl.numeric.trace import AUTOGRAD
 
 Density = Callable[[Any], Any]
 Found = tuple[np.ndarray, np.ndarray]
@@ -28,29 +29,74 @@ class Staging:
     """The listings of one density, one for each number of draws that is asked for often; the last used are kept."""
 
     calls: dict[int, int] = field(default_factory=dict)  # so far, by number of draws
-    runners: dict[int, Runner] = field(default_factory=dict)  # the last used last
+    runners: dict[int, Runner] = field(default_factory=dict)
+    used: dict[int, int] = field(default_factory=dict)  # by number of draws, larger for what was used later
+    values: dict[int, Runner] = field(default_factory=dict)  # that give the value alone
+    valued: int = 0  # pieces of draws so far
     never: str = ""  # why nothing is staged
     first: int = FIRST_STAGED
 
     def value_and_gradient(self, density: Density, z: np.ndarray) -> Found:
-        """z (S, D) -> value (S,) and gradient (S, D) of the density. Raises `InternalError`."""
+        """z (S, D) -> value (S,) and gradient (S, D) of the density. Raises `InternalError`.
+
+        Several threads may call it.
+        """
         draws = len(z)
-        runner = self.runners.pop(draws, None)
+        runner = self.runners.get(draws)
         if runner is None:
-            self.calls[draws] = self.calls.get(draws, 0) + 1
-            if self.never or self.calls[draws] < self.first:
+            with AUTOGRAD:
+                runner = self.runners.get(draws) or self._made(density, z.shape)
+            if runner is None:
                 return plain(density, z)
-            try:
-                runner = staged(density, z.shape)
-            except NotStaged as reason:
-                self.never = str(reason)
-                return plain(density, z)
-            self._make_room(runner.bytes)
+        self.used[draws] = 1 + max(list(self.used.values()), default=0)  # a copy: threads
+        value, gradient = runner(z)
+        return value, gradient
+
+    def value(self, density: Density, z: np.ndarray, piece: int) -> np.ndarray | None:
+        """z (S, D) -> value (S,), a piece of the draws, which stays in cache, at a time; None until that pays.
+
+        Raises `InternalError`.
+        """
+        if len(z) < piece:
+            return None
+        runner = self.values.get(piece)
+        if runner is None:
+            with AUTOGRAD:
+                runner = self.values.get(piece) or self._valued(density, len(z) // piece, (piece, z.shape[1]))
+            if runner is None:
+                return None
+        lacking = -len(z) % piece
+        whole = np.concatenate([z, np.broadcast_to(z[-1:], (lacking, z.shape[1]))]) if lacking else z
+        found = [runner(whole[i : i + piece])[0] for i in range(0, len(whole), piece)]
+        return np.concatenate(found)[: len(z)]
+
+    def _valued(self, density: Density, pieces: int, shape: tuple[int, ...]) -> Runner | None:
+        self.valued += pieces
+        if self.never or self.valued < self.first:
+            return None
+        try:
+            runner = self.values[shape[0]] = staged_value(density, shape)
+        except NotStaged as reason:
+            self.never = str(reason)
+            return None
+        return runner
+
+    def _made(self, density: Density, shape: tuple[int, ...]) -> Runner | None:
+        draws = shape[0]
+        self.calls[draws] = self.calls.get(draws, 0) + 1
+        if self.never or self.calls[draws] < self.first:
+            return None
+        try:
+            runner = staged(density, shape)
+        except NotStaged as reason:
+            self.never = str(reason)
+            return None
+        self._make_room(runner.bytes)
         self.runners[draws] = runner
-        return runner(z)
+        return runner
 
     def _make_room(self, needed: int) -> None:
-        for draws in list(self.runners):
+        for draws in sorted(self.runners, key=lambda draws: self.used.get(draws, 0)):
             if needed + sum(runner.bytes for runner in self.runners.values()) > _MOST_BYTES:
                 del self.runners[draws]
                 self.calls[draws] = 0
@@ -58,33 +104,64 @@ class Staging:
 
 def plain(density: Density, z: np.ndarray) -> Found:
     """Value and gradient by autograd."""
-    with np.errstate(all="ignore"):
+    with AUTOGRAD, np.errstate(all="ignore"):
         backward, value = make_vjp(density, z)
         return np.asarray(value), np.asarray(backward(np.ones(len(value))))
 
 
 def listing(density: Density, shape: tuple[int, ...]) -> Listing:
     """The calls of value and gradient at z of this shape, after all passes. Raises `NotStaged`."""
-    return optimised(trace(density, np.random.default_rng(0).normal(0.0, 0.5, shape)))
+    return optimised(trace(density, _near(shape)))
 
 
 def staged(density: Density, shape: tuple[int, ...]) -> Runner:
     """A runner that has given what autograd gives at random points. Raises `NotStaged`, `InternalError`."""
-    runner = Runner(listing(density, shape))
-    at = np.random.default_rng(1).normal(0.0, 1.0, shape)  # not where it was traced
-    expected = plain(density, at)
-    wrong = _differs(runner(at), expected)
-    if wrong.any():  # where rounding alone moves the result, a difference says nothing
-        for nudge in (1e-15, -1e-15, 3e-15):
-            wrong &= ~_differs(plain(density, at * (1.0 + nudge)), expected, _AS_NEAR * 1e-3)
+    return _checked(Runner(listing(density, shape)), lambda z: plain(density, z))
+
+
+def staged_value(density: Density, shape: tuple[int, ...]) -> Runner:
+    """As `staged`, of the value alone."""
+    runner = Runner(optimised(trace_value(density, _near(shape))))
+    return _checked(runner, lambda z: (np.asarray(density(z)),))
+
+
+def staged_product(density: Density, shape: tuple[int, ...]) -> Runner:
+    """As `staged`, of the gradient at z and the Hessian there times v, for z and v side by side (S, 2 D).
+
+    It is compared with differences of gradients.
+    """
+    dimension = shape[1]
+    runner = Runner(optimised(trace_product(density, _near((shape[0], 2 * dimension)))))
+
+    def differences(both: np.ndarray) -> tuple[np.ndarray, ...]:
+        z, v = both[:, :dimension], both[:, dimension:]
+        ahead, behind = (plain(density, z + step * v)[1] for step in (1e-5, -1e-5))
+        return plain(density, z)[1], (ahead - behind) / 2e-5
+
+    return _checked(runner, differences, 1e-4)
+
+
+def _near(shape: tuple[int, ...]) -> np.ndarray:
+    """Where densities are traced."""
+    return np.random.default_rng(0).normal(0.0, 0.5, shape)
+
+
+def _checked(runner: Runner, expect: Callable[[np.ndarray], tuple[np.ndarray, ...]], near: float = _AS_NEAR) -> Runner:
+    at = np.random.default_rng(1).normal(0.0, 1.0, runner.listing.shape)  # not where it was traced
+    with np.errstate(all="ignore"):
+        expected = expect(at)
+        wrong = _differs(runner(at), expected, near)
+        if wrong.any():  # where rounding alone moves the result, a difference says nothing
+            for nudge in (1e-15, -1e-15, 3e-15):
+                wrong &= ~_differs(expect(at * (1.0 + nudge)), expected, near * 1e-3)
     if wrong.any():
         raise InternalError("the staged gradient differs from autograd's")
     return runner
 
 
-def _differs(found: Found, expected: Found, near: float = _AS_NEAR) -> np.ndarray:
-    """Whether value or gradient are others, for each draw (S,)."""
-    one, other = (np.column_stack(pair) for pair in (found, expected))
+def _differs(found: tuple[np.ndarray, ...], expected: tuple[np.ndarray, ...], near: float) -> np.ndarray:
+    """Whether any output is another, for each draw (S,)."""
+    one, other = (np.column_stack(arrays) for arrays in (found, expected))
     finite = np.isfinite(other)
     same = finite == np.isfinite(one)  # infinite or no number: which may turn on the order of a product
     one, other = np.where(finite & same, one, 0.0), np.where(finite & same, other, 0.0)

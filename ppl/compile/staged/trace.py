@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from typing import Any, NoReturn
 
@@ -18,11 +19,14 @@ from autograd.core import VJPNode, VSpace, backward_pass, primitive_vjps, sparse
 from autograd.extend import primitive
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.numpy.numpy_vjps import untake
+from autograd.numpy.numpy_wrapper import concatenate_args
 from autograd.tracer import Box, Node, new_box, notrace_primitives, trace_primitives_map, trace_stack
 from autograd.util import func
 
 from ppl.compile.staged.listing import Call, Listing, Slot
-from ppl.numeric import gather, kernels, linear, ode, reduce, shape, special
+from ppl.numeric import first_order, gather, kernels, linear, linear_scan, ode, reduce, scan, shape, special
+from ppl.numeric.gather import pick
+from ppl.numeric.trace import AUTOGRAD
 
 MOST_CALLS = 5_000  # of a trace; more than this are not worth the time it takes
 
@@ -37,17 +41,18 @@ _OWN = (
     gather.gather, gather.add_up, gather.pick, gather.place, special.weigh, shape.stack, shape.join, shape.diagonal,
     shape.to_diagonal, linear.cholesky, linear.inverse_lower, linear.inverse, linear.determinant,
     linear.log_determinant, linear.solve, kernels.squared_distances, reduce.logsumexp, reduce.product,
+    first_order.first_order, scan.scan, linear_scan.later, linear_scan.sooner,
 )  # fmt: skip
 _AUTOGRADS = (
     func(ArrayBox.__getitem__), untake, sparse_add, *(func(getattr(VSpace, name)) for name in ("add", "mut_add")),
-    trace_primitives_map[np.where],
+    trace_primitives_map[np.where], concatenate_args,
 )  # fmt: skip
 _SEEN_THROUGH = {
     id(f) for f in (*_OWN, *_AUTOGRADS, *(f for f in vars(anp).values() if hasattr(f, "fun")))
 }  # whose way back is made of primitives itself
 
 
-class _Tape:
+class Tape:
     """The calls so far."""
 
     def __init__(self) -> None:
@@ -86,11 +91,11 @@ class _Seen(Node):  # type: ignore[misc]
             arguments[place] = Slot(parent.slot)
         self.slot = self.tape.add(fun, tuple(arguments), dict(kwargs), value)
 
-    def initialize_root(self, tape: _Tape) -> None:
-        self.tape, self.slot = tape, 0
+    def initialize_root(self, tape: Tape, slot: int = 0) -> None:
+        self.tape, self.slot = tape, slot
 
 
-def _inlined(tape: _Tape, fun: Any, args: Any, places: Sequence[int], parents: Sequence[_Seen]) -> int | None:
+def _inlined(tape: Tape, fun: Any, args: Any, places: Sequence[int], parents: Sequence[_Seen]) -> int | None:
     """The slot of what an elementwise function gives, its own NumPy calls on the tape; None where it has others."""
     if isinstance(fun.raw, np.ufunc):
         return None
@@ -103,7 +108,7 @@ def _inlined(tape: _Tape, fun: Any, args: Any, places: Sequence[int], parents: S
             found = fun.raw(*boxed)
             if isinstance(found, Box) and found._trace == trace:
                 return int(found._node.slot)
-    except (TypeError, ValueError, _Untraceable):
+    except (TypeError, ValueError, Untraceable):
         pass
     del tape.calls[calls:]
     tape.next = following
@@ -142,12 +147,12 @@ def piece(found: tuple[Any, ...], i: int) -> Any:
     return found[i]
 
 
-class _Untraceable(Exception):
+class Untraceable(Exception):
     """Code that would look at values while it is traced."""
 
 
 def _refuse(*_: object) -> NoReturn:
-    raise _Untraceable
+    raise Untraceable
 
 
 class _StrictBox(ArrayBox):  # type: ignore[misc]
@@ -173,7 +178,7 @@ def _primitive_of(function: Any) -> Any:
 
 
 @contextmanager
-def _strict_boxes() -> Iterator[None]:
+def strict_boxes() -> Iterator[None]:
     before = dict(Box.type_mappings)
     Box.types.add(_StrictBox)
     for kind, box in before.items():
@@ -187,24 +192,85 @@ def _strict_boxes() -> Iterator[None]:
         Box.type_mappings.update(before)
 
 
-def trace(function: Callable[[Any], Any], z: np.ndarray) -> Listing:
+def root_of_trace(tape: Tape) -> Node:
+    """The node of an input whose calls are seen."""
+    return _Seen.new_root(tape)
+
+
+def root_of_gradient() -> Node:
+    """The node of an input by which the gradient is taken."""
+    return _WayBack.new_root()
+
+
+Density = Callable[[Any], Any]  # z (S, D) -> (S,)
+
+
+def trace(function: Density, z: np.ndarray) -> Listing:
     """The calls of value and gradient of a function of z (S, D), run once here. Raises `NotStaged`."""
+    return _traced(lambda seen: _value_and_gradient(function, seen), z)
+
+
+def trace_value(function: Density, z: np.ndarray) -> Listing:
+    """The calls of its value alone."""
+    return _traced(lambda seen: (function(seen),), z)
+
+
+def trace_product(function: Density, z_and_v: np.ndarray) -> Listing:
+    """The calls of its gradient at z, and of its Hessian there times v: z and v (S, D) side by side (S, 2 D)."""
+    dimension = z_and_v.shape[1] // 2
+
+    def both(seen: Any) -> tuple[Any, Any]:
+        z, v = (pick(seen, (slice(None), half)) for half in (slice(0, dimension), slice(dimension, None)))
+        gradient: Any = None
+
+        def along(z: Any) -> Any:
+            nonlocal gradient
+            gradient = _value_and_gradient(function, z)[1]
+            return anp.sum(gradient * v, axis=1)
+
+        product = _value_and_gradient(along, z)[1]
+        return (gradient._value if isinstance(gradient, Box) else gradient), product
+
+    return _traced(both, z_and_v)
+
+
+def trace_step(function: Callable[..., Sequence[Any]], arrays: Sequence[np.ndarray]) -> Listing:
+    """The calls of a function of several arrays that gives several. Raises `NotStaged`."""
+    tape = Tape()
+    tape.next = len(arrays)
     try:
-        return _trace(function, z)
-    except (_Untraceable, TypeError, NotImplementedError) as error:
+        with AUTOGRAD, np.errstate(all="ignore"), strict_boxes(), trace_stack.new_trace() as outer:
+            roots = [_Seen.new_root(tape, slot) for slot in range(len(arrays))]
+            found = function(*(new_box(x, outer, root) for x, root in zip(arrays, roots, strict=True)))
+    except (Untraceable, TypeError) as error:
         raise NotStaged("its code looks at values") from error
+    first, *more = (array.shape for array in arrays)
+    return replace(_ending(tape, first, found), more=tuple(more))
 
 
-def _trace(function: Callable[[Any], Any], z: np.ndarray) -> Listing:
-    tape = _Tape()
-    with np.errstate(all="ignore"), _strict_boxes(), trace_stack.new_trace() as outer:
-        seen = new_box(z, outer, _Seen.new_root(tape))
-        with trace_stack.new_trace() as inner:
-            root = _WayBack.new_root()
-            end = function(new_box(seen, inner, root))
-            if not (isinstance(end, Box) and end._trace == inner):
-                raise NotStaged("the density is constant")
-            value, last = end._value, end._node
-        gradient = backward_pass(np.ones(len(z)), last)
-    outputs = tuple(Slot(out._node.slot) if isinstance(out, Box) else out for out in (value, gradient))
-    return Listing(tuple(tape.calls), z.shape, outputs)
+def _value_and_gradient(function: Density, z: Any) -> tuple[Any, Any]:
+    with trace_stack.new_trace() as inner:
+        end = function(new_box(z, inner, root_of_gradient()))
+        if not (isinstance(end, Box) and end._trace == inner):
+            raise NotStaged("the density is constant")
+        value, last = end._value, end._node
+    return value, backward_pass(np.ones(len(z)), last)
+
+
+def _traced(function: Callable[[Any], tuple[Any, ...]], z: np.ndarray) -> Listing:
+    """The calls that lead to what a function of a box gives."""
+    tape = Tape()
+    try:
+        with AUTOGRAD, np.errstate(all="ignore"), strict_boxes(), trace_stack.new_trace() as outer:
+            found = function(new_box(z, outer, root_of_trace(tape)))
+    except NotImplementedError as error:
+        raise NotStaged("a part of it has no further derivative") from error
+    except (Untraceable, TypeError) as error:
+        raise NotStaged("its code looks at values") from error
+    return _ending(tape, z.shape, found)
+
+
+def _ending(tape: Tape, shape: tuple[int, ...], found: Sequence[Any]) -> Listing:
+    outputs = tuple(Slot(out._node.slot) if isinstance(out, Box) else out for out in found)
+    shapes = tuple(np.shape(out._value if isinstance(out, Box) else out) for out in found)
+    return Listing(tuple(tape.calls), shape, outputs, shapes)

@@ -15,6 +15,7 @@ import numpy
 
 from ppl.model.distributions.family import SIMPLEX, UNIT, Family, Form, Parameter, Requirement, Support, canonical
 from ppl.model.distributions.mass import log_mass
+from ppl.model.distributions.means import mean_between
 from ppl.model.distributions.truncated import draw_between
 from ppl.numeric import reduce
 from ppl.numeric.shape import stack
@@ -71,6 +72,16 @@ class Part:
             return self.family.draw(rng, shape, *parameters)
         return draw_between(self.family, shape, parameters, lower, upper, rng)
 
+    def mean(self, given: Sequence[Any], above: Any = None) -> Any:
+        """Its mean, bounds included; of counts from `above` on alone, where that is given. No number for none."""
+        parameters, lower, upper = self.split(given)
+        if above is not None:
+            lower = above if lower is None else numpy.maximum(lower, above)
+        if lower is None and upper is None:
+            return numpy.nan if self.family.mean is None else self.family.mean(*parameters)
+        shape = numpy.broadcast_shapes(*(numpy.shape(p) for p in (*parameters, lower, upper) if p is not None))
+        return mean_between(self.family, shape, parameters, lower, upper)
+
     def split(self, given: Sequence[Any]) -> tuple[tuple[Any, ...], Any, Any]:
         """The canonical parameters, and the bounds, each or None."""
         count = len(self.form.parameters)
@@ -114,8 +125,11 @@ def mixture(parts: Sequence[Part]) -> Family:
         drawn = [numpy.broadcast_to(part.draw(rng, shape, own), shape) for part, own in each(given)]
         return numpy.take_along_axis(numpy.stack(drawn), chosen[None], axis=0)[0]
 
+    def mean(weights: Any, *given: Any) -> Any:
+        return sum(weights[..., k] * part.mean(own) for k, (part, own) in enumerate(each(given)))
+
     parameters = (Parameter("weights", SIMPLEX, event_rank=1), *_numbered(parts))
-    return Family(_name("Mixture", parts), (Form(parameters, log_prob),), Support(_kind(parts)), draw)
+    return Family(_name("Mixture", parts), (Form(parameters, log_prob),), Support(_kind(parts)), draw, mean)
 
 
 def mixture_of_one(part: Part) -> Family:
@@ -130,8 +144,11 @@ def mixture_of_one(part: Part) -> Family:
         drawn = numpy.broadcast_to(part.draw(rng, (*shape, count), given), (*shape, count))
         return numpy.take_along_axis(drawn, chosen[..., None], axis=-1)[..., 0]
 
+    def mean(weights: Any, *given: Any) -> Any:
+        return numpy.sum(weights * part.mean(given), axis=-1)
+
     parameters = (Parameter("weights", SIMPLEX, event_rank=1), *part.parameters("", 1))
-    return Family(_name("Mixture", [part]), (Form(parameters, log_prob),), Support(_kind([part])), draw)
+    return Family(_name("Mixture", [part]), (Form(parameters, log_prob),), Support(_kind([part])), draw, mean)
 
 
 def zero_inflated(part: Part) -> Family:
@@ -147,7 +164,10 @@ def zero_inflated(part: Part) -> Family:
         return numpy.where(rng.random(shape) < p, 0, part.draw(rng, shape, given))
 
     parameters = (Parameter("p", UNIT), *_numbered([part]))
-    return Family(_name("ZeroInflated", [part]), (Form(parameters, log_prob),), Support("integer"), draw)
+    return Family(
+        _name("ZeroInflated", [part]), (Form(parameters, log_prob),), Support("integer"), draw,
+        mean=lambda p, *given: (1 - p) * part.mean(given),
+    )  # fmt: skip
 
 
 def hurdle(part: Part) -> Family:
@@ -173,7 +193,10 @@ def hurdle(part: Part) -> Family:
 
     parameters = (Parameter("p", UNIT), *_numbered([part]))
     support = Support("integer" if discrete else "mixed")
-    return Family(_name("Hurdle", [part]), (Form(parameters, log_prob),), support, draw)
+    return Family(
+        _name("Hurdle", [part]), (Form(parameters, log_prob),), support, draw,
+        mean=lambda p, *given: (1 - p) * part.mean(given, 1.0 if discrete else None),
+    )  # fmt: skip
 
 
 def censored(part: Part, sides: tuple[bool, bool]) -> Family:
@@ -203,9 +226,26 @@ def censored(part: Part, sides: tuple[bool, bool]) -> Family:
         drawn = part.draw(rng, shape, own)
         return numpy.clip(drawn, lower, upper) if given_sides else drawn
 
+    def mean(*given: Any) -> Any:
+        """Each limit with the probability beyond it, and the mean of what lies between them."""
+        lower, upper, own = limits(given)
+        own_parameters = part.split(own)[0]
+        shape = numpy.broadcast_shapes(*(numpy.shape(p) for p in given))
+        below, above = numpy.zeros(shape), numpy.zeros(shape)
+        if lower is not None:
+            below = numpy.broadcast_to(numpy.exp(part.log_cdf(lower - 1 if discrete else lower, own)), shape)
+        if upper is not None:
+            above = numpy.broadcast_to(numpy.exp(part.log_sf(upper, own)), shape)
+        between = 1 - below - above
+        inside = mean_between(part.family, shape, own_parameters, lower, upper)
+        total = numpy.where(between > 0, between * inside, 0.0)
+        for limit, share in ((lower, below), (upper, above)):
+            total = total if limit is None else total + numpy.where(share > 0, share * limit, 0.0)
+        return total
+
     parameters = (*(Parameter(side, LIMIT) for side in given_sides), *_numbered([part]))
     support = Support("integer" if discrete else "mixed")
-    return Family(_name("Censored", [part]), (Form(parameters, log_prob),), support, draw)
+    return Family(_name("Censored", [part]), (Form(parameters, log_prob),), support, draw, mean)
 
 
 def _log_add(a: Any, b: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import autograd.numpy as np
@@ -47,29 +48,43 @@ def sf_of_counts(inside: Any, n: float = numpy.inf) -> Any:
     return lambda x, *parameters: whole(x, n, *parameters)
 
 
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """log P(X <= x), or P(X > x) if `upper`, as a sum over the counts 0 to n. As a class it can be pickled."""
+
+    density: Any
+    upper: bool
+
+    def __call__(self, *arguments: Any) -> Any:
+        return scipy_special.logsumexp(self.table(*arguments)[0], axis=-1)
+
+    def table(self, x: Any, n: Any, *parameters: Any) -> tuple[Any, Any]:
+        """The log densities on one side of x over a last axis, and the arguments for it."""
+        x, *given = (numpy.asarray(each, dtype=float)[..., None] for each in (x, n, *parameters))
+        counts = numpy.arange(numpy.max(n, initial=0.0) + 1)
+        chosen = (counts > x) if self.upper else (counts <= x)
+        return numpy.where(chosen, self.density(counts, *given), -numpy.inf), (counts, *given)
+
+
+@dataclass(frozen=True, slots=True)
+class _Slope:
+    """Its derivative by a parameter: the average of that of the log density."""
+
+    tail: _Tail
+    partial: Any
+
+    def __call__(self, *arguments: Any) -> Any:
+        log_densities, counts = self.tail.table(*arguments)
+        weights = scipy_special.softmax(log_densities, axis=-1)
+        return numpy.sum(weights * numpy.where(weights > 0, self.partial(*counts), 0.0), axis=-1)
+
+
 def summed_tail(density: Any, partials: Any, upper: bool, name: str) -> Any:
     """log P(X <= x), or P(X > x) if `upper`, as a sum over the counts 0 to n, for what has no closed form.
 
     `density(x, n, *parameters)` and its `partials` by the parameters are elementwise. Memory is that of n times the
     arguments.
     """
-
-    def table(x: Any, n: Any, *parameters: Any) -> tuple[Any, Any]:
-        """The log densities on one side of x over a last axis, and the arguments for it."""
-        x, *given = (numpy.asarray(each, dtype=float)[..., None] for each in (x, n, *parameters))
-        counts = numpy.arange(numpy.max(n, initial=0.0) + 1)
-        chosen = (counts > x) if upper else (counts <= x)
-        return numpy.where(chosen, density(counts, *given), -numpy.inf), (counts, *given)
-
-    def value(*arguments: Any) -> Any:
-        return scipy_special.logsumexp(table(*arguments)[0], axis=-1)
-
-    def averaged(partial: Any) -> Any:
-        def slope(*arguments: Any) -> Any:
-            log_densities, counts = table(*arguments)
-            weights = scipy_special.softmax(log_densities, axis=-1)
-            return numpy.sum(weights * numpy.where(weights > 0, partial(*counts), 0.0), axis=-1)
-
-        return elementwise(slope, name=f"slope_of_{name}")
-
-    return elementwise(value, None, None, *map(averaged, partials), name=name)
+    tail = _Tail(density, upper)
+    slopes = (elementwise(_Slope(tail, partial), name=f"slope_of_{name}") for partial in partials)
+    return elementwise(tail, None, None, *slopes, name=name)

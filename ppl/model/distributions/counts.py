@@ -167,12 +167,16 @@ def _beta_binomial_by_a(x: Any, n: Any, a: Any, b: Any) -> Any:
     return digamma(x + a) - digamma(a) - digamma(n + a + b) + digamma(a + b)
 
 
+def _beta_binomial_by_b(x: Any, n: Any, a: Any, b: Any) -> Any:
+    return _beta_binomial_by_a(n - x, n, b, a)
+
+
 beta_binomial = elementwise(
     _beta_binomial,
     None,
     None,
     _beta_binomial_by_a,
-    lambda x, n, a, b: _beta_binomial_by_a(n - x, n, b, a),
+    _beta_binomial_by_b,
     name="beta_binomial",
 )
 
@@ -180,7 +184,7 @@ beta_binomial = elementwise(
 log_beta_binomial_cdf, log_beta_binomial_sf = (
     summed_tail(
         _beta_binomial,
-        (_beta_binomial_by_a, lambda x, n, a, b: _beta_binomial_by_a(n - x, n, b, a)),
+        (_beta_binomial_by_a, _beta_binomial_by_b),
         upper,
         f"log_beta_binomial_{name}",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,9 @@ class Requirement:
     says_it_all: bool = False
     quick_test: Callable[[np.ndarray], np.ndarray] | None = None
     infinite: bool = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _with_words, (self.holds.__module__, self.words)
 
     def holds_quickly(self, x: np.ndarray, event_rank: int) -> np.ndarray:
         """Whether the values hold, a truth value for each event."""
@@ -65,6 +69,12 @@ TRIANGULAR = Requirement(
     "a lower triangular matrix with a positive diagonal",
     lambda x: (np.triu(x, 1) == 0) & _has_positive_diagonal(x)[..., None, None],
 )
+
+
+def _with_words(module: str, words: str) -> Requirement:
+    """The requirement of a module that says so."""
+    known = vars(import_module(module)).values()
+    return next(each for each in known if isinstance(each, Requirement) and each.words == words)
 
 
 def _increases(x: np.ndarray) -> np.ndarray:
@@ -151,6 +161,8 @@ class Family:
     none. `log_cdf` and `log_sf` are log P(X <= x) and log P(X > x), differentiable; None for families of vectors and
     of categories, which cannot be bounded. `quantile(u, *parameters)` is the inverse of the first for continuous
     families. On the circle `log_between(lower, upper, *parameters)` stands for them: the log of the integral.
+    `go_on(rng, x, new, *parameters)` are vectors x (..., n) with those elements drawn given the others that `new` (n,)
+    marks; None where a vector with more elements is another vector. Raises `ValueError` where they cannot be.
     """
 
     name: str
@@ -162,6 +174,7 @@ class Family:
     log_sf: Callable[..., Array] | None = None
     quantile: Callable[..., np.ndarray] | None = None
     log_between: Callable[..., Array] | None = None
+    go_on: Callable[..., np.ndarray] | None = None
     event_rank: int = 0
     renormalised: bool = True  # whether bounds cut and renormalise; Flat is only cut
 

@@ -49,6 +49,23 @@ def _draw_random_walk(
     return numpy.cumsum(numpy.concatenate([numpy.broadcast_to(first, (*shape[:-1], 1)), steps], axis=-1), axis=-1)
 
 
+def _behind(new: numpy.ndarray) -> int:
+    """How many elements are known, ahead of all new ones. Raises `ValueError`."""
+    n = int((~new).sum())
+    if new[:n].any():
+        raise ValueError("a series goes on behind its last element alone")
+    return n
+
+
+def _go_on_walking(
+    rng: numpy.random.Generator, x: numpy.ndarray, new: numpy.ndarray, sd: Any, init_sd: Any, drift: Any, init: Any
+) -> numpy.ndarray:
+    n = _behind(new)
+    noise = rng.standard_normal((*x.shape[:-1], x.shape[-1] - n))
+    steps = numpy.cumsum(_over_time(drift) + _over_time(sd) * noise, axis=-1)
+    return numpy.concatenate([x[..., :n], x[..., n - 1 : n] + steps], axis=-1)
+
+
 def _autoregression(x: Any, before: Any, coefficients: Any, constant: Any) -> Any:
     """What is left of x (..., n) after the constant and its own past; `before` (..., p) is what went ahead of it."""
     n, lags = np.shape(x)[-1], np.shape(coefficients)[-1]
@@ -87,14 +104,23 @@ def _draw_ar(
     init: Any,
 ) -> numpy.ndarray:
     """`init_sd` is NaN where the series begins from `init` itself."""
-    return _ar_path(rng.standard_normal(shape), coefficients, sd, init_sd, constant, init)
+    return _ar_path(numpy.zeros(shape), 0, rng.standard_normal(shape), coefficients, sd, init_sd, constant, init)
 
 
-def _ar_path(noise: numpy.ndarray, coefficients: Any, sd: Any, init_sd: Any, constant: Any, init: Any) -> numpy.ndarray:
-    """A series (..., n) from standard normal noise, one time after another."""
+def _go_on_autoregressing(
+    rng: numpy.random.Generator, x: numpy.ndarray, new: numpy.ndarray, *parameters: Any
+) -> numpy.ndarray:
+    return _ar_path(x, _behind(new), rng.standard_normal(x.shape), *parameters)
+
+
+def _ar_path(
+    x: numpy.ndarray, known: int, noise: numpy.ndarray, coefficients: Any, sd: Any, init_sd: Any, constant: Any,
+    init: Any,
+) -> numpy.ndarray:  # fmt: skip
+    """A series x (..., n) with all but its first `known` elements from standard normal noise, one after another."""
     lags, (*outer, n) = numpy.shape(coefficients)[-1], noise.shape
-    path = numpy.concatenate([numpy.broadcast_to(_many(init, lags), (*outer, lags)), numpy.zeros(noise.shape)], axis=-1)
-    for t in range(n):
+    path = numpy.concatenate([numpy.broadcast_to(_many(init, lags), (*outer, lags)), x], axis=-1)
+    for t in range(known, n):
         past = path[..., t : t + lags][..., ::-1]
         follows = constant + numpy.sum(coefficients * past, axis=-1) + sd * noise[..., t]
         begins = init + init_sd * noise[..., t]
@@ -194,6 +220,7 @@ GAUSSIAN_RANDOM_WALK = Family(
     ),
     Support("real"),
     draw=_draw_random_walk,
+    go_on=_go_on_walking,
     event_rank=1,
 )
 AR = Family(
@@ -224,6 +251,7 @@ AR = Family(
     ),
     Support("real"),
     draw=_draw_ar,
+    go_on=_go_on_autoregressing,
     event_rank=1,
 )
 ICAR = Family(

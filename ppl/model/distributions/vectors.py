@@ -132,6 +132,48 @@ def _draw_mv_student(rng: numpy.random.Generator, shape: tuple[int, ...], df: An
     return mean + stretch * _draw_mv_normal(rng, shape, 0.0, chol)
 
 
+def _known_first(
+    x: numpy.ndarray, new: numpy.ndarray, mean: Any, chol: Any
+) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
+    """Where the elements stand once the known ones come first; the mean and the Cholesky factor in that order."""
+    order = numpy.argsort(new, kind="stable")
+    mean = numpy.broadcast_to(mean, x.shape)[..., order]
+    if (order == numpy.arange(len(order))).all():
+        return order, mean, chol
+    cov = (chol @ numpy.swapaxes(chol, -1, -2))[..., order, :][..., order]
+    return order, mean, numpy.linalg.cholesky(cov)
+
+
+def _given_known(
+    rng: numpy.random.Generator, x: numpy.ndarray, new: numpy.ndarray, mean: Any, chol: Any, df: Any = None
+) -> numpy.ndarray:
+    """Elements given the others: with x = mean + L eps, those known tell their eps, and the others' is drawn anew;
+    of a t with df degrees of freedom on the scale that the known ones tell (Roth 2013, equation 10).
+    """
+    order, mean, chol = _known_first(x, new, mean, chol)
+    n, known = int((~new).sum()), x[..., order]
+    eps = rng.standard_normal(x.shape)
+    deviation = known[..., :n] - mean[..., :n]
+    eps[..., :n] = numpy.linalg.solve(chol[..., :n, :n], deviation[..., None])[..., 0]
+    if df is not None:
+        stretch = df + (eps[..., :n] ** 2).sum(axis=-1)
+        eps[..., n:] *= numpy.sqrt(stretch / rng.chisquare(numpy.broadcast_to(df + n, x.shape[:-1])))[..., None]
+    drawn = mean + (chol @ eps[..., None])[..., 0]
+    found = numpy.empty(x.shape)
+    found[..., order] = numpy.concatenate([known[..., :n], drawn[..., n:]], axis=-1)
+    return found
+
+
+def _go_on_normal(rng: numpy.random.Generator, x: Any, new: numpy.ndarray, mean: Any, chol: Any) -> numpy.ndarray:
+    return _given_known(rng, x, new, mean, chol)
+
+
+def _go_on_student(
+    rng: numpy.random.Generator, x: Any, new: numpy.ndarray, df: Any, mean: Any, chol: Any
+) -> numpy.ndarray:
+    return _given_known(rng, x, new, mean, chol, df)
+
+
 DIRICHLET = Family(
     "Dirichlet",
     (Form((Parameter("concentration", POSITIVE, event_rank=1),), dirichlet),),
@@ -155,6 +197,7 @@ MV_NORMAL = Family(
     ),
     Support("real"),
     draw=_draw_mv_normal,
+    go_on=_go_on_normal,
     mean=lambda mean, chol: mean,
     event_rank=1,
 )
@@ -173,6 +216,7 @@ MV_STUDENT_T = Family(
     ),
     Support("real"),
     draw=_draw_mv_student,
+    go_on=_go_on_student,
     mean=lambda df, mean, chol: numpy.where(numpy.asarray(df)[..., None] > 1, mean, numpy.nan),
     event_rank=1,
 )
@@ -187,6 +231,7 @@ GAUSSIAN_PROCESS = Family(
     ),
     Support("real"),
     draw=_draw_mv_normal,
+    go_on=_go_on_normal,
     mean=lambda mean, chol: mean,
     event_rank=1,
 )

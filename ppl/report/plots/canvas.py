@@ -85,12 +85,23 @@ def _held(file: str) -> frozenset[int]:
         return frozenset()
 
 
+@cache
+def _shown_figure() -> Any:
+    """The class of figures that notebooks show without pyplot."""
+    from matplotlib.figure import Figure
+
+    class Shown(Figure):
+        def _repr_png_(self) -> bytes:
+            return as_bytes(self, "png")
+
+    return Shown
+
+
 def figure(width: float, height: float) -> Any:
     """An empty figure, in inches, that lays itself out and belongs to no window."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    made = Figure(figsize=(width, height), layout="constrained")
+    made = _shown_figure()(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(made)
     return made
 

@@ -17,8 +17,8 @@ _POINTS = 800
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
     """Along values `x` (G,) of a predictor: draws (S, G) of the mean of `name`; beside it the data, `seen` and `values`
-    (N,); `held` says in words where the other predictors stand. With `simulated`, draws of values of `name` in place of
-    its mean, which is not finite.
+    (N,); `held` says in words where the other predictors stand, and `alike` (N,) which data are at the held levels, if
+    there are any. With `simulated`, draws of values of `name` in place of its mean, which is not finite.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Curve:
     values: np.ndarray
     held: str
     simulated: bool = False
+    alike: np.ndarray | None = None
 
 
 def draw(curves: Sequence[Curve]) -> Any:
@@ -44,7 +45,8 @@ def draw(curves: Sequence[Curve]) -> Any:
         below = canvas.written(f"held: {held.pop()}", 76) if len(held) == 1 else typical if held else ""
         simulated = any(curve.simulated for curve in shown)
         what = "simulated values (there is no mean), their middle 90 %" if simulated else "the mean, its middle 90 %"
-        note = f"line and band: {what}; dots: the data{more}\n{below}".strip()
+        marked = ", dark at the held levels" if any(curve.alike is not None for curve in shown) else ""
+        note = f"line and band: {what}; dots: the data{marked}{more}\n{below}".strip()
         figure.supxlabel(note, fontsize=8, color=canvas.GREY)
     return figure
 
@@ -55,9 +57,16 @@ def _panel(axes: Any, curve: Curve) -> None:
     )
     step = max(1, len(curve.seen) // _POINTS)
     seen, values = curve.seen[::step], np.asarray(curve.values[::step], dtype=np.float64)
-    axes.plot(
-        seen, values, "o", color=canvas.GREY, markersize=3, alpha=0.55, markeredgewidth=0, rasterized=len(seen) > 300
-    )
+    alike = np.ones(len(seen), dtype=bool) if curve.alike is None else curve.alike[::step]
+    dark = canvas.GREY if curve.alike is None else canvas.DARK
+    for some, colour, opacity in (
+        (~alike, canvas.GREY, 0.3),
+        (alike, dark, 0.6),
+    ):
+        axes.plot(
+            seen[some], values[some], "o", color=colour, markersize=3, alpha=opacity, markeredgewidth=0,
+            rasterized=len(seen) > 300,
+        )  # fmt: skip
     axes.fill_between(curve.x, low, high, color=canvas.PALE, alpha=0.75, linewidth=0)
     axes.plot(curve.x, middle, color=canvas.BLUE, linewidth=1.6)
     axes.set_xlim(canvas.limits(curve.x, 0.02))

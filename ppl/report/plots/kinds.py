@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ppl.language.errors import UsageError
+from ppl.language.errors import UsageError, nearest
 from ppl.model.graph import Model
 from ppl.report import svg
 from ppl.report.diagram import Diagram
@@ -60,3 +60,13 @@ def as_bytes(kind: str, material: Material, names: Sequence[str], form: str) -> 
         return svg.as_svg(material.diagram()).encode()
     canvas.require_matplotlib()
     return canvas.as_bytes(KINDS[kind](material, names), form, salt=kind)
+
+
+def as_figure(kind: str, material: Material, names: Sequence[str]) -> Any:
+    """A matplotlib figure. Raises `UsageError`."""
+    if kind not in KINDS:
+        close = nearest(kind, KINDS)
+        hint = f"; did you mean {close!r}?" if close else ""
+        raise UsageError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}{hint}")
+    canvas.require_matplotlib()
+    return KINDS[kind](material, names)
