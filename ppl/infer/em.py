@@ -138,12 +138,11 @@ def _same(end: _End, other: _End) -> bool:
 def _optimum(
     objective: EMObjective, x: np.ndarray, precision: np.ndarray, directions: Directions, alternate: bool
 ) -> _End:
-    dimension = objective.dimension
+    dimension, covariance = objective.dimension, np.linalg.inv(precision)
 
     def precondition(gradient: np.ndarray) -> np.ndarray:
         """The curvature at the start for mu; for log sigma that of a Gaussian."""
-        by_mu = np.linalg.solve(precision, gradient[:dimension])
-        return np.concatenate([by_mu, 0.5 * gradient[dimension:]])
+        return np.concatenate([covariance @ gradient[:dimension], 0.5 * gradient[dimension:]])
 
     if alternate:
         x = _in_turn(objective, x, precision)
