@@ -5,56 +5,47 @@ print(ppl.load("eight_schools.ppl").condition("schools.csv").fit(seed=1).summary
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ppl.compile.blocks import candidates
 from ppl.compile.joint import LogJoint, compile_joint
-from ppl.compile.likelihood import NoLikelihood, log_likelihood
-from ppl.compile.nowhere import why_not_finite
-from ppl.compile.replicate import CannotReplicate, as_column, draw_prior, replicate, without_proper_prior
-from ppl.compile.warnings import warnings_of
 from ppl.data import dataset
 from ppl.data.dataset import Dataset
-from ppl.infer import held, ladder, pipeline
+from ppl.infer import ladder, pipeline
 from ppl.infer.draws import generator
-from ppl.infer.loo import Loo
-from ppl.infer.pipeline import TooLarge
-from ppl.infer.verdict import FROM_BEST, Verdict, is_worse
+from ppl.infer.stochastic import choose
+from ppl.infer.verdict import FROM_BEST, is_worse
 from ppl.infer.watch import Watch, watched
-from ppl.language.errors import ModelError, PplError, UsageError, VerdictError
+from ppl.language.errors import UsageError, VerdictError
 from ppl.language.files import from_string, read_source
 from ppl.language.parser import parse
 from ppl.language.source import Source
 from ppl.language.syntax import Program
 from ppl.model import graph
 from ppl.model.names import Names, find_names
-from ppl.model.program import compile_terms
 from ppl.model.settle import settle
 from ppl.numeric.threads import one_blas_thread
-from ppl.report import fitfile, labelled, notebook, ranks
-from ppl.report.checkpoint import identity, store
-from ppl.report.given import Given, keep
+from ppl.report.given import keep
 from ppl.report.quantities import left_out
 from ppl.report.record import Checked, Record
-from ppl.report.recorded import Climbed, recorded_in_time
-from ppl.report.summary import Summary
 from ppl.rewrite.guards import without_needless_guards
 from ppl.rewrite.sum_out import SummedOut, sum_out
-from ppl.use import again, checks
-from ppl.use.arguments import one_draw, whole
-from ppl.use.loo import hold_out
-from ppl.use.predict import Wish, predict
-from ppl.use.predicted import Predictions
-from ppl.use.prior import check_ranked
+from ppl.use.arguments import whole
+from ppl.use.ladder_fit import fitted, rungs_of
 
-_DRAWS_OF_REFIT = 400
-_PRIOR, _REPLICATES, _REFITS, _RANKS = range(100, 104)  # streams of random numbers, apart from those of a fit
+if TYPE_CHECKING:
+    from ppl.infer.loo import Loo
+    from ppl.report import labelled, ranks
+    from ppl.report.summary import Summary
+    from ppl.use import checks
+    from ppl.use.evaluate import Evaluation
+    from ppl.use.predicted import Predictions
+
+_PRIOR = 100  # a stream of random numbers, apart from those of a fit
 
 
 def load(path: str | PathLike[str]) -> Model:
@@ -109,41 +100,10 @@ class Model:
         only nearly uniform. `progress` is called with the number of each round that is done. The same seed gives the
         same bits. Raises `UsageError` where observed names cannot be simulated, and what `condition` and `fit` raise.
         """
-        rounds, seed = whole("rounds", rounds, 8, 10_000), whole("seed", seed, 0, 2**32 - 1)
-        given = dataset.read(data, tables)
-        posterior = self._given(given)
-        check_ranked(posterior.model)
-        true, improper = posterior.true_values(rounds, seed)
-        try:
-            simulated = replicate(posterior.model, given, true, rounds, generator(seed, _REPLICATES))
-        except CannotReplicate as error:
-            raise UsageError(f"--calibrate: the data cannot be simulated, because {error.why}") from None
-        found: dict[str, list[float]] = {}
-        doubted = 0
-        for i in range(rounds):
-            columns = {name: as_column(given.columns[name], values[i]) for name, values in simulated.items()}
-            doubted += self._rank(replace(given, columns={**given.columns, **columns}), true, i, seed, found)
-            if progress is not None:
-                progress(i + 1)
-        if not found:
-            raise UsageError("--calibrate: none of the simulated data sets could be fitted")
-        return ranks.judged({label: np.array(r) for label, r in found.items()}, rounds, doubted, improper)
+        from ppl.use.calibrate import calibrate
 
-    def _rank(
-        self, data: Dataset, true: Mapping[str, np.ndarray], i: int, seed: int, found: dict[str, list[float]]
-    ) -> bool:
-        """Fit one simulated data set, and note where the true values lie. Whether the fit called itself unusable."""
-        try:
-            fit = self._given(data).fit(seed=int(generator(seed, _REFITS, i).integers(2**32)), draws=_DRAWS_OF_REFIT)
-        except PplError:
-            return False
-        rng = generator(seed, _RANKS, i)
-        for name, quantity in fit.record.quantities.items():
-            if quantity.role == "latent" and name not in data.columns:
-                shares = ranks.rank(true[name][i], quantity.draws, rng).reshape(-1)
-                for label, share in zip(quantity.labels(), shares, strict=True):
-                    found.setdefault(label, []).append(float(share))
-        return fit.verdict == Verdict.DO_NOT_USE
+        rounds, seed = whole("rounds", rounds, 8, 10_000), whole("seed", seed, 0, 2**32 - 1)
+        return calibrate(dataset.read(data, tables), self._given, rounds, seed, progress)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,12 +118,16 @@ class Posterior:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What can be seen to go wrong before anything is fitted: a sentence each. Worked out at each call."""
+        from ppl.compile.warnings import warnings_of
+
         return warnings_of(self.model, self.joint)
 
     def true_values(self, draws: int, seed: int) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
         """Draws (S, *shape) of all latents from their priors and no names, or from the posterior and the names of
         those without a proper prior.
         """
+        from ppl.compile.replicate import draw_prior, without_proper_prior
+
         improper = tuple(without_proper_prior(self.model))
         if not improper:
             return draw_prior(self.model, draws, generator(seed, _PRIOR)), ()
@@ -176,24 +140,16 @@ class Posterior:
         Simulated names may be given as well, and then count. Minus infinity outside the support. Raises `UsageError`
         for a name that is missing or unknown, or a value of the wrong shape.
         """
-        known = {latent.name: latent for latent in (*self.model.latents, *self.model.simulated)}
-        unknown = [name for name in values if name not in known]
-        missing = [latent.name for latent in self.model.latents if latent.name not in values]
-        if unknown or missing:
-            told = [f"`{name}` is no latent" for name in unknown] + [f"`{name}` is missing" for name in missing]
-            raise UsageError(f"log_density: {', '.join(told)}; the latents are {', '.join(known)}")
-        arrays = {name: one_draw(name, value, known[name].shape) for name, value in values.items()}
-        total = float(self.joint.log_density({b.name: arrays[b.name] for b in self.joint.blocks})[0])
-        for latent in self.model.simulated:
-            if latent.name in arrays:
-                found = compile_terms([piece.log_prob for piece in latent.pieces]).run(arrays)
-                total += sum(float(np.sum(part)) for part in found)
-        return total
+        from ppl.use.log_density import log_density
+
+        return log_density(self.model, self.joint, values)
 
     def fit(
         self, seed: int = 1, draws: int = pipeline.DRAWS, keep_all: bool = False, guide: str = "auto", *,
         checkpoint: str | PathLike[str] | None = None, resume: str | PathLike[str] | None = None,
-        watch: Watch | None = None, standard_errors: bool = False, em: bool = False,
+        watch: Watch | None = None, standard_errors: bool = False, em: bool = False, stochastic: bool = False,
+        amortise: str | Sequence[str] = (), encoder: Sequence[int] | None = None, batch_size: int | None = None,
+        epochs: int | None = None, kl_anneal: float = 0.0, learning_rate: float | None = None,
     ) -> Fit:  # fmt: skip
         """The posterior, found by the automatic mean-field guide and corrected.
 
@@ -211,52 +167,38 @@ class Posterior:
         `draws` is how many equally weighted draws the fit holds; `keep_all` keeps those of very long simulated and
         derived names too, which `left_out` names otherwise. The same seed gives the same bits.
         What is found on the way is kept in the file `checkpoint`; `resume` goes on from such a file, to the same bits.
-        `watch` is told how far the fit is, and a fit whose watch is stopped ends with what there is. Raises
+        `watch` is told how far the fit is, and a fit whose watch is stopped ends with what there is.
+
+        Any of the other arguments, and a model too large for all this, mean a fit by stochastic gradients: over batches
+        of `batch_size` rows, for so many `epochs` or until the ELBO is flat. The latents named by `amortise`, which
+        each row has of its own, come from an encoder with hidden layers of these sizes. Raises
         `ModelError` where the density is not finite at the start, `UsageError` for what makes no sense or does not fit
         into memory, `FileError` for a checkpoint that cannot be read or written.
         """
         seed, draws = whole("seed", seed, 0, 2**32 - 1), whole("draws", draws, 100, 1_000_000)
-        out, rungs = left_out(self.model, draws, keep_all), self._rungs(guide)
-        given = keep(self.data, self.model)
-        now = watch or Watch()
+        now, given = watch or Watch(), keep(self.data, self.model)
+        why = "" if em or standard_errors or guide != "auto" else choose.reason(self.joint)
+        numbers = (encoder, batch_size, epochs, learning_rate, kl_anneal or None)
+        wish = None
+        if stochastic or why or amortise or any(number is not None for number in numbers):
+            from ppl.infer.stochastic.wish import wish_of
+
+            wish = wish_of(stochastic or bool(why), amortise, *numbers, guide, em or standard_errors)
+        further = "" if wish is None else str(wish)
         if checkpoint is not None or resume is not None:
-            now.store = store(
-                checkpoint, resume, identity(self.model.source.text, given, seed, draws, guide + " em" * em)
-            )
+            from ppl.report.checkpoint import identity, store
+
+            of = identity(self.model.source.text, given, seed, draws, guide + " em" * em, further)
+            now.store = store(checkpoint, resume, of)
+        if wish is not None:
+            from ppl.use import deep_fit
+
+            with one_blas_thread(), watched(now):
+                return Fit(deep_fit.fitted(self.model, self.joint, wish, seed, draws, keep_all, given, why), self)
+        rungs = rungs_of(self.model, guide)
+        problem = ladder.Problem(self.model, self.summed, self.joint, seed, draws)
         with one_blas_thread(), watched(now):
-            return self._fit(seed, draws, out, rungs, given, now, standard_errors, em)
-
-    def _fit(
-        self, seed: int, draws: int, out: tuple[str, ...], rungs: tuple[ladder.Rung, ...], given: Given, watch: Watch,
-        standard_errors: bool, em: bool,
-    ) -> Fit:  # fmt: skip
-        start = time.perf_counter()
-        watch.inferring = True
-        try:
-            problem = ladder.Problem(self.model, self.summed, self.joint, seed, draws)
-            best, tried, points = held.climb(problem, rungs, em)
-        except TooLarge:
-            most = pipeline.MOST_ELEMENTS // self.joint.dimension
-            fewer = f"at most {most:,} draws of so many fit into memory" if most >= 100 else "that is too many"
-            if self.joint.dimension > pipeline.MOST_COORDINATES:
-                fewer = f"a fit takes up to {pipeline.MOST_COORDINATES:,}"
-            raise UsageError(f"the latents have {self.joint.dimension:,} unknown numbers: {fewer}") from None
-        except ladder.Nowhere as error:
-            raise ModelError(self.model.source, [why_not_finite(self.model, error.joint, error.z)]) from None
-        finally:
-            watch.inferring = False
-        seconds = time.perf_counter() - start
-        climbed = Climbed(best, tried, seed, seconds, given, points, standard_errors)
-        return Fit(recorded_in_time(self.model, climbed, draws, out), self)
-
-    def _rungs(self, guide: str) -> tuple[ladder.Rung, ...]:
-        if guide not in ladder.GUIDES:
-            raise UsageError(f"guide must be one of {', '.join(ladder.GUIDES)}, not {guide!r}")
-        if guide == "noncentred" and not candidates(self.model.latents):
-            raise UsageError(
-                "guide noncentred: no latent of this model has a location or scale that is itself inferred; use auto"
-            )
-        return ladder.GUIDES[guide]
+            return Fit(fitted(problem, rungs, left_out(self.model, draws, keep_all), given, standard_errors, em), self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -297,20 +239,28 @@ class Fit:
     @property
     def draws(self) -> dict[str, labelled.Draws]:
         """Equally weighted draws (S, *shape) of every name: arrays that know their axes, `draws["theta"]["Choate"]`."""
+        from ppl.report import labelled
+
         return {name: labelled.Draws.of(quantity) for name, quantity in self.record.quantities.items()}
 
     def to_xarray(self) -> Any:
         """All draws as an xarray.Dataset. Raises `UsageError` where xarray is missing."""
+        from ppl.report import labelled
+
         return labelled.as_dataset(self.record.quantities)
 
     def to_arviz(self) -> Any:
         """Draws and observed data as an arviz.InferenceData. Raises `UsageError` where ArviZ is missing."""
+        from ppl.report import labelled
+
         return labelled.as_inference_data(self.record)
 
     def __repr__(self) -> str:
         return f"Fit({self.verdict}; {len(self.record.chosen):,} draws of {', '.join(self.record.quantities)})"
 
     def _repr_html_(self) -> str:
+        from ppl.report import notebook
+
         return notebook.fit_html(self.record)
 
     @property
@@ -320,6 +270,8 @@ class Fit:
 
     def summary(self, everything: bool = False) -> Summary:
         """Mean, sd, 5 %, 50 % and 95 % quantile and Monte Carlo error of every scalar."""
+        from ppl.report.summary import Summary
+
         return Summary(self.record, everything)
 
     def require(self, verdict: str) -> Fit:
@@ -346,14 +298,39 @@ class Fit:
         fit has not seen are drawn from their prior with `new_levels="sample"`. Raises `UsageError` for what cannot be
         predicted, `DataError` for data that lack what is needed.
         """
+        from ppl.use.predict import Wish, predict
+        from ppl.use.predicted import Predictions
+
         if new_levels not in ("error", "sample"):
             raise UsageError(f'new_levels: "error" or "sample", not {new_levels!r}')
         names = (of,) if isinstance(of, str) else None if of is None else tuple(of)
         wish = Wish(names, kind, new_levels == "sample", whole("seed", seed, 0, 2**32 - 1))
         return Predictions(predict(self.record, self._data(), dataset.read(data, tables), wish))
 
+    def encode(self, *data: Any, seed: int = 1, **tables: Any) -> dict[str, np.ndarray]:
+        """Mean and sd of the latents of new rows that a fit with `amortise` has an encoder for, by label: columns of a
+        table, `z[1]_mean`, `z[1]_sd`. Raises `UsageError` where there is no encoder, `DataError` for rows that it
+        cannot read.
+        """
+        from ppl.use.encode import encode
+
+        return dict(encode(self.record, self._data(), dataset.read(data, tables), whole("seed", seed, 0, 2**32 - 1)))
+
+    def evaluate(self, *data: Any, draws: int = 1000, seed: int = 1, **tables: Any) -> Evaluation:
+        """The log likelihood of rows that the fit has not seen, latents of a row integrated out by importance sampling.
+
+        Raises `UsageError` where rows have no likelihood of their own, `DataError` for rows that lack something.
+        """
+        from ppl.use.evaluate import evaluate
+
+        draws, seed = whole("draws", draws, 2, 1_000_000), whole("seed", seed, 0, 2**32 - 1)
+        return evaluate(self.record, self._data(), dataset.read(data, tables), draws, seed)
+
     def log_likelihood(self) -> dict[str, np.ndarray]:
         """The log density (S, *shape) of each observed element, in nats, at all draws. Raises `UsageError`."""
+        from ppl.compile.likelihood import NoLikelihood, log_likelihood
+        from ppl.use import again
+
         try:
             found = log_likelihood(self._model(), again.draws_of(self.record), again.count_of(self.record))
         except NoLikelihood as error:
@@ -362,14 +339,20 @@ class Fit:
 
     def loo(self) -> Loo:
         """Leave-one-out cross-validation by Pareto-smoothed importance sampling. Raises `UsageError`."""
+        from ppl.use.loo import hold_out
+
         return hold_out(self.record, self._model(), self.record.model).loo
 
     def ppc(self, seed: int = 1) -> tuple[checks.Check, ...]:
         """Statistics of the observed names beside those of replicated data. Raises `UsageError`."""
+        from ppl.use import checks
+
         return checks.of_fit(self.record, self._model(), self._data(), seed)
 
     def replicates(self, draws: int = 100, seed: int = 1) -> dict[str, np.ndarray]:
         """Replicated data (S, elements) of every observed name, the missing left out. Raises `UsageError`."""
+        from ppl.use import checks
+
         return checks.replicates(self.record, self._model(), self._data(), draws, seed)
 
     def plot(self, kind: str = "intervals", of: str | Sequence[str] = ()) -> Any:
@@ -379,13 +362,19 @@ class Fit:
         return figure(self.record, self._data, self._model, kind, (of,) if isinstance(of, str) else tuple(of))
 
     def _data(self) -> Dataset:
+        from ppl.use import again
+
         return again.data_of(self.record) if self.posterior is None else self.posterior.data
 
     def _model(self) -> graph.Model:
+        from ppl.use import again
+
         return again.model_of(self.record, self._data()) if self.posterior is None else self.posterior.model
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fit as a netCDF file that `ppl summary` and ArviZ open. Raises `FileError`."""
+        from ppl.report import fitfile
+
         fitfile.write(self.record, path)
 
 
@@ -394,6 +383,9 @@ def read_fit(path: str | PathLike[str], *data: Any, **tables: Any) -> Fit:
 
     Raises `FileError`, and `DataError` for data that are not those of the fit.
     """
+    from ppl.report import fitfile
+    from ppl.use import again
+
     record = fitfile.read(path)
     if data or tables:
         return Fit(replace(record, given=replace(record.given, data=again.data_of(record, data, tables))))

@@ -12,6 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "ppl"
 ORDER = [
     "version",
+    "values",
     "language",
     "data",
     "numeric",
@@ -85,13 +86,48 @@ def test_nothing_evaluates_text() -> None:
                 assert all(alias.name not in ("pickle", "marshal", "shelve") for alias in node.names), path
 
 
-def test_heavy_packages_wait_until_they_are_used() -> None:
-    """A fit of a CSV file loads none of the packages that only other commands need."""
-    code = "import sys, ppl, ppl.cli; print(*sorted(sys.modules))"
+HEAVY = {
+    "pyarrow", "h5netcdf", "h5py", "rich", "pandas", "scipy.stats", "scipy.optimize", "matplotlib", "xarray", "jinja2",
+    "IPython", "arviz", "scipy.special", "scipy.sparse", "scipy.linalg", "numpy.testing", "numpy.f2py", "numpy.ma",
+    "numpy.polynomial", "unittest", "ppl.use.predict", "ppl.use.loo", "ppl.use.checks", "ppl.report.plots",
+    "ppl.report.fitfile", "ppl.report.notebook", "ppl.report.labelled", "ppl.infer.chains", "ppl.infer.mixture",
+    "ppl.infer.fullrank", "ppl.infer.arrow", "ppl.infer.sparse", "ppl.infer.point",
+}  # fmt: skip
+MODEL, DATA = (str(PACKAGE.parent / "models" / f"eight_schools.{end}") for end in ("ppl", "csv"))
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    """The modules that a command has loaded when it ends."""
+    code = f"""
+import sys
+sys.argv = {["ppl", *arguments]}
+try:
+    import ppl.cli
+    ppl.cli.main()
+except SystemExit as end:
+    print(end.code, *sorted(sys.modules), sep="\\n", file=sys.stderr)
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = set(done.stdout.split())
-    heavy = {
-        "pyarrow", "h5netcdf", "h5py", "rich", "pandas", "scipy.stats", "scipy.optimize", "matplotlib", "xarray",
-        "jinja2", "IPython", "arviz",
-    }  # fmt: skip
-    assert not heavy & loaded
+    ended, *loaded = done.stderr.rpartition("\n0\n")[2].splitlines()
+    return {ended, *loaded}
+
+
+def test_a_fit_of_a_csv_loads_what_it_uses() -> None:
+    """None of the packages, and none of ppl's modules, that only other commands, rungs or models need."""
+    loaded = loaded_by("fit", MODEL, DATA)
+    assert "numpy" in loaded and "ppl.infer.pipeline" in loaded
+    assert not HEAVY & loaded
+
+
+def test_a_check_loads_what_it_uses() -> None:
+    loaded = loaded_by("check", MODEL, DATA)
+    assert "ppl.model.settle" in loaded
+    assert not HEAVY & loaded
+
+
+def test_help_loads_no_numbers() -> None:
+    loaded = loaded_by("--help")
+    assert "click" in loaded
+    assert (
+        not (HEAVY | {"numpy", "scipy", "autograd", "networkx", "lark", "ppl.api", "ppl.model", "ppl.infer"}) & loaded
+    )

@@ -12,6 +12,7 @@ from ppl.cli import (  # noqa: F401  (each adds its commands to the group)
     compare,
     completion,
     doctor,
+    encode,
     fit,
     fmt,
     graph,

@@ -25,6 +25,13 @@ from ppl.language.errors import UsageError
     help="auto (further rungs until good), meanfield, noncentred, partial, fullrank, lowrank, "
     "realnvp (or flow), iaf, planar, mixture, chains, point.",
 )
+@click.option("--stochastic", is_flag=True, help="Fit by stochastic gradients: chosen anyway where nothing else fits.")
+@click.option("--amortise", metavar="NAME[,NAME]", help="Latents of the rows that an encoder gives.")
+@click.option("--encoder", metavar="SIZES", help="Sizes of its hidden layers.  [default: 128,64]")
+@click.option("--batch-size", type=int, help="Rows of a step.  [default: 128, or all of up to 256]")
+@click.option("--epochs", type=int, help="How often the data are gone through.  [default: until the ELBO is flat]")
+@click.option("--kl-anneal", type=float, default=0.0, help="Epochs over which the KL terms come in.  [default: 0]")
+@click.option("--learning-rate", type=float, help="Of Adam.  [default: the best of a few, tried on the first steps]")
 @click.option("--standard-errors", is_flag=True, help="Standard errors of point estimates, as their sds.")
 @click.option("--em", is_flag=True, help="Point estimates and guide in turn; otherwise together, to the same end.")
 @click.option("--checkpoint", type=click.Path(), help="Keep what is found on the way in this file.")
@@ -33,6 +40,8 @@ from ppl.language.errors import UsageError
 def fit(
     model: str, data: tuple[str, ...], seed: int, draws: int, output: str | None, as_json: bool, everything: bool,
     guide: str, require: str | None, checkpoint: str | None, resume: str | None, standard_errors: bool, em: bool,
+    stochastic: bool, amortise: str | None, encoder: str | None, batch_size: int | None, epochs: int | None,
+    kl_anneal: float, learning_rate: float | None,
 ) -> int:  # fmt: skip
     """Find the posterior of MODEL given DATA (CSV, TSV, Parquet, JSON or npz; several files are merged).
 
@@ -45,12 +54,15 @@ def fit(
             check_output(target, inputs)
     if output is not None and output in (checkpoint, resume):
         raise UsageError(f"{output} is the checkpoint of this fit; choose another name for -o")
+    names = [name.strip() for name in (amortise or "").split(",") if name.strip()]
+    hidden = None if encoder is None else _sizes(encoder)
     posterior = condition(model, data)
     with watching() as watch:
         try:
             found = posterior.fit(
                 seed=seed, draws=draws, keep_all=everything, guide=guide, checkpoint=checkpoint, resume=resume,
-                watch=watch, standard_errors=standard_errors, em=em,
+                watch=watch, standard_errors=standard_errors, em=em, stochastic=stochastic, amortise=names,
+                encoder=hidden, batch_size=batch_size, epochs=epochs, kl_anneal=kl_anneal, learning_rate=learning_rate,
             )  # fmt: skip
         except KeyboardInterrupt:
             if not watch.stopped:
@@ -70,3 +82,9 @@ def fit(
     if require is not None:
         found.require(require)
     return EXIT_DO_NOT_USE if found.verdict == "do not use" else 0
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    from ppl.infer.stochastic.wish import hidden_of
+
+    return hidden_of(text)

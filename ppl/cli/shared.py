@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +20,22 @@ if TYPE_CHECKING:
     from ppl.report.record import Record
 
 
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """A block in which packages are imported: what they make stays: no collector need look there."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def condition(model: str, data: tuple[str, ...]) -> Posterior:
     """Load and condition, and say on standard error what was taken as observed."""
-    import ppl
-    from ppl.data import axes as axes_of
+    with uncollected():
+        import ppl.api
+        from ppl.data import axes as axes_of
 
     plain, tables = split(data)
     loaded = ppl.load(model)

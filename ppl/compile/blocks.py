@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import autograd.numpy as np
@@ -23,6 +23,7 @@ from ppl.model.terms import Term, inputs
 from ppl.model.transforms import Transform
 from ppl.numeric import gather
 from ppl.numeric.shape import join
+from ppl.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

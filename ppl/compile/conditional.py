@@ -11,7 +11,6 @@ stand-in changes what the coordinates are, not the density. For a Gaussian likel
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import autograd.numpy as np
@@ -24,6 +23,7 @@ from ppl.numeric.gather import Positions, add_up, gather, pick
 from ppl.numeric.linear import apply_to_vectors, cholesky, inverse_lower, transpose
 from ppl.numeric.shape import join
 from ppl.numeric.special import log, sqrt
+from ppl.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

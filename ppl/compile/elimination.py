@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy
@@ -12,6 +11,7 @@ from autograd.extend import defvjp_argnums, primitive
 from ppl.numeric import gather, reduce
 from ppl.rewrite.eliminate import Contribution, Plan, Step
 from ppl.rewrite.sum_out import SummedOut
+from ppl.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

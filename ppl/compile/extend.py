@@ -6,7 +6,6 @@ What was inferred stays as it is; new elements are drawn from their distribution
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from ppl.data.axes import Axis
 from ppl.model.distributions.means import TooManyCounts, mean_between
 from ppl.model.graph import Latent, Model, Piece
 from ppl.model.terms import inputs
+from ppl.values import dataclass
 
 
 class CannotExtend(Exception):

@@ -7,21 +7,25 @@ latent itself, that is part of the image.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 
 from ppl.data.axes import Axis
 from ppl.model import functions as fn
 from ppl.model import terms as terms_of
 from ppl.model import transforms
-from ppl.model.dependence import TooDense, dependences, size_of
+from ppl.model.dependence import TooDense, dependences, ones, size_of
 from ppl.model.distributions.family import Form, canonical
 from ppl.model.graph import Latent, Piece
 from ppl.model.terms import Op, Term
+from ppl.values import dataclass
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+_NONE = np.zeros(0, dtype=np.int64)
 
 AFFINE_IN = {  # which arguments an operation is affine in, where the others do not depend on the latent
     "+": (0, 1),
@@ -204,22 +208,27 @@ def _is_affine(term: Term, own: Sequence[int]) -> bool:
 
 def _pattern(latent: Latent, frontier: Sequence[Term]) -> sparse.csr_matrix:
     """Which elements of the latent (columns) each element of the image (rows) depends on. Raises `TooDense`."""
-    size = size_of(latent.shape)
-    found = dependences(frontier, {latent.name: sparse.identity(size, dtype=np.int32, format="csr")})
-    return sparse.vstack([found[id(term)] for term in frontier]).tocsr()
+    from scipy import sparse
+
+    everyone = np.arange(size_of(latent.shape))
+    found = dependences(frontier, {latent.name: ones(everyone, everyone, (len(everyone), len(everyone)))})
+    matrices = [found[id(term)] or ones(_NONE, _NONE, (size_of(term.shape), len(everyone))) for term in frontier]
+    return sparse.vstack([matrix.sparse() for matrix in matrices]).tocsr()
 
 
 def _groups(pattern: sparse.csr_matrix, latent: Latent) -> tuple[np.ndarray, np.ndarray]:
     """`members` and `owner` of an image; the elements of a vector are tied together by its covariance."""
+    from scipy import sparse
+    from scipy.sparse.csgraph import connected_components
+
     size = pattern.shape[1]
     tied = [pattern]
     base = transforms.LOCATION_SCALE[latent.family.name].transform
     if base.event_rank:
         length = latent.shape[-1]
         ahead = np.flatnonzero(np.arange(size) % length)
-        ones = np.ones(2 * len(ahead), dtype=np.int32)
         rows = np.tile(np.arange(len(ahead)), 2)
-        tied.append(sparse.csr_matrix((ones, (rows, np.concatenate([ahead, ahead - 1]))), shape=(len(ahead), size)))
+        tied.append(ones(rows, np.concatenate([ahead, ahead - 1]), (len(ahead), size)).sparse())
     incidence = sparse.vstack(tied)
     count = incidence.shape[0]
     graph = sparse.bmat([[None, incidence], [incidence.T, None]])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field, replace
 from typing import Any
 
 import autograd.numpy as np
@@ -13,6 +13,7 @@ from ppl.compile.blocks import Assembly, Block, Centring, lay_out
 from ppl.compile.conditional import StandIn
 from ppl.compile.elimination import Elimination
 from ppl.compile.images import Image, image_of
+from ppl.compile.row_blocks import ManyRows, RowBlocks
 from ppl.compile.staged.stage import Staging
 from ppl.data.axes import Axis
 from ppl.language.source import Span
@@ -23,6 +24,7 @@ from ppl.model.program import Program, compile_terms, evaluate
 from ppl.model.terms import Term, ancestors
 from ppl.numeric.gather import pick
 from ppl.rewrite.sum_out import Summand, SummedOut
+from ppl.values import dataclass
 
 _ELEMENTS_AT_ONCE = 1 << 19  # of the widest array while draws are evaluated together: bounds the memory
 _IN_CACHE = 8  # pieces of these, each evaluated at once: arrays that stay in cache
@@ -73,6 +75,7 @@ class LogJoint:
     elimination: Elimination | None = None
     held: Mapping[str, numpy.ndarray] = field(default_factory=dict)
     staging: Staging = field(default_factory=Staging, init=False, repr=False, compare=False)
+    many_rows: ManyRows = field(default_factory=ManyRows, init=False, repr=False, compare=False)
 
     @property
     def shared(self) -> int:
@@ -95,6 +98,24 @@ class LogJoint:
         return log_jacobian + self.sum_of_parts(values)
 
     @property
+    def blocks_of_rows(self) -> RowBlocks | None:
+        """What evaluates a joint of many rows; None where it has few, or is evaluated in another way."""
+        self.many_rows.of(self)
+        return self.many_rows.blocks
+
+    def with_fewest_rows(self) -> LogJoint:
+        """The same function of the latents by sums over the data, or distinct rows alone, where that is less work."""
+        self.many_rows.of(self)
+        return self if self.many_rows.fewer is None else self.many_rows.fewer
+
+    def with_parts(self, parts: tuple[Part, ...]) -> LogJoint:
+        """Other parts over the same coordinates; those that depend on discrete latents must be the same."""
+        at_once = max(1, _ELEMENTS_AT_ONCE // _widest_of(parts, self.dimension))
+        at_once = self.draws_at_once if self.elimination is not None else at_once
+        program = compile_terms(part.log_prob for part in parts)
+        return replace(self, parts=parts, program=program, draws_at_once=at_once)
+
+    @property
     def in_cache(self) -> int:
         """How many draws are evaluated at once, if they can be, where that need not be many."""
         return min(self.draws_at_once, max(_LEAST_AT_ONCE, self.draws_at_once // _IN_CACHE))
@@ -105,7 +126,7 @@ class LogJoint:
         tables = []
         for part, found, slot in zip(self.parts, self.program.run(values), self.program.outputs, strict=True):
             if part.summand is not None:
-                tables.append(_table(found, part.summand, slot in self.program.over_draws))
+                tables.append(as_table(found, part.summand, slot in self.program.over_draws))
             else:
                 total = total + (_sum_over_plates(found) if slot in self.program.over_draws else np.sum(found))
         return total if self.elimination is None else total + self.elimination.log_total(tables)
@@ -140,7 +161,7 @@ class LogJoint:
     def tables(self, values: Mapping[str, numpy.ndarray], draws: int) -> list[numpy.ndarray]:
         """The log densities that depend on discrete latents (S, *values, rows), in the order of the parts."""
         return [
-            _table(found, part.summand, True)
+            as_table(found, part.summand, True)
             for part, found in zip(self.parts, evaluate(self.program, values, draws), strict=True)
             if part.summand is not None
         ]
@@ -205,9 +226,11 @@ class LogJoint:
 
     def value(self, z: numpy.ndarray) -> numpy.ndarray:
         """z (S, D) -> (S,), NaN taken as minus infinity; any number of draws in bounded memory."""
-        total = None
+        other, total = self.many_rows.of(self), None
         with numpy.errstate(all="ignore"):
-            if self.elimination is None:
+            if other is not None:
+                total = other.value(z)
+            elif self.elimination is None:
                 total = self.staging.value(self, z, self.in_cache)
             if total is None:
                 found = [self(z[i : i + self.draws_at_once]) for i in range(0, len(z), self.draws_at_once)]
@@ -216,6 +239,10 @@ class LogJoint:
 
     def value_and_gradient(self, z: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
         """z (S, D) -> log joint (S,) and its gradient for each draw (S, D)."""
+        other = self.many_rows.of(self)
+        if other is not None:
+            total, gradient = other.value_and_gradient(z)
+            return numpy.where(numpy.isnan(total), -numpy.inf, total), gradient
         values, gradients = [], []
         most = self.draws_at_once if self.elimination is not None else self.in_cache
         size = -(-len(z) // -(-len(z) // most))  # of pieces about equal
@@ -249,7 +276,7 @@ def compile_joint(
     program = compile_terms(part.log_prob for part in parts)
     dimension = blocks[-1].stop if blocks else 0
     needs = [term for block in blocks if block.conditional is not None for term in block.needs]
-    widest = max([1, dimension, *(_widest(term) for term in (*needs, *(part.log_prob for part in parts)))])
+    widest = max([_widest_of(parts, dimension), *(_widest(term) for term in needs)])
     elimination = None
     if summed is not None:
         widest = max(widest, *(step.size for step in summed.plan.steps))
@@ -277,9 +304,13 @@ def _part(name: str, said: Piece | Factor, value: Term | None, observed: bool, s
     return Part(name, log_prob, said.distribution, value, said.span, observed, summand)
 
 
-def _table(found: Any, summand: Summand, over_draws: bool) -> Any:
+def as_table(found: Any, summand: Summand, over_draws: bool) -> Any:
     """A table as elimination takes it: (S, *values, rows), with one draw where it depends on none."""
     return np.reshape(found, (len(found) if over_draws else 1, *summand.values, len(summand.scope)))
+
+
+def _widest_of(parts: Sequence[Part], dimension: int) -> int:
+    return max([1, dimension, *(_widest(part.log_prob) for part in parts)])
 
 
 def _widest(term: Term) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from ppl.model.graph import Factor, Model
 from ppl.model.program import compile_terms, evaluate
 from ppl.model.terms import ancestors, inputs
 from ppl.rewrite.sum_out import sum_out
+from ppl.values import dataclass
 
 _AT_ONCE = 1 << 20  # elements of the widest array while draws are evaluated together
 _MOST_IN_MEMORY = 100_000_000  # numbers; more are kept in a temporary file

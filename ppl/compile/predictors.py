@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
 from ppl.compile.symmetry import listed
 from ppl.model.graph import Factor, Model
 from ppl.model.terms import Term
+from ppl.values import dataclass
 
 _WIDE = 10.0  # scale of a prior of a coefficient, in log odds for each unit, that does little against separation
 _TINY = 1e-9  # of the largest singular value
-_MOST_CELLS = 2_000_000
+_MOST_CELLS = 2_000_000  # that are looked at at once
+_SAMPLED = 200_000  # cells of evenly spaced rows that are looked at of more, and all only where these raise a suspicion
 _SCALES = {"Normal": 1, "StudentT": 2, "Cauchy": 1, "Laplace": 1, "Logistic": 1}  # where the scale stands
 
 
@@ -49,10 +51,13 @@ def separation(model: Model) -> list[str]:
             continue
         for columns in _designs(factor):
             wide = [column for column in columns if _is_wide(model, column.latent)]
-            y = np.asarray(factor.value.value, dtype=np.float64).reshape(-1)
+            y = np.asarray(factor.value.value).reshape(-1)
             if not wide or len(y) != len(wide[0].values) or factor.missing is not None:
                 continue
-            guilty = _separating(np.stack([column.values for column in wide], axis=1), y)
+            some = _some_rows(wide)  # what is separated is so in any rows
+            guilty = _separating(_matrix(wide, some), y[some])
+            if guilty.any() and len(range(*some.indices(len(y)))) < len(y):
+                continue  # a linear program over all rows is too large
             names = list(dict.fromkeys(c.latent for c, at_fault in zip(wide, guilty, strict=True) if at_fault))
             if names:
                 found.append(
@@ -91,12 +96,16 @@ def _is_wide(model: Model, name: str) -> bool:
 
 def _dependent(factor: Factor, columns: list[Column]) -> list[str]:
     """What a linear predictor holds twice. That there are more columns than rows is no mistake."""
-    x = np.stack([column.values for column in columns], axis=1)
+    count, some = len(columns[0].values), _some_rows(columns)
+    x = _triangle(columns, [some])  # columns that depend on each other do so in any rows
+    if len(range(*some.indices(count))) < count and _is_suspect(x):
+        step = _MOST_CELLS // len(columns)
+        x = _triangle(columns, [slice(i, i + step) for i in range(0, count, step)])
     norms = np.sqrt((x**2).sum(axis=0))
     zero = [column.name for column, norm in zip(columns, norms, strict=True) if norm == 0]
     if zero:
         return [f"what {listed(zero)} multiplies is 0 in every row of `{factor.name}`: only its prior tells of it"]
-    if not 1 < len(columns) <= len(x):
+    if not 1 < len(columns) <= count:
         return []
     _, values, directions = np.linalg.svd(x / norms, full_matrices=False)
     weak = directions[values <= _TINY * values[0]]
@@ -110,6 +119,32 @@ def _dependent(factor: Factor, columns: list[Column]) -> list[str]:
     ]
 
 
+def _is_suspect(triangle: np.ndarray) -> bool:
+    """Whether a column is 0, or a combination of others, or a norm is so small that rounding decides."""
+    norms = np.sqrt((triangle**2).sum(axis=0))
+    return bool((norms == 0).any()) or bool(np.linalg.svd(triangle / norms, compute_uv=False).min() < 10 * _TINY)
+
+
+def _triangle(columns: list[Column], parts: Sequence[slice]) -> np.ndarray:
+    """R of the QR factors of the columns at these rows, some rows at a time: as far as lengths and angles go, the same
+    matrix. Its columns are as many as there are, its rows no more.
+    """
+    found = np.zeros((0, len(columns)))
+    for rows in parts:
+        found = np.asarray(np.linalg.qr(np.concatenate([found, _matrix(columns, rows)]), mode="r"))
+    return found
+
+
+def _matrix(columns: list[Column], rows: slice) -> np.ndarray:
+    return np.stack([np.asarray(column.values[rows], dtype=np.float64) for column in columns], axis=1)
+
+
+def _some_rows(columns: list[Column]) -> slice:
+    """All rows, or evenly spaced ones."""
+    cells = len(columns) * len(columns[0].values)
+    return slice(0, None, 1 if cells <= _MOST_CELLS else -(-cells // _SAMPLED))
+
+
 # -- what a linear predictor is made of --------------------------------------------------------------------------------
 
 
@@ -120,7 +155,7 @@ def _designs(factor: Factor) -> list[list[Column]]:
     found = []
     for term in factor.distribution.parameters:
         columns = [] if term.known or term.plates or len(term.axes) != 1 else _columns(term, term.axes[0].length)
-        if columns and len(columns) * len(columns[0].values) <= _MOST_CELLS:
+        if columns and len(columns[0].values):
             found.append(columns)
     return found
 
@@ -128,7 +163,7 @@ def _designs(factor: Factor) -> list[list[Column]]:
 def _columns(term: Term, rows: int) -> list[Column]:
     """The summands that are known numbers times a latent; others are left out."""
     if term.source is not None:
-        return [] if term.axes else [Column(np.ones(rows), term.source, term.source)]
+        return [] if term.axes else [Column(np.broadcast_to(1.0, rows), term.source, term.source)]
     name = "" if term.op is None else term.op.name
     if name in ("+", "-"):
         return [column for arg in term.args if not arg.known for column in _columns(arg, rows)]
@@ -145,4 +180,4 @@ def _columns(term: Term, rows: int) -> list[Column]:
 
 
 def _numbers(term: Term) -> np.ndarray:
-    return np.asarray(term.value, dtype=np.float64)
+    return np.asarray(term.value)

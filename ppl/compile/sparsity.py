@@ -3,27 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from ppl.compile.blocks import Block
 from ppl.compile.joint import LogJoint
+from ppl.compile.rowwise import Rowwise
 from ppl.model import terms
 from ppl.model.dependence import TooDense, as_pattern, dependences, ones, size_of
+from ppl.model.pattern import Pattern
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+_ROWS_AT_ONCE = 20_000
 
 
 def interactions(joint: LogJoint) -> np.ndarray:
     """A symmetric pattern (D, D), true on the diagonal: where the Hessian of the log joint can be nonzero."""
+    blocks = joint.blocks_of_rows
+    if blocks is not None:
+        return _of_many_rows(blocks.split)
     try:
-        return np.asarray(sparse_interactions(joint).todense()) != 0
+        return _interactions(joint).todense()
     except TooDense:
         return np.ones((joint.dimension, joint.dimension), dtype=bool)
 
 
+def _of_many_rows(split: Rowwise) -> np.ndarray:
+    """Some rows at a time, until all coordinates interact."""
+    found = interactions(split.rest)
+    for start in range(0, split.axis.length, _ROWS_AT_ONCE):
+        if found.all():
+            break
+        rows = np.arange(start, min(start + _ROWS_AT_ONCE, split.axis.length))
+        try:
+            found = found | (np.asarray(sparse_interactions(split.subset(rows)).todense()) != 0)
+        except TooDense:
+            return np.ones(found.shape, dtype=bool)
+    return found
+
+
 def sparse_interactions(joint: LogJoint) -> sparse.csr_matrix:
     """The same pattern, of ones, in memory of the order of its entries. Raises `TooDense`."""
-    pattern = sparse.identity(joint.dimension, dtype=np.int32, format="csr")
+    return _interactions(joint).sparse()
+
+
+def _interactions(joint: LogJoint) -> Pattern:
+    everyone = np.arange(joint.dimension)
+    pattern = ones(everyone, everyone, (joint.dimension, joint.dimension))
     own_ones, depends = _dependences(joint)
     for own in own_ones:
         pattern = pattern + own.T @ own
@@ -45,15 +74,15 @@ def owners(joint: LogJoint, label: np.ndarray) -> list[np.ndarray]:
         matrix = depends[id(part.log_prob)]
         own = np.zeros(size_of(part.log_prob.shape), dtype=np.int64)
         if matrix is not None:
-            entries = matrix.tocoo()
-            np.maximum.at(own, entries.row, label[entries.col])
+            rows, columns = matrix.entries()
+            np.maximum.at(own, rows, label[columns])
         found.append(own)
     return found
 
 
-def _dependences(joint: LogJoint) -> tuple[list[sparse.csr_matrix], dict[int, sparse.csr_matrix | None]]:
+def _dependences(joint: LogJoint) -> tuple[list[Pattern], dict[int, Pattern | None]]:
     """What elements of blocks and of the terms of parts, by id, are made of."""
-    coordinates: dict[str, sparse.csr_matrix] = {}
+    coordinates: dict[str, Pattern] = {}
     own_ones = []
     for block in joint.blocks:
         own_ones.append(_own_coordinates(joint.dimension, block, coordinates))
@@ -61,12 +90,12 @@ def _dependences(joint: LogJoint) -> tuple[list[sparse.csr_matrix], dict[int, sp
     return own_ones, dependences([part.log_prob for part in joint.parts], coordinates)
 
 
-def _by_component(joint: LogJoint, depends: Mapping[int, sparse.csr_matrix | None]) -> sparse.csr_matrix | None:
+def _by_component(joint: LogJoint, depends: Mapping[int, Pattern | None]) -> Pattern | None:
     """What each connected part of the discrete factor graph depends on: a sum over it is no sum of its tables."""
     if joint.elimination is None:
         return None
     plan = joint.elimination.plan
-    total: sparse.csr_matrix | None = None
+    total: Pattern | None = None
     size = 1 + max((int(component.max(initial=-1)) for component in plan.components), default=0)
     summands = [part for part in joint.parts if part.summand is not None]
     for part, component in zip(summands, plan.components, strict=True):
@@ -79,7 +108,7 @@ def _by_component(joint: LogJoint, depends: Mapping[int, sparse.csr_matrix | Non
     return None if total is None else as_pattern(total)
 
 
-def _put_in(coordinates: dict[str, sparse.csr_matrix], block: Block, own: sparse.csr_matrix) -> None:
+def _put_in(coordinates: dict[str, Pattern], block: Block, own: Pattern) -> None:
     """The rows of a piece, where its elements stand in the latent."""
     positions = block.latent.positions(block.piece)
     if positions is None:
@@ -92,7 +121,7 @@ def _put_in(coordinates: dict[str, sparse.csr_matrix], block: Block, own: sparse
     coordinates[block.name] = placed + coordinates[block.name] if block.name in coordinates else placed
 
 
-def _own_coordinates(dimension: int, block: Block, earlier: dict[str, sparse.csr_matrix]) -> sparse.csr_matrix:
+def _own_coordinates(dimension: int, block: Block, earlier: dict[str, Pattern]) -> Pattern:
     """Elements of a piece by coordinates: its own, and through what its transform takes those of other latents."""
     size = size_of(block.piece.shape)
     if block.conditional is not None:
@@ -113,13 +142,13 @@ def _own_coordinates(dimension: int, block: Block, earlier: dict[str, sparse.csr
     for other in terms.inputs(block.needs):
         if other not in earlier:  # held at a value
             continue
-        touched = np.flatnonzero(np.asarray(earlier[other].sum(axis=0)).reshape(-1))
+        touched = np.flatnonzero(earlier[other].sum(axis=0))
         rows = np.repeat(np.arange(size), len(touched))
         own = own + ones(rows, np.tile(touched, size), (size, dimension))
     return as_pattern(own)
 
 
-def _conditional_coordinates(dimension: int, block: Block, earlier: dict[str, sparse.csr_matrix]) -> sparse.csr_matrix:
+def _conditional_coordinates(dimension: int, block: Block, earlier: dict[str, Pattern]) -> Pattern:
     """Elements of one group depend on all its coordinates, and on all that the group's part of the image does."""
     assert block.conditional is not None
     members, owners = block.conditional.members, block.conditional.owners
@@ -141,7 +170,7 @@ def _conditional_coordinates(dimension: int, block: Block, earlier: dict[str, sp
             element = _element_of(shape, block.piece.shape)
             together = together + ones(group, np.arange(size), (len(members), size)) @ matrix[element]
         elif matrix is not None:
-            touched = np.flatnonzero(np.asarray(matrix.sum(axis=0)).reshape(-1))
+            touched = np.flatnonzero(matrix.sum(axis=0))
             rows, columns = np.divmod(np.arange(len(members) * len(touched)), max(1, len(touched)))
             together = together + ones(rows, touched[columns], (len(members), dimension))
     return as_pattern(together[group])

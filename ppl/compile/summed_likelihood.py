@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.special import logsumexp
 
 from ppl.compile.joint import LogJoint, Part
+from ppl.numeric.reduce import logsumexp
 
 
 class Shared(Exception):
@@ -43,7 +43,7 @@ def summed_over_own(joint: LogJoint, values: Mapping[str, np.ndarray], draws: in
                 mine = rows[:, 0] == source
                 prior = tables[source][:, :, rows[mine, 1]]
                 with np.errstate(all="ignore"):
-                    total[:, mine] = logsumexp(prior + tables[i][:, :, mine], axis=1)
+                    total[:, mine] = logsumexp(prior + tables[i][:, :, mine], 1)
             found[i].append(total)
     return {i: np.concatenate(pieces) for i, pieces in found.items()}
 

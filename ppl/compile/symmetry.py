@@ -66,6 +66,8 @@ def label_switching(model: Model, joint: LogJoint) -> list[str]:
     """Latents over the components of a mixture, or over the values of a discrete latent, of which two may change
     places without any change in density.
     """
+    if not any(part.summand or _mixes(part.log_prob) for part in joint.parts):
+        return []
     base = _with_prior(model, joint, points(joint))
     mixed = {name for part in joint.parts if part.summand or _mixes(part.log_prob) for name in inputs([part.log_prob])}
     latents = [latent for latent in model.latents if latent.name in mixed and _matters(joint, base, latent.name)]

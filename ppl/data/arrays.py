@@ -168,15 +168,19 @@ def _from_member(arrays: Any, name: str, file: str) -> Column:
 
 
 def read_parquet(path: Path, file: str) -> list[Column]:
-    """The columns of a Parquet file."""
+    """The columns of a Parquet file, read one after another: no more than one is there twice at any time."""
     import pyarrow
     import pyarrow.parquet
 
     with path.open("rb") as opened:
         try:
             found = pyarrow.parquet.ParquetFile(opened)
-            check_names([str(name).strip() for name in found.schema_arrow.names], file)
-            return from_arrow(found.read(), file)
+            names = found.schema_arrow.names
+            check_names([str(name).strip() for name in names], file)
+            if found.metadata.num_columns != len(names):  # nested ones
+                return from_arrow(found.read(), file)
+            columns = [from_arrow(found.read(columns=[name]), file) for name in names]
+            return [column for one in columns for column in one] or from_arrow(found.read(), file)
         except (pyarrow.ArrowException, OSError, UnicodeError):
             raise faults.bad_parquet(file) from None
 

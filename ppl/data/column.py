@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from ppl.data.axes import Axis
 from ppl.language.errors import written
+from ppl.values import dataclass
 
 LARGEST_EXACT = 2**53  # integers up to here are exact as float64
 _MOST_DIGITS = 4000  # of an integer; Python reads 4300
@@ -255,9 +256,10 @@ def _from_integers(
 
 
 def _from_floats(name: str, array: np.ndarray, axes: tuple[Axis, ...], file: str, missing: np.ndarray | None) -> Column:
-    values = array.astype(np.float64)
+    values = np.asarray(array, dtype=np.float64)
+    values = values.copy() if values is array and array.flags.writeable else values  # what cannot change is kept
     gaps = np.isnan(values) if missing is None else missing | np.isnan(values)
-    values = np.where(gaps, np.nan, values)
+    values = np.where(gaps, np.nan, values) if gaps.any() else values
     column = Column(name, values, Kind.REAL, axes, file, missing=gaps if gaps.any() else None)
     infinite = np.isinf(values)
     if infinite.any():

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from ppl.data import axes, faults
+from ppl.data.big_table import read_numbers
 from ppl.data.column import Column, from_cells
 from ppl.data.decode import decode
 
@@ -19,6 +20,9 @@ def read_csv(path: Path, file: str, separator: str = ",") -> list[Column]:
 
     Raises `DataError` for wrong encoding, an empty file, no rows, ragged rows and bad column names.
     """
+    plain = read_numbers(path, file, separator)
+    if plain is not None:
+        return plain
     header, table = _rows(decode(path.read_bytes(), file), file, separator)
     if not table:
         raise faults.no_rows(file)

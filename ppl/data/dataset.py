@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from ppl.data.axes import Axis
 from ppl.data.column import Column
 from ppl.data.csv_table import read_csv
 from ppl.data.second_table import Table, as_table
+from ppl.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

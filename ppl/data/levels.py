@@ -26,7 +26,7 @@ def holds_levels(column: Column) -> bool:
 def labels_of(column: Column) -> tuple[str, ...]:
     """The labels of all levels that occur, in their order; missing cells have none."""
     values = column.values if column.missing is None else column.values[~column.missing]
-    unique = np.unique(values)
+    unique = np.unique(values, return_index=True)[0]  # without an index numpy asks for numpy.ma, and imports it
     if column.levels is not None:
         return tuple(column.levels[int(code)] for code in unique)
     return tuple(map(label_of, unique))

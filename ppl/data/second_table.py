@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from ppl.data.axes import Axis
 from ppl.data.column import Column, Kind
 from ppl.data.levels import codes_on
 from ppl.language.errors import nearest
+from ppl.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

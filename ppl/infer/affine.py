@@ -8,7 +8,6 @@ gradient is a Newton step of mu.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from ppl.infer import watch
 from ppl.infer.objective import ENTROPY_OF_ONE, LogDensity
 from ppl.infer.optimise import lbfgs
+from ppl.values import dataclass
 
 _TOLERANCE = 1e-8  # nats, the decrease that ends the quasi-Newton steps
 _MOST_EVALUATIONS = 400

@@ -8,7 +8,6 @@ but with the integrals by Gauss-Hermite quadrature about the guide, Naylor and S
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -22,6 +21,7 @@ from ppl.infer.draws import antithetic
 from ppl.infer.importance import Weights
 from ppl.infer.sparse import SparseOptimum
 from ppl.model import transforms
+from ppl.values import dataclass
 
 _NODES = {1: 7, 2: 5, 3: 4}  # a dimension, by the dimensions of the largest group
 _MOST_BORDER = 20

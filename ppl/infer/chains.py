@@ -8,15 +8,15 @@ chain, sometimes to a fraction: a chain in a narrow part gets steps that fit now
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from ppl.infer import convergence, watch
 from ppl.infer.chains_stored import Sampling, Tuning
 from ppl.infer.hamiltonian import Move, Points, at, move
 from ppl.infer.objective import LogDensity
+from ppl.values import dataclass
 
 RHAT = 1.01
 ENOUGH = 2000.0  # effective draws: sds to 2 %
@@ -241,6 +241,8 @@ def _gain_of_length(made: Move, before: Points, root: np.ndarray, length: float)
 def _to_whitened(root: np.ndarray, apart: np.ndarray) -> np.ndarray:
     if root.ndim == 1:
         return apart / root
+    from scipy.linalg import solve_triangular
+
     return np.asarray(solve_triangular(root, apart.T, lower=True, check_finite=False).T)
 
 

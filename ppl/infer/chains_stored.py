@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import numpy as np
 
 from ppl.infer.hamiltonian import Move, Points
 from ppl.infer.watch import Piece
+from ppl.values import dataclass
 
 _NOTHING = np.zeros((0, 0))
 _KEPT = ("acceptance", "energy", "diverged", "step")  # of each move

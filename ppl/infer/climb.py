@@ -6,13 +6,14 @@ of the Gaussian at each point says when to turn back (as in Pathfinder, Zhang et
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from ppl.infer import curvature, watch
 from ppl.infer.curvature import Directions
 from ppl.infer.objective import ENTROPY_OF_ONE, LogDensity, MeanField
+from ppl.values import dataclass
 
 _MOST_STEPS = 60
 _PATIENCE = 5  # steps without a better ELBO

@@ -6,7 +6,8 @@ Draws are arrays (T, C, D): iterations, chains, quantities. All functions work o
 from __future__ import annotations
 
 import numpy as np
-from scipy import special
+
+from ppl.numeric.ufuncs import special
 
 _AT_ONCE = 1 << 21  # elements, by which autocovariances are computed
 _TAILS = (0.05, 0.95)

@@ -8,10 +8,14 @@ many, such as the mean of all groups, are moved one at a time and give the rest 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
+
+from ppl.values import dataclass
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 STEP = 3e-3  # of a coordinate's scale; the error is of the order of its square
 _MOST_THRESHOLDS = 12
@@ -41,7 +45,7 @@ def plan(interacts: np.ndarray) -> Directions:
     degrees = interacts.sum(axis=0)
     best: list[np.ndarray] | None = None
     best_hubs = np.arange(dimension)
-    thresholds = np.unique(degrees)
+    thresholds = np.flatnonzero(np.bincount(degrees))
     if len(thresholds) > _MOST_THRESHOLDS:
         thresholds = thresholds[np.unique(np.linspace(0, len(thresholds) - 1, _MOST_THRESHOLDS).astype(int))]
     for most in thresholds:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from ppl.compile.blocks import Block
 from ppl.infer.meanfield import Optimum
 from ppl.infer.objective import LogDensity
+from ppl.values import dataclass
 
 _FAR = (100.0, 141.0)  # sds along the weakest direction; at one of them the density must have fallen
 _FALLEN = 1.0  # nats

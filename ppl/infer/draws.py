@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import special
+
+from ppl.numeric.gamma import quantiles
+from ppl.numeric.ufuncs import special
 
 _FEW = 12  # coordinates that a sequence of points covers evenly
 _SPREAD = 8  # points, of which fewer cover nothing evenly
@@ -55,7 +57,7 @@ def student(rng: np.random.Generator, draws: int, dimension: int, df: float) -> 
     half = draws // 2
     uniform = _kronecker(rng, half, dimension + 1)
     normal = special.ndtri(uniform[:, :dimension])
-    stretch = np.sqrt(0.5 * df / special.gammaincinv(0.5 * df, uniform[:, dimension]))
+    stretch = np.sqrt(0.5 * df / quantiles(0.5 * df, uniform[:, dimension]))
     one = normal * stretch[:, None]
     return np.concatenate([one, -one])
 
@@ -66,5 +68,7 @@ def _kronecker(rng: np.random.Generator, points: int, dimension: int) -> np.ndar
     for _ in range(60):
         ratio = (1.0 + ratio) ** (1.0 / (dimension + 1))
     steps = ratio ** -np.arange(1.0, dimension + 1)
-    found = (rng.random(dimension) + np.arange(1.0, points + 1)[:, None] * steps) % 1.0
-    return np.clip(found, 1e-15, 1 - 1e-15)
+    found = np.arange(1.0, points + 1)[:, None] * steps
+    found += rng.random(dimension)
+    found -= np.floor(found)
+    return np.clip(found, 1e-15, 1 - 1e-15, out=found)

@@ -9,7 +9,6 @@ the guide, elsewhere.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -28,6 +27,7 @@ from ppl.infer.pipeline import CLIMBING, DRAW_ERROR, FRESH, GUIDE, MOST_SEEN, PO
 from ppl.infer.search import are_apart, ways_up
 from ppl.infer.start import first_point
 from ppl.model import transforms
+from ppl.values import dataclass
 
 _MOST_DRAWS = 1024
 _MOST_STARTS = 5

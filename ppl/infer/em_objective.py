@@ -6,13 +6,12 @@ are points the objective is minus the log likelihood.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ppl.infer import objective
 from ppl.infer.curvature import Directions
 from ppl.infer.objective import ENTROPY_OF_ONE, LogDensity, MeanField
+from ppl.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

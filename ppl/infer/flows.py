@@ -9,7 +9,7 @@ flow; in few coordinates also much wider ones.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from ppl.infer.stochastic.flow import Flow
 from ppl.infer.stochastic.table import FLOWS
 from ppl.infer.stochastic.train import INTERRUPTED, Options, Trained, train
 from ppl.infer.verdict import could_help
+from ppl.values import dataclass
 
 MOST = 200  # coordinates
 _DRAWS = 48  # of a step

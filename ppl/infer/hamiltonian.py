@@ -5,12 +5,11 @@ Velocities v are standard normal in coordinates whitened by `root`: z' = root v,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ppl.infer import watch
 from ppl.infer.objective import LogDensity
+from ppl.values import dataclass
 
 MOST_ERROR = 1000.0  # nats of energy: a trajectory that gains more has left the path
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ppl.compile.blocks import candidates
 from ppl.compile.joint import LogJoint, compile_joint
-from ppl.infer import em, ladder, pipeline, watch
-from ppl.infer.em import Estimate
+from ppl.infer import ladder, pipeline, watch
 from ppl.infer.ladder import Attempt, Problem, Rung
 from ppl.infer.search import NoStart
 from ppl.infer.verdict import Evidence, judge
@@ -15,6 +15,9 @@ from ppl.language.errors import UsageError
 from ppl.model import transforms
 from ppl.model.graph import Model
 from ppl.model.terms import inputs
+
+if TYPE_CHECKING:
+    from ppl.infer.em import Estimate
 
 NAME = "point estimates"
 
@@ -30,6 +33,8 @@ def climb(
     """
     if not problem.model.points:
         return (*ladder.climb(problem, rungs), None)
+    from ppl.infer import em
+
     mode = rungs == ladder.GUIDES["point"]  # which depends on the coordinates: those of the rung
     joint = problem.joint
     if not mode:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+
+from ppl.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Weights:
 
 
 BOUNDED = 5.0  # times the mean weight
+_HEAD = 64
 NOTHING = -700.0  # log of a weight that does not count beside 1
 
 
@@ -37,7 +38,7 @@ def smooth(log_ratios: np.ndarray) -> Weights:
     tail = int(min(np.ceil(0.2 * draws), np.ceil(3.0 * np.sqrt(draws))))
     k = np.inf
     if tail >= 5:
-        order = np.argsort(logs, kind="stable")
+        order = _largest(logs, tail + 1)
         cutoff = max(float(logs[order[-tail - 1]]), NOTHING)
         in_tail = order[-tail:][logs[order[-tail:]] > cutoff]
         if len(in_tail) >= 5:
@@ -53,6 +54,13 @@ def smooth(log_ratios: np.ndarray) -> Weights:
             k = -np.inf if cutoff > NOTHING else np.inf  # a flat tail, all weights equal; or hardly any weight at all
     weights = np.exp(logs)
     return Weights(weights / weights.sum(), float(k))
+
+
+def _largest(values: np.ndarray, count: int) -> np.ndarray:
+    """Positions of so many of the largest, the last the largest; of equal ones the later. To sort all costs more."""
+    least = np.partition(values, -count)[-count]
+    near = np.flatnonzero(values >= least)
+    return np.asarray(near[np.argsort(values[near], kind="stable")][-count:])
 
 
 def _are_bounded(logs: np.ndarray) -> bool:
@@ -107,7 +115,7 @@ def each_behind_sd(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     for whole numbers, no number for a constant.
     """
     shape = values.shape[1:]
-    if np.array_equal(values, np.floor(values)):
+    if all(np.array_equal(some, np.floor(some)) for some in (values[:_HEAD], values)):  # few tell, for most
         return np.full(shape, np.inf)
     flat = values.reshape(len(values), int(np.prod(shape)))
     with np.errstate(all="ignore"):

@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import numpy as np
 
 from ppl.compile.blocks import Centring, candidates
 from ppl.compile.conditional import StandIn
 from ppl.compile.joint import LogJoint, compile_joint
-from ppl.infer import fullrank, mixture, pipeline, point, stored, unfinished, watch
+from ppl.infer import pipeline, stored, watch
 from ppl.infer.centring import centrings, is_new, typical_draws
 from ppl.infer.doubts import listed
 from ppl.infer.draws import generator
@@ -31,6 +31,7 @@ from ppl.infer.stand_in import stand_ins
 from ppl.infer.verdict import Verdict, could_help, judge
 from ppl.model.graph import Model
 from ppl.rewrite.sum_out import SummedOut
+from ppl.values import dataclass
 
 _FINITE_VARIANCE = 0.5
 _FEW = 12  # coordinates; among more, the verdict also asks how far the weights moved means and sds
@@ -191,6 +192,8 @@ def _recalled(problem: Problem, rung: Rung, piece: watch.Piece) -> Attempt | Non
 
 def _interrupted(problem: Problem, tried: list[Attempt]) -> tuple[Attempt, tuple[Attempt, ...]]:
     """The best of what there is, which is at best usable; where that is no attempt, the best guide that was seen."""
+    from ppl.infer import unfinished
+
     now = watch.current()
     assert now is not None
     if not tried:
@@ -314,6 +317,24 @@ def _refined(name: str, refine: Refine, before: tuple[Rung, ...]) -> Callable[[P
     return run
 
 
+def _full_rank(joint: LogJoint, found: Approximation, seed: int, draws: int) -> Approximation | None:
+    from ppl.infer import fullrank
+
+    return fullrank.full_rank(joint, found, seed, draws)
+
+
+def _low_rank(joint: LogJoint, found: Approximation, seed: int, draws: int) -> Approximation | None:
+    from ppl.infer import fullrank
+
+    return fullrank.low_rank(joint, found, seed, draws)
+
+
+def _mixture(joint: LogJoint, found: Approximation, seed: int, draws: int) -> Approximation | None:
+    from ppl.infer import mixture
+
+    return mixture.mixture(joint, found, seed, draws)
+
+
 def _flow(name: str, guide: str) -> Rung:
     """Not in auto: training takes thousands of steps, and chains are as dear."""
 
@@ -326,6 +347,8 @@ def _flow(name: str, guide: str) -> Rung:
 
 
 def _point(problem: Problem, best: Attempt | None) -> Found | None:
+    from ppl.infer import point
+
     watch.coordinates(problem.joint)
     try:
         found = point.mode(problem.joint, problem.seed, problem.draws)
@@ -337,9 +360,9 @@ def _point(problem: Problem, best: Attempt | None) -> Found | None:
 MEAN_FIELD = Rung("mean field", _mean_field)
 NONCENTRED = Rung("non-centred", _noncentred, content=_FINITE_VARIANCE)
 PARTLY_CENTRED = Rung("partly centred", _partly_centred)
-FULL_RANK = Rung("full rank", _refined("full rank", fullrank.full_rank, (MEAN_FIELD,)))
-LOW_RANK = Rung("low rank", _refined("low rank", fullrank.low_rank, (MEAN_FIELD,)))
-MIXTURE = Rung("mixture over modes", _refined("mixture over modes", mixture.mixture, (MEAN_FIELD,)))
+FULL_RANK = Rung("full rank", _refined("full rank", _full_rank, (MEAN_FIELD,)))
+LOW_RANK = Rung("low rank", _refined("low rank", _low_rank, (MEAN_FIELD,)))
+MIXTURE = Rung("mixture over modes", _refined("mixture over modes", _mixture, (MEAN_FIELD,)))
 CHAINS = Rung("chains", _chains, content=_FINITE_VARIANCE, wary_of=(FULL_RANK.name,))
 POINT = Rung("posterior mode", _point)
 REAL_NVP = _flow("RealNVP flow", "realnvp")

@@ -7,13 +7,12 @@ Draws may also stand for several proposals each, then ratios and tails are those
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from scipy.special import logsumexp
 
 from ppl.infer.importance import good_k, resample
 from ppl.infer.tail_blocks import smooth_rows
+from ppl.numeric.reduce import logsumexp
+from ppl.values import dataclass
 
 _AT_ONCE = 1 << 17  # numbers that are smoothed together: they fit into a cache
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ppl.infer import objective
 from ppl.infer.curvature import Directions
 from ppl.infer.objective import LogDensity, MeanField
 from ppl.infer.optimise import Objective, lbfgs
+from ppl.values import dataclass
 
 CONVERGED = 0.01  # posterior sd: the largest Newton step of an optimum
 _MOST_NEWTON = 8
@@ -42,8 +41,12 @@ def maximise(
     eps: np.ndarray,
     directions: Directions,
     draws_of_hessian: int,
+    alike: bool = False,
 ) -> Optimum:
-    """The ELBO's optimum from a guide and a positive definite curvature (D, D) to whiten by."""
+    """The ELBO's optimum from a guide and a positive definite curvature (D, D) to whiten by.
+
+    Where the Hessians of the log joint at all draws are said to be `alike`, that at mu stands for all.
+    """
     dimension = len(guide.mu)
 
     def objective_of(packed: np.ndarray) -> tuple[float, np.ndarray]:
@@ -63,7 +66,10 @@ def maximise(
     step_size, hessian, covariance = np.inf, np.eye(2 * dimension), None
     for _ in range(_MOST_NEWTON):
         at = MeanField.unpack(packed)
-        hessian = objective.hessian(joint, at, few, at.sigma, directions)
+        if alike:
+            hessian = objective.hessian_at_mean(joint, at, eps, at.sigma, directions)
+        else:
+            hessian = objective.hessian(joint, at, few, at.sigma, directions)
         covariance = linear_response(hessian)
         step = newton_step(hessian, gradient)
         if step is None or covariance is None:

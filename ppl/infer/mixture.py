@@ -8,7 +8,6 @@ do not reach: those found become components, and where such are left after the l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -34,6 +33,7 @@ from ppl.infer.pipeline import (
 from ppl.infer.proposals import HEAVY_TAILED_BELOW, Component, correct, log_densities, propose
 from ppl.infer.search import HOPEFUL, NEGLIGIBLE, NoStart, are_apart, evidence_of, summit_of, ways_up
 from ppl.infer.verdict import Evidence
+from ppl.values import dataclass
 
 _CLIMBING_DRAWS = 32
 _SEARCHES = 5

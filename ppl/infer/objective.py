@@ -7,15 +7,16 @@ The guide is z = mu + exp(log_sigma) * eps with one mu and one log_sigma per unc
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from ppl.infer import curvature, watch
 from ppl.infer.curvature import Directions
+from ppl.values import dataclass
 
 GUIDE_DRAWS = 64  # of the guide, at first; so many draws of the log joint count as one evaluation
+_AT_ONCE = 64  # draws of a log joint that is evaluated in blocks of rows
 ENTROPY_OF_ONE = 0.5 * np.log(2 * np.pi * np.e)  # nats, of a standard normal
 
 
@@ -137,3 +138,20 @@ def hessian(
     by_scale[np.diag_indices(dimension)] -= (gradients * spread).mean(axis=0)
     by_mean = curvature.assemble(directions, mean_mean)
     return np.block([[by_mean, mean_scale], [mean_scale.T, by_scale]])
+
+
+def hessian_at_mean(
+    joint: LogDensity, guide: MeanField, eps: np.ndarray, scale: np.ndarray, directions: Directions
+) -> np.ndarray:
+    """As `hessian`, with that of the log joint at mu for that at all draws: where many rows make it nearly constant.
+
+    With h constant and antithetic draws the mixed block is 0.
+    """
+    gradient: Callable[[np.ndarray], np.ndarray] = lambda points: joint.value_and_gradient(points)[1]  # noqa: E731
+    shown = curvature.second_differences(gradient, guide.mu[None], scale, directions, _AT_ONCE)
+    by_mean = curvature.assemble(directions, [-entries[0] for entries in shown])
+    spread = guide.sigma * eps
+    by_scale = by_mean * (spread.T @ spread / len(spread))
+    by_scale[np.diag_indices(len(by_scale))] -= (gradient(guide.draws(eps)) * spread).mean(axis=0)
+    mixed = np.zeros(by_mean.shape)
+    return np.block([[by_mean, mixed], [mixed, by_scale]])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
+
+from ppl.values import dataclass
 
 _MEMORY = 20
 _ENOUGH_DECREASE = 1e-4  # Armijo's constant

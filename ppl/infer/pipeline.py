@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ppl.compile.joint import LogJoint
 from ppl.compile.sparsity import interactions, sparse_interactions
-from ppl.infer import arrow, curvature, doubts, importance, large, watch
+from ppl.infer import curvature, doubts, importance, many_rows, watch
 from ppl.infer.climb import Summit
 from ppl.infer.curvature import Directions
 from ppl.infer.draws import antithetic, generator
@@ -17,10 +17,13 @@ from ppl.infer.importance import Weights
 from ppl.infer.meanfield import Optimum, maximise, newton_step
 from ppl.infer.objective import GUIDE_DRAWS, Counted, LogDensity, MeanField, negative_elbo
 from ppl.infer.proposals import Component, correct_twice, heavy_tailed
-from ppl.infer.search import search
-from ppl.infer.sparse import SparseOptimum
-from ppl.infer.verdict import Evidence
+from ppl.infer.search import Found, search
+from ppl.infer.verdict import Evidence, Verdict, judge
 from ppl.model.dependence import TooDense
+from ppl.values import dataclass
+
+if TYPE_CHECKING:
+    from ppl.infer.sparse import SparseOptimum
 
 DRAWS = 4000
 _MOST_GUIDE_DRAWS = 1024
@@ -35,7 +38,7 @@ MOST_COORDINATES = 50_000
 MOST_ELEMENTS = 60_000_000  # of the draws of all coordinates; a few such arrays are alive at once, 2 GB in all
 
 # One purpose a stream of random numbers.
-CLIMBING, STARTS, GUIDE, FRESH, PROPOSALS, RESAMPLING, SIMULATION, DISCRETE, CHAINS, POINTS, FLOW = range(11)
+CLIMBING, STARTS, GUIDE, FRESH, PROPOSALS, RESAMPLING, SIMULATION, DISCRETE, CHAINS, POINTS, FLOW, ROWS = range(12)
 
 
 class TooLarge(Exception):
@@ -67,6 +70,7 @@ def approximate(joint: LogJoint, seed: int, draws: int = DRAWS, also: np.ndarray
     """
     if joint.dimension == 0:
         return _nothing_to_infer(joint, draws)
+    joint = joint.with_fewest_rows()
     if joint.dimension > MOST_COORDINATES or joint.dimension * draws > MOST_ELEMENTS:
         raise TooLarge
     with np.errstate(all="ignore"):  # what is infinite or no number shows in the verdict
@@ -79,9 +83,30 @@ def _approximate(joint: LogJoint, seed: int, draws: int, also: np.ndarray) -> Ap
     directions = curvature.plan(interactions(joint))
     counted = Counted(joint)
     watch.step("ways up")
-    found = search(counted, joint, seed, (CLIMBING, STARTS, GUIDE), directions, also)
+    if many_rows.are_many(joint):
+        found = many_rows.search(counted, joint, seed, (CLIMBING, STARTS, GUIDE, ROWS), directions, also)
+        watch.coordinates(joint)  # what was seen so far is of some rows alone
+        fewer = many_rows.proposals(joint, draws)
+        quick = _corrected(counted, joint, seed, fewer, found, directions, sparing=True)
+        if judge(quick.evidence)[0] == Verdict.GOOD:
+            return quick
+    else:
+        found = search(counted, joint, seed, (CLIMBING, STARTS, GUIDE), directions, also)
+    return _corrected(counted, joint, seed, draws, found, directions)
+
+
+def _corrected(
+    counted: Counted,
+    joint: LogJoint,
+    seed: int,
+    draws: int,
+    found: Found,
+    directions: Directions,
+    sparing: bool = False,
+) -> Approximation:
+    """From where to begin to weighted proposals; `sparing` with passes over the data."""
     watch.step("guide")
-    optimum, draw_error = settled_optimum(counted, seed, found.summit, directions)
+    optimum, draw_error = settled_optimum(counted, seed, found.summit, directions, sparing)
     watch.step("weights")
     proposed = Component(optimum.guide.mu, root_of(optimum), shared=joint.shared)
     z, weights, wider = correct_twice(counted, generator(seed, PROPOSALS), [proposed], draws)
@@ -137,14 +162,17 @@ def gather(
     )
 
 
-def settled_optimum(joint: LogDensity, seed: int, summit: Summit, directions: Directions) -> tuple[Optimum, float]:
-    """The optimum over draws that are doubled until fresh ones would not move it."""
+def settled_optimum(
+    joint: LogDensity, seed: int, summit: Summit, directions: Directions, sparing: bool = False
+) -> tuple[Optimum, float]:
+    """The optimum over draws that are doubled until fresh ones would not move it; `sparing` begins with few."""
     guide, precision = summit.guide, summit.precision
-    draws = GUIDE_DRAWS
+    draws = many_rows.GUIDE_DRAWS if sparing else GUIDE_DRAWS
     affordable = _MOST_BATCHES_OF_HESSIAN * joint.draws_at_once // max(1, 2 * len(directions))
     while True:
         eps = antithetic(generator(seed, GUIDE, draws), draws, joint.dimension)
-        optimum = maximise(joint, guide, precision, eps, directions, 2 * int(np.clip(affordable // 2, 4, draws // 2)))
+        of_hessian = 2 * int(np.clip(affordable // 2, 4, draws // 2))
+        optimum = maximise(joint, guide, precision, eps, directions, of_hessian, alike=sparing)
         error = _draw_error(joint, seed, optimum)
         if error <= DRAW_ERROR or draws >= _MOST_GUIDE_DRAWS or optimum.covariance is None:
             return optimum, error
@@ -174,6 +202,8 @@ def root_of(optimum: Optimum) -> np.ndarray:
 
 def _sparse(joint: LogJoint, seed: int, draws: int) -> Approximation | None:
     """By a sparse Hessian, and groups integrated out where the model is a hierarchy; None where too many interact."""
+    from ppl.infer import arrow, large
+
     try:
         pattern = sparse_interactions(joint)
     except TooDense:
@@ -242,6 +272,8 @@ def _sparse_draw_error(joint: LogDensity, seed: int, optimum: SparseOptimum) -> 
 
 def _guide_alone(joint: LogJoint, seed: int, draws: int) -> Approximation:
     """Plain draws from the mean field: among so many coordinates weights would leave a handful of them."""
+    from ppl.infer import large
+
     counted = Counted(joint)
     guide, elbo, left = large.mean_field(counted, joint, seed, (STARTS, GUIDE))
     eps = antithetic(generator(seed, PROPOSALS), draws + draws % 2, joint.dimension)[:draws]

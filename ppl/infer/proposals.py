@@ -7,16 +7,17 @@ whose weights are bounded wherever those of any one component are (Hesterberg 19
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from ppl.infer import importance
 from ppl.infer.draws import antithetic, student
 from ppl.infer.importance import Weights
 from ppl.infer.objective import LogDensity
+from ppl.numeric.reduce import logsumexp
+from ppl.values import dataclass
 
 HEAVY_TAILED_BELOW = 12  # coordinates: proposals from a t with 7 degrees of freedom
 _T_DF = 7.0
@@ -24,11 +25,13 @@ _BATCHES_OF_PROPOSALS = 30
 _MOST_BATCHES_OF_PROPOSALS = 120
 _PROPOSALS_PER_DRAW = (5, 25)
 _ENOUGH_BEHIND_SDS = 400
+_BLOCK = 8192  # proposals evaluated at once: what is worked out for them stays in the cache
 _TOO_FEW_BEHIND_SDS = 200  # the verdict asks for half as many
 _UNEVEN = 0.3  # Pareto k above which more proposals are made
 _MOST_KEPT = 4_000_000  # elements of the proposals
 _DOUBTED = 0.5  # Pareto k above which the weights have no variance
 _STRETCH = 3.0  # of the sd along an axis
+_WIDER = _STRETCH**2 - 1  # w
 _SURE = 3.5  # standard errors by which a moment must have moved
 
 
@@ -58,6 +61,7 @@ class Component:
     root: np.ndarray
     share: float = 1.0
     shared: int = 0
+    stretched: Stretch | None = None
 
     @property
     def heavy(self) -> int:
@@ -67,11 +71,20 @@ class Component:
         return self.mean + eps @ self.root.T
 
     def log_density(self, z: np.ndarray) -> np.ndarray:
-        eps = solve_triangular(self.root, (z - self.mean).T, lower=True, check_finite=False).T
-        return log_kernel(eps, self.heavy) - float(np.log(np.diag(self.root)).sum())
+        return np.asarray(log_densities([self], z)[0])
 
     def wider(self) -> list[Component]:
         return _stretched(self)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stretch:
+    """A component is wider than one with the root (D, D) `of`, along a direction of coordinates with heavy tails, in
+    what that root whitens: its covariance there is I + w d d', and its density takes one product more, and no root.
+    """
+
+    of: np.ndarray
+    along: np.ndarray
 
 
 def heavy_tailed(dimension: int, shared: int) -> int:
@@ -146,18 +159,18 @@ def _stretched(component: Component) -> list[Component]:
     covariance = own @ own.T
     try:
         variances, axes = np.linalg.eigh(covariance)
-        wider = [
-            covariance + (_STRETCH**2 - 1) * v * np.outer(axis, axis) for v, axis in zip(variances, axes.T, strict=True)
-        ]
+        wider = [covariance + _WIDER * v * np.outer(axis, axis) for v, axis in zip(variances, axes.T, strict=True)]
         roots = np.linalg.cholesky(np.array(wider))
         given = np.linalg.solve(own.T, component.root[heavy:, :heavy].T).T
     except np.linalg.LinAlgError:
         return []
+    along = np.linalg.solve(own, axes * np.sqrt(variances)).T
     found = []
-    for root in roots:
+    for root, direction in zip(roots, along, strict=True):
         whole = component.root.copy()
         whole[:heavy, :heavy], whole[heavy:, :heavy] = root, given @ root
-        found.append(replace(component, root=whole, share=component.share / len(roots)))
+        stretched = Stretch(component.root, direction)
+        found.append(replace(component, root=whole, share=component.share / len(roots), stretched=stretched))
     return found
 
 
@@ -169,12 +182,15 @@ def propose(
         counted = zip(counts(components, count), components, strict=True)
         drawn = [_standard(rng, n, joint.dimension, one.heavy) for n, one in counted]
         parts = [one.place(eps) for one, eps in zip(components, drawn, strict=True)]
-        z = np.concatenate(parts)
-        if len(components) == 1:
-            log_q = log_kernel(drawn[0], components[0].heavy)
-        else:
-            log_q = _log_mixture(components, z, [len(part) for part in parts])
-        return z, importance.smooth(joint.value(z) - log_q)
+        z = np.concatenate(parts) if len(parts) > 1 else parts[0]
+        log_ratios = np.empty(len(z))
+        for block in (slice(i, i + _BLOCK) for i in range(0, len(z), _BLOCK)):
+            if len(components) == 1:
+                log_q = _log_kernel(*_squared_lengths(drawn[0][block], components[0].heavy), components[0].heavy)
+            else:
+                log_q = _log_mixture(components, z[block], [len(part) for part in parts])
+            log_ratios[block] = joint.value(z[block]) - log_q
+        return z, importance.smooth(log_ratios)
 
 
 def counts(components: Sequence[Proposal], count: int) -> list[int]:
@@ -187,12 +203,30 @@ def counts(components: Sequence[Proposal], count: int) -> list[int]:
 
 def log_densities(components: Sequence[Proposal], z: np.ndarray) -> np.ndarray:
     """The log density of each component at points z (P, D), up to one constant: (N, P)."""
-    return np.array([one.log_density(z) for one in components])
+    found = np.empty((len(components), len(z)))
+    whitened: dict[tuple[int, int], tuple[np.ndarray, np.ndarray, np.ndarray, float]] = {}  # stretched ones share that
+    for i, one in enumerate(components):
+        if not isinstance(one, Component):
+            found[i] = one.log_density(z)
+            continue
+        root = one.root if one.stretched is None else one.stretched.of
+        place = id(one.mean), id(root)
+        if place not in whitened:
+            eps = (z - one.mean) @ np.linalg.inv(root).T
+            whitened[place] = eps, *_squared_lengths(eps, one.heavy), float(np.log(np.diag(root)).sum())
+        eps, squared, rest, log_det = whitened[place]
+        if one.stretched is not None:
+            factor = 1 + _WIDER * float(one.stretched.along @ one.stretched.along)  # the determinant
+            along = eps[:, : one.heavy] @ one.stretched.along
+            squared = squared - _WIDER / factor * along**2  # Sherman and Morrison 1950
+            log_det += 0.5 * float(np.log(factor))
+        found[i] = _log_kernel(squared, rest, one.heavy) - log_det
+    return found
 
 
 def _log_mixture(components: Sequence[Proposal], z: np.ndarray, counted: Sequence[int]) -> np.ndarray:
     shares = np.array(counted) / sum(counted)
-    return np.asarray(np.logaddexp.reduce(log_densities(components, z) + np.log(shares)[:, None], axis=0))
+    return np.asarray(logsumexp.fun(log_densities(components, z) + np.log(shares)[:, None], 0))
 
 
 def _standard(rng: np.random.Generator, count: int, dimension: int, heavy: int) -> np.ndarray:
@@ -204,7 +238,12 @@ def _standard(rng: np.random.Generator, count: int, dimension: int, heavy: int) 
     return np.concatenate([leading, antithetic(rng, count, dimension - heavy)], axis=1)
 
 
-def log_kernel(eps: np.ndarray, heavy: int) -> np.ndarray:
-    """The log density of standard draws (P, D), up to a constant."""
-    squared, rest = (eps[:, :heavy] ** 2).sum(axis=1), (eps[:, heavy:] ** 2).sum(axis=1)
+def _squared_lengths(eps: np.ndarray, heavy: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of the coordinates with heavy tails, which lead, and of the rest: each (P,)."""
+    leading, rest = eps[:, :heavy], eps[:, heavy:]
+    return np.einsum("pd,pd->p", leading, leading), np.einsum("pd,pd->p", rest, rest)
+
+
+def _log_kernel(squared: np.ndarray, rest: np.ndarray, heavy: int) -> np.ndarray:
+    """The log density of standard draws, up to a constant, by their squared lengths (P,)."""
     return np.asarray(-0.5 * (_T_DF + heavy) * np.log1p(squared / _T_DF) - 0.5 * rest)

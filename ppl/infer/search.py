@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from ppl.infer.draws import antithetic, generator
 from ppl.infer.meanfield import Optimum, maximise
 from ppl.infer.objective import LogDensity
 from ppl.infer.start import mirror_images, prior_draws, starting_points
+from ppl.values import dataclass
 
 _DISPERSED = 1  # pairs of points
 _DRAWS = 32  # by which the ELBO on a way up is judged
@@ -56,7 +56,7 @@ def search(
     """
     climbing, starts, guide = streams
     summits = ways_up(joint, model, seed, (climbing, starts), directions, also)
-    return _polished(joint, summits, directions, antithetic(generator(seed, guide, 64), 64, joint.dimension))
+    return polished(joint, summits, directions, antithetic(generator(seed, guide, 64), 64, joint.dimension))
 
 
 def ways_up(
@@ -67,12 +67,13 @@ def ways_up(
     eps = antithetic(generator(seed, climbing), _DRAWS, joint.dimension)
     rng = generator(seed, starts)
     points = starting_points(model, rng, _DISPERSED)
-    summits = _ways(joint, np.concatenate([points[:-1], also]), directions, eps)
-    if joint.draws_at_once >= _COSTLY:
-        summits += _ways(joint, points[-1:], directions, eps)
-        summits += _ways(joint, _from_prior(joint, model, rng, directions), directions, eps)
-    elif len(summits) < 2 or not _agree(*summits[:2]):
-        summits += _ways(joint, points[-1:], directions, eps)
+    if joint.draws_at_once >= _COSTLY:  # all at once: few draws cost hardly less than many
+        drawn = _from_prior(joint, model, rng, directions)
+        summits = _ways(joint, np.concatenate([points[:-1], also, points[-1:], drawn]), directions, eps)
+    else:
+        summits = _ways(joint, np.concatenate([points[:-1], also]), directions, eps)
+        if len(summits) < 2 or not _agree(*summits[:2]):
+            summits += _ways(joint, points[-1:], directions, eps)
     if not summits:
         summits = _ways(joint, _anywhere(joint, model, rng), directions, eps)
     if not summits:
@@ -117,17 +118,11 @@ def _anywhere(joint: LogDensity, model: LogJoint, rng: np.random.Generator) -> n
     return points[best[np.isfinite(values[best])]]
 
 
-def _polished(joint: LogDensity, summits: list[Summit], directions: Directions, eps: np.ndarray) -> Found:
+def polished(joint: LogDensity, summits: Sequence[Summit], directions: Directions, eps: np.ndarray) -> Found:
     """The ends that lie apart, each brought to the optimum of its guide: the best of these, and its rivals."""
-    summits = sorted(summits, key=lambda summit: -summit.elbo)
-    most = 1 + _MOST_POLISHED[joint.dimension > _FEW]
-    apart: list[Summit] = []
-    for summit in summits:
-        hopeful = summit.elbo > summits[0].elbo - HOPEFUL
-        if hopeful and len(apart) < most and all(are_apart(summit, other) for other in apart):
-            apart.append(summit)
+    apart = apart_of(summits, joint.dimension)
     if len(apart) <= 1:
-        return Found(summits[0], ())
+        return Found(apart[0], ())
     optima = [maximise(joint, summit.guide, summit.precision, eps, directions, len(eps)) for summit in apart]
     modes = [
         (
@@ -146,6 +141,18 @@ def _polished(joint: LogDensity, summits: list[Summit], directions: Directions, 
         if mode[0] > modes[0][0] - NEGLIGIBLE and all(are_apart(mode[1], other[1]) for other in kept):
             kept.append(mode)
     return Found(kept[0][1], tuple(optimum for _, _, optimum in kept[1:]))
+
+
+def apart_of(summits: Sequence[Summit], dimension: int) -> list[Summit]:
+    """The ends that lie apart and are worth a closer look, the best first."""
+    ordered = sorted(summits, key=lambda summit: -summit.elbo)
+    most = 1 + _MOST_POLISHED[dimension > _FEW]
+    apart: list[Summit] = []
+    for summit in ordered:
+        hopeful = summit.elbo > ordered[0].elbo - HOPEFUL
+        if hopeful and len(apart) < most and all(are_apart(summit, other) for other in apart):
+            apart.append(summit)
+    return apart
 
 
 def evidence_of(optimum: Optimum, covariance: np.ndarray) -> float:

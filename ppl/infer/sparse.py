@@ -5,7 +5,6 @@ Of thousands of coordinates each interacts with a few, and a few with all: the f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from ppl.infer import curvature
 from ppl.infer.curvature import Directions
 from ppl.infer.meanfield import CONVERGED
 from ppl.infer.objective import LogDensity, MeanField, negative_elbo
+from ppl.values import dataclass
 
 _DAMPING = (0.0, 1e-3, 1e-2, 0.1, 1.0, 10.0)  # of the diagonal
 _HALVINGS = 8

@@ -14,14 +14,13 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 from autograd.core import make_vjp
-from scipy import sparse
 
 from ppl.compile.conditional import StandIn
 from ppl.compile.images import Image, put_apart
 from ppl.compile.joint import LogJoint, images
 from ppl.infer import curvature
 from ppl.infer.curvature import Directions
-from ppl.model.dependence import TooDense, dependences, size_of
+from ppl.model.dependence import TooDense, dependences, ones, size_of
 from ppl.model.graph import Model
 from ppl.model.program import compile_terms, evaluate
 
@@ -101,14 +100,16 @@ def _directions(image: Image, names: Sequence[str], rest: LogJoint) -> Direction
     """Directions that show the curvatures by each element of the image: one, where no part ties two of them."""
     sizes = np.cumsum([0, *(size_of(term.shape) for term in image.terms)])
     size = int(sizes[-1])
-    identity = sparse.identity(size, dtype=np.int32, format="csr")
-    inputs = {name: identity[first:last] for name, first, last in zip(names, sizes[:-1], sizes[1:], strict=True)}
+    inputs = {
+        name: ones(np.arange(last - first), np.arange(first, last), (int(last - first), size))
+        for name, first, last in zip(names, sizes[:-1], sizes[1:], strict=True)
+    }
     try:
         found = dependences([part.log_prob for part in rest.parts], inputs)
     except TooDense:
         return None
     matrices = [found[id(part.log_prob)] for part in rest.parts]
-    tied = [matrix for matrix in matrices if matrix is not None and np.diff(matrix.indptr).max(initial=0) > 1]
+    tied = [matrix for matrix in matrices if matrix is not None and matrix.sum(axis=1).max(initial=0) > 1]
     everything = np.arange(size)
     if not tied and rest.elimination is None:
         return Directions(size, (everything,), (everything,), (everything,))

@@ -6,11 +6,10 @@ of ratios weighted by how many each stands for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ppl.infer.importance import BOUNDED, NOTHING
+from ppl.values import dataclass
 
 _FEWEST = 5  # ratios that a tail is fitted to
 _TOGETHER = 8  # factors whose product stays a number

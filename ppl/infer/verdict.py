@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 
 import numpy as np
 
 from ppl.infer.doubts import listed
 from ppl.infer.importance import good_k
+from ppl.values import dataclass
 
 MOST_TAIL = 1 / 100  # of 1 / the effective number of draws that an sd rests on
 
@@ -80,6 +81,10 @@ class Evidence:
     divergent: float | None = None  # share of their trajectories with small steps
     lacking_energy: float | None = None  # 1 / E-BFMI of chains
     slow_tail: float | None = None  # of latents of chains: 0.55 for a normal, 1.14 for a Cauchy
+    stochastic: int | None = None  # 1 where stochastic gradients found it; None, as the next, of other fits
+    diverged: int | None = None  # 1 where these diverged
+    trained: str = ""  # why they ended
+    row_k: float | None = None  # share of rows, of those looked at, whose encoded latents have a Pareto k above 0.7
     unbounded: int | None = None  # 1 where nothing holds a point; None, as the next, where there are no points
     tied: int | None = None  # 1 where other values of points are as good
     interrupted: int = 0  # 1 where further rungs were left, 2 before the first was done
@@ -136,6 +141,21 @@ RULES: dict[str, Rule] = {
         "mode alone", 0, np.inf,
         "this is the posterior mode with the curvature there, not the posterior",
         "leave the guide to auto to see the posterior itself",
+    ),
+    "diverged": Rule(
+        "divergence", 0, 0,
+        "the training diverged, and this is the last good state before that",
+        "give a lower `--learning-rate`, or tighter priors",
+    ),
+    "stochastic": Rule(
+        "stochastic gradients", 0, np.inf,
+        "found by stochastic gradients: nothing proves that this is the optimum, or that the guide covers all",
+        "see what it says of rows that were held out (`ppl evaluate`)",
+    ),
+    "row_k": Rule(
+        "encoded rows", 0.1, 0.9,
+        "in {value:.0%} of the rows looked at, the encoder's guide does not cover the row's latents (Pareto k)",
+        "give the encoder more units (`--encoder`), or the guide of rows fewer coordinates",
     ),
     "interrupted": Rule(
         "interruption", 0, np.inf,
@@ -215,6 +235,9 @@ def rules(draws: int) -> dict[str, Rule]:
     return RULES | {"pareto_k": replace(RULES["pareto_k"], good=good_k(draws), usable=good_k(draws))}
 
 
+OF_SOME = ("unbounded", "tied", "stochastic", "diverged", "row_k")  # of models with points, of stochastic fits
+
+
 def _rate(rule: Rule, value: float | None) -> Verdict:
     if value is None or value <= rule.good:
         return Verdict.GOOD
@@ -240,6 +263,9 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
         "surface": evidence.surface,
         "misfit": evidence.misfit,
         "point": evidence.point,
+        "diverged": evidence.diverged,
+        "stochastic": evidence.stochastic,
+        "row_k": evidence.row_k,
         "interrupted": int(evidence.interrupted == 1),
         "unfinished": int(evidence.interrupted > 1),
         "rivals": None if alone else evidence.rivals,
@@ -258,7 +284,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
     findings = []
     for key, rule in rules(evidence.draws).items():
         value = numbers[key]
-        if value is None and key in ("unbounded", "tied"):  # a model without points
+        if value is None and key in OF_SOME:
             continue
         findings.append(Finding(rule, value, _rate(rule, value), evidence.where.get(key, ())))
     return max((finding.verdict for finding in findings), key=FROM_BEST.index), findings

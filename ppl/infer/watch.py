@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from ppl.compile.joint import LogJoint
+from ppl.values import dataclass
 
 Read = TypeVar("Read")
 _BETWEEN = 0.1  # seconds, of two reports

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
-from difflib import get_close_matches
 
 from ppl.language.source import Source, Span
+from ppl.values import dataclass
 
 MOST_SHOWN = 20  # mistakes rendered for one run
 WIDEST_LINE = 160  # characters of a source line that are shown around the caret
@@ -141,6 +140,8 @@ def nearest(name: str, candidates: Iterable[str], cutoff: float = 0.62) -> str |
         return None
     if len(name) <= 2:  # too short to be like anything but itself
         cutoff = 1.0
+    from difflib import get_close_matches
+
     found = get_close_matches(_fold(name), by_folded, n=1, cutoff=cutoff)
     return by_folded[found[0]] if found else None
 

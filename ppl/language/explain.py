@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
@@ -12,6 +11,7 @@ from ppl.language import foreign, lines, mistakes
 from ppl.language.build import is_family_name
 from ppl.language.errors import Mistake
 from ppl.language.source import Span
+from ppl.values import dataclass
 
 KEYWORDS = ("for", "in", "if", "else", "and", "or", "not", "data", "only", "missing", "levels", "factor", "ode", "from")
 _AFTER_VALUE = ("if", "else", "and", "or", "in", "from", "for")  # keywords that may follow a complete expression

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from ppl.values import dataclass
 
 _DERIVED = "a derived name is written `name = expression`"
 _CHOICE = "a choice is written `a if condition else b`"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 from ppl.language import lines
 from ppl.language.layout import Item, items
 from ppl.language.parser import parse, tokens
 from ppl.language.source import Source
+from ppl.values import dataclass
 
 _INDENT = 2  # spaces a brace
 _BEFORE_COMMENT = 2

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from lark import Token
 
 from ppl.language.lines import Mark
+from ppl.values import dataclass
 
 _WORDS = ("NAME", "NUMBER", "STRING")
 _CLOSING = {")", "]"}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ppl.language.source import Span
+from ppl.values import dataclass
 
 _SCAN = re.compile(
     r"""(?P<comment>\#[^\n]*)

@@ -8,13 +8,13 @@ from pathlib import Path
 from lark import Lark, Token
 from lark.exceptions import UnexpectedInput
 
-from ppl.language import lines, mistakes
+from ppl.language import lines, mistakes, tables
 from ppl.language import syntax as s
 from ppl.language.build import MOST_NESTED, Builder
 from ppl.language.errors import MOST_SHOWN, Mistake, ModelError
-from ppl.language.explain import explain
 from ppl.language.source import Source, Span
 
+GRAMMAR, TABLES = "ppl.lark", "ppl.tables.json"
 _LONGEST = 2_000_000  # characters; a model is a page, a file of this size is something else
 
 
@@ -36,6 +36,8 @@ def parse(source: Source) -> s.Program:
         try:
             tree = _grammar().parse(joined)
         except UnexpectedInput as error:
+            from ppl.language.explain import explain
+
             mistake, hole = explain(text, text == source.text, joined, error)
             found.append(mistake)
             text = lines.blank(text, hole)
@@ -57,13 +59,20 @@ def tokens(source: Source) -> list[Token]:
 
 @cache
 def _grammar() -> Lark:
-    return Lark(grammar_text(), parser="lalr", lexer="contextual", propagate_positions=True)
+    text = grammar_text()
+    stored = _folder() / TABLES
+    found = tables.read(stored.read_text(encoding="utf-8"), text) if stored.is_file() else None
+    return tables.work_out(text) if found is None else found
 
 
 def grammar_text() -> str:
-    """The grammar: inside the package where it was installed from a wheel, beside it in a checkout."""
+    return (_folder() / GRAMMAR).read_text(encoding="utf-8")
+
+
+def _folder() -> Path:
+    """Of the grammar: inside the package where it was installed from a wheel, beside it in a checkout."""
     package = Path(__file__).parent.parent
     for folder in (package / "grammar", package.parent / "grammar"):
-        if (folder / "ppl.lark").is_file():
-            return (folder / "ppl.lark").read_text(encoding="utf-8")
+        if (folder / GRAMMAR).is_file():
+            return folder
     raise FileNotFoundError("ppl.lark is missing from the installation; install ppl again")

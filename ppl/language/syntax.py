@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from ppl.language.source import Source, Span
+from ppl.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from ppl.language.source import Span
 from ppl.model import loop_mistakes, mistakes, terms
 from ppl.model.expressions import Reader
 from ppl.model.scope import Failed, Levels, as_scalar, declared_axis
+from ppl.values import dataclass
 
 
 def declared(reader: Reader, subscripts: Sequence[s.Node]) -> tuple[tuple[Axis, ...], tuple[Levels, ...]]:

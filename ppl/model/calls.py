@@ -17,6 +17,7 @@ from ppl.model.columns import chosen
 from ppl.model.scope import Failed, Levels, Skipped
 from ppl.model.terms import Op, Term
 from ppl.numeric import gather
+from ppl.numeric.shape import side_by_side
 from ppl.numeric.special import sqrt
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def columns_of(reader: Reader, node: s.Call) -> Term:
         if len(part.axes) != 1 or part.axes != rows:
             raise Failed(mistakes.axes_do_not_align(node.span, names[0], rows, name, part.axes, "columns of one table"))
     axis = assembly.columns_axis(names)
-    value = np.stack([np.asarray(part.value, dtype=np.float64) for part in parts], axis=-1)
+    value = side_by_side([np.asarray(part.value) for part in parts])
     return terms.constant(value, (*rows, axis), node.span)
 
 

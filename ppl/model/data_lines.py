@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from ppl.model import data_mistakes as mistakes
 from ppl.model import level_lines, level_names
 from ppl.model.names import Names
 from ppl.model.scope import Failed
+from ppl.values import dataclass
 
 
 def prepare(names: Names, data: Dataset) -> Prepared:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import autograd.numpy as anp
@@ -22,6 +22,7 @@ from ppl.model.distributions.mass import log_mass
 from ppl.model.events import EVENTS
 from ppl.model.expressions import Reader
 from ppl.model.terms import Op, Term
+from ppl.values import dataclass
 
 
 def log_prob(reader: Reader, distribution: Distribution, value: Term, span: Span) -> Term:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from scipy import sparse
 
 from ppl.model import terms as terms_of
+from ppl.model.pattern import Pattern, ones_at
 from ppl.model.terms import Term
 
 _MOST_ENTRIES = 20_000_000
@@ -17,21 +17,21 @@ class TooDense(Exception):
     """More entries than are worth following one by one."""
 
 
-def dependences(terms: Iterable[Term], inputs: Mapping[str, sparse.csr_matrix]) -> dict[int, sparse.csr_matrix | None]:
+def dependences(terms: Iterable[Term], inputs: Mapping[str, Pattern]) -> dict[int, Pattern | None]:
     """For every term below the given ones, by id: its flattened elements (rows) by the columns of `inputs`.
 
     None for what depends on none of the inputs. Raises `TooDense`.
     """
-    found: dict[int, sparse.csr_matrix | None] = {}
+    found: dict[int, Pattern | None] = {}
     for term in terms_of.ancestors(terms):
         found[id(term)] = inputs.get(term.source) if term.source is not None else _through_arguments(term, found)
     return found
 
 
-def _through_arguments(term: Term, found: Mapping[int, sparse.csr_matrix | None]) -> sparse.csr_matrix | None:
+def _through_arguments(term: Term, found: Mapping[int, Pattern | None]) -> Pattern | None:
     if term.known:
         return None
-    total: sparse.csr_matrix | None = None
+    total: Pattern | None = None
     for argument, arg in enumerate(term.args):
         matrix = found[id(arg)]
         if matrix is None:
@@ -43,7 +43,7 @@ def _through_arguments(term: Term, found: Mapping[int, sparse.csr_matrix | None]
     return None if total is None else as_pattern(total)
 
 
-def _influence(term: Term, argument: int) -> sparse.csr_matrix:
+def _influence(term: Term, argument: int) -> Pattern:
     """Which elements of an argument (columns) each element of a term (rows) is made of."""
     op, arg = term.op, term.args[argument]
     assert op is not None
@@ -80,13 +80,12 @@ def size_of(shape: tuple[int, ...]) -> int:
     return int(np.prod(shape)) if shape else 1
 
 
-def ones(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> sparse.csr_matrix:
+def ones(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> Pattern:
     if len(rows) > _MOST_ENTRIES:
         raise TooDense
-    return sparse.csr_matrix((np.ones(len(rows), dtype=np.int32), (rows, columns)), shape=shape)
+    return ones_at(rows, columns, shape)
 
 
-def as_pattern(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
-    matrix = matrix.tocsr()
-    matrix.data = np.ones_like(matrix.data)
-    return matrix
+def as_pattern(matrix: Pattern) -> Pattern:
+    """With every entry a one, and listed once."""
+    return matrix if matrix.is_dense else Pattern(matrix.sparse())

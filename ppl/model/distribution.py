@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from ppl.model.expressions import Reader
 from ppl.model.scope import Failed, show_value
 from ppl.model.terms import Misaligned, Term
 from ppl.model.wrappers import WRAPPERS, family_of_parts, told_apart
+from ppl.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

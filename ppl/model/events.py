@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
+
+from ppl.values import dataclass
 
 _OFF = 1e-6  # sums, diagonals and mirror images may be off by this, relative to the largest element
 

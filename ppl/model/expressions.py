@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import autograd.numpy as anp
 import numpy as np
@@ -18,6 +18,7 @@ from ppl.model import functions as fn
 from ppl.model.scope import Environment, Failed, Scope, as_scalar
 from ppl.model.terms import Misaligned, Op, Term, TooLarge
 from ppl.numeric.shape import stack
+from ppl.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

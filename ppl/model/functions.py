@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import autograd.numpy as np
@@ -13,6 +12,7 @@ from ppl.language.mistakes import MANY
 from ppl.model.terms import Op
 from ppl.numeric import reduce, special
 from ppl.numeric.linear import apply_to_vectors
+from ppl.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import networkx as nx
 import numpy as np
@@ -15,6 +15,7 @@ from ppl.model.brackets import Place
 from ppl.model.distribution import Distribution
 from ppl.model.distributions.family import Family
 from ppl.model.terms import Term
+from ppl.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

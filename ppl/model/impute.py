@@ -7,7 +7,7 @@ and that latent put together; where it is observed, a known array, in which the 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import autograd.numpy as anp
@@ -29,6 +29,7 @@ from ppl.model.scope import Failed, Scope
 from ppl.model.terms import Op, Term
 from ppl.numeric import gather
 from ppl.numeric.shape import join
+from ppl.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

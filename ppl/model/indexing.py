@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import autograd.numpy as anp
@@ -19,6 +19,7 @@ from ppl.model import mistakes, terms
 from ppl.model.scope import Failed, as_scalar, show_value
 from ppl.model.terms import Misaligned, Op, Term
 from ppl.numeric import gather
+from ppl.values import dataclass
 
 if TYPE_CHECKING:
     from ppl.model.expressions import Reader

@@ -9,7 +9,6 @@ carried follow from it, over all times as well.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from ppl.model.recurrence import Recurrence, State, given
 from ppl.model.terms import Op, Term
 from ppl.numeric.first_order import first_order
 from ppl.numeric.gather import pick
+from ppl.values import dataclass
 
 
 def solved(reader: Reader, recurrence: Recurrence, span: Span) -> dict[str, Term] | None:

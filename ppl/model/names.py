@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ppl.language import mistakes
 from ppl.language import syntax as s
@@ -16,6 +16,7 @@ from ppl.model.distributions.constraint import CONSTRAINTS
 from ppl.model.distributions.table import FAMILIES
 from ppl.model.functions import FUNCTIONS
 from ppl.model.wrappers import WRAPPERS, told_apart
+from ppl.values import dataclass
 
 _MOST_NESTED = 100  # one-line functions that call each other
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -24,6 +23,7 @@ from ppl.model.terms import Op, Term
 from ppl.numeric.ode import MOST_STEPS, State, System, integrate, solve
 from ppl.numeric.ode_adjoint import Grouped
 from ppl.numeric.shape import join, stack
+from ppl.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

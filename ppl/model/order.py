@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import networkx as nx
 
 from ppl.language import syntax as s
@@ -11,6 +9,7 @@ from ppl.language.errors import Mistake
 from ppl.model import mistakes
 from ppl.model.distribution import event_rank_of
 from ppl.model.names import Line, Names
+from ppl.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

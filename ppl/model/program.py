@@ -7,7 +7,6 @@ or autograd's boxes around them: the list is what autograd differentiates.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import autograd.numpy as np
@@ -18,6 +17,7 @@ from ppl.data.column import Kind
 from ppl.model import terms
 from ppl.model.terms import Op, Term
 from ppl.numeric.trace import raw
+from ppl.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

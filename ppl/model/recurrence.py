@@ -9,7 +9,7 @@ computed for all times at once, outside the scan; the rest is what `Recurrence` 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from ppl.model.expressions import Reader
 from ppl.model.names import Line
 from ppl.model.scope import Environment, Failed, NotYet, Scope
 from ppl.model.terms import Term
+from ppl.values import dataclass
 
 Parts = list[tuple[Place, Term, Span]]
 

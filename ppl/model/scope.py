@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from ppl.model import data_mistakes, loop_mistakes, mistakes, terms
 from ppl.model.functions import CONSTANTS, FUNCTIONS
 from ppl.model.names import Names
 from ppl.model.terms import Term
+from ppl.values import dataclass
 
 
 class Failed(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
 from ppl.data.axes import Axis
@@ -48,6 +48,7 @@ from ppl.model.order import Group, in_order
 from ppl.model.read_distribution import read
 from ppl.model.scope import Environment, Failed, Levels, Scope, Skipped, as_scalar
 from ppl.model.terms import Misaligned, Term, TooLarge
+from ppl.values import dataclass
 
 _RECURSION = 12_000  # frames; expressions nest at most 200 levels, one-line functions multiply that
 

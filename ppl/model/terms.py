@@ -13,7 +13,7 @@ every term that depends on a latent gains a leading axis of draws before all of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ import numpy as np
 from ppl.data.axes import Axis
 from ppl.data.column import Kind
 from ppl.language.source import Span
+from ppl.values import dataclass
 
 MOST_ELEMENTS = 1 << 27  # of one array: 1 GB
 

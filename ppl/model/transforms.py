@@ -7,18 +7,18 @@ over leading axes of draws; only `constrain` and `log_jacobian` are differentiat
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import autograd.numpy as np
 import numpy
-from scipy import special as scipy_special
 
 from ppl.numeric import reduce
 from ppl.numeric.linear import apply_to_vectors, inverse_lower
 from ppl.numeric.shape import join
 from ppl.numeric.special import exp, inv_logit, log, softplus
+from ppl.numeric.ufuncs import special as scipy_special
+from ppl.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from ppl.language import syntax as s
 from ppl.language.errors import Mistake
@@ -11,6 +10,7 @@ from ppl.model import wrapper_mistakes
 from ppl.model.distributions import composite
 from ppl.model.distributions.composite import Part
 from ppl.model.distributions.family import Family
+from ppl.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,11 @@ from typing import Any
 
 import autograd.numpy as np
 import numpy
-from scipy import special
 
+from ppl.numeric.quadrature import shares_and_weights
 from ppl.numeric.special import elementwise
+from ppl.numeric.ufuncs import special
 
-_NODES, _WEIGHTS = numpy.polynomial.legendre.leggauss(64)
-_SHARES = 0.5 * (1 + _NODES)
 TURN = 2 * numpy.pi
 _FURTHEST = 40.0  # nats below its peak a density is left out
 
@@ -38,10 +37,11 @@ def _integral(angle: Any, concentration: Any, weight: Any) -> Any:
     angle, concentration = numpy.broadcast_arrays(numpy.asarray(angle, float), numpy.asarray(concentration, float))
     reach = 2 * numpy.arcsin(numpy.sqrt(numpy.minimum(0.5 * _FURTHEST / numpy.maximum(concentration, 1e-300), 1.0)))
     end = numpy.clip(angle, -reach, reach)[..., None]
-    t = end * _SHARES
+    shares, weights = shares_and_weights(64)
+    t = end * shares
     spread = concentration[..., None]
     density = numpy.exp(-2 * spread * numpy.sin(0.5 * t) ** 2) / (TURN * special.i0e(spread))
-    return numpy.sum(0.5 * end * _WEIGHTS * density * weight(t, spread), axis=-1)
+    return numpy.sum(0.5 * end * weights * density * weight(t, spread), axis=-1)
 
 
 def _share(angle: Any, concentration: Any) -> Any:

@@ -121,3 +121,22 @@ def place(x: Any, key: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
 
 defvjp(pick, lambda answer, x, key: lambda g, shape=np.shape(x): place(g, key, shape), argnums=[0])
 defvjp(place, lambda answer, x, key, shape: lambda g: pick(g, key), argnums=[0])
+
+
+@primitive
+def pick_at(x: Any, index: Any) -> Any:
+    """`x` (S, n) at positions (from 0) that are an array of data, and may be others at each call -> (S, *index)."""
+    return numpy.take(x, index, axis=1)
+
+
+@primitive
+def add_at(x: Any, index: Any, length: int) -> Any:
+    """The adjoint of `pick_at`: (S, *index) -> (S, n), sums over elements that share a position, in their order."""
+    draws = len(x)
+    flat = index.reshape(-1) + length * numpy.arange(draws)[:, None]
+    found = numpy.bincount(flat.reshape(-1), weights=numpy.reshape(x, -1), minlength=draws * length)
+    return found.reshape(draws, length)
+
+
+defvjp(pick_at, lambda answer, x, index: lambda g, n=np.shape(x)[1]: add_at(g, index, n), argnums=[0])
+defvjp(add_at, lambda answer, x, index, length: lambda g: pick_at(g, index), argnums=[0])

@@ -7,7 +7,6 @@ a_t = g_t + what later steps read of t, weighed by theirs. The derivatives of ea
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import autograd.numpy as np
@@ -15,6 +14,7 @@ import numpy
 from autograd.extend import defvjp_argnums, primitive
 
 from ppl.numeric.gather import Positions, gather, pick
+from ppl.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,24 +7,24 @@ from typing import Any
 
 import autograd.numpy as np
 import numpy
-from scipy import special
 
+from ppl.numeric.quadrature import shares_and_weights
 from ppl.numeric.special import elementwise, log1mexp, log_Phi
+from ppl.numeric.ufuncs import special
 
 Function = Callable[..., Any]
 ROOT_TWO = numpy.sqrt(2.0)
 HALF_LOG_TWO_PI = 0.5 * numpy.log(2 * numpy.pi)
-_NODES, _WEIGHTS = numpy.polynomial.legendre.leggauss(80)
-_SHARES = 0.5 * (1 + _NODES)  # of the way through an interval
+_POINTS = 80  # of an integral
 _RARE = 1e-3  # a probability below which differences are no longer taken
 
 
 def _integral(function: Function, start: Any, end: Any) -> Any:
     """By 80 points between `start` and `end`, elementwise; good to the last digits for what is smooth."""
     width = numpy.asarray(end - start)[..., None]
-    return (
-        0.5 * width[..., 0] * numpy.sum(_WEIGHTS * function(numpy.asarray(start)[..., None] + width * _SHARES), axis=-1)
-    )
+    shares, weights = shares_and_weights(_POINTS)
+    values = function(numpy.asarray(start)[..., None] + width * shares)
+    return 0.5 * width[..., 0] * numpy.sum(weights * values, axis=-1)
 
 
 def _erfcx_drop(s: Any, t: Any) -> Any:

@@ -12,7 +12,6 @@ not see that. At order 8 the digits cost little: order 5 needs as many evaluatio
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy
@@ -21,6 +20,7 @@ from autograd.tracer import getval, isbox
 
 from ppl.numeric.ode_adjoint import Grouped, Path, gradients
 from ppl.numeric.tableaus import DOP853
+from ppl.values import dataclass
 
 TOLERANCE = 1e-10  # of the error of a step, in parts of the state
 MOST_STEPS = 3_000  # besides those that the times asked for make

@@ -9,13 +9,13 @@ Long ways are gone back in pieces, which bounds the memory.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
 from ppl.numeric.tableaus import DOP853
 from ppl.numeric.trace import vjp_of
+from ppl.values import dataclass
 
 if TYPE_CHECKING:
     from ppl.numeric.ode import System

@@ -9,7 +9,6 @@ differentiated or staged again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import autograd.numpy as np
@@ -19,6 +18,7 @@ from autograd.extend import defvjp_argnums, primitive
 from ppl.numeric.gather import pick
 from ppl.numeric.linear_scan import Carry, Past, carried, later
 from ppl.numeric.trace import vjp_of
+from ppl.values import dataclass
 
 Arrays = Mapping[str, Any]
 

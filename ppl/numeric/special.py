@@ -7,14 +7,15 @@ functions, so that they can be differentiated or staged again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import autograd.numpy as np
 import numpy
 from autograd.extend import defvjp, primitive
 from autograd.numpy.numpy_vjps import unbroadcast
-from scipy import special
+
+from ppl.numeric.ufuncs import polygamma, special
+from ppl.values import dataclass
 
 Function = Callable[..., Any]
 TWO_OVER_ROOT_PI = 2.0 / numpy.sqrt(numpy.pi)
@@ -89,10 +90,10 @@ def numeric_partial(function: Function, argument: int) -> Function:
     return elementwise(_Difference(function, argument), name="numeric_partial")
 
 
-polygamma_3 = elementwise(lambda x: special.polygamma(3, x), name="polygamma_3")
-tetragamma = elementwise(lambda x: special.polygamma(2, x), polygamma_3, name="tetragamma")
-trigamma = elementwise(lambda x: special.polygamma(1, x), tetragamma, name="trigamma")
-digamma = elementwise(special.digamma, trigamma, name="digamma")
+polygamma_3 = elementwise(lambda x: polygamma(3, x), name="polygamma_3")
+tetragamma = elementwise(lambda x: polygamma(2, x), polygamma_3, name="tetragamma")
+trigamma = elementwise(lambda x: polygamma(1, x), tetragamma, name="trigamma")
+digamma = elementwise(special.psi, trigamma, name="digamma")
 lgamma = elementwise(special.gammaln, digamma, name="lgamma")
 
 exp = elementwise(numpy.exp, lambda x: np.exp(x), name="exp")

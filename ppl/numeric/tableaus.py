@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+
+from ppl.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,9 +11,9 @@ from typing import Any
 
 import autograd.numpy as np
 import numpy
-from scipy import special
 
 from ppl.numeric.special import elementwise, lbeta, lgamma, numeric_partial
+from ppl.numeric.ufuncs import special
 
 Function = Callable[..., Any]
 _UNDERFLOWS = 1e-250  # below it scipy (1.17) is off by factors for large arguments of betainc

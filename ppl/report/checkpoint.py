@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import tokenize
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,12 +27,17 @@ FORMAT = 1
 _SECONDS = 5.0  # between writes that can wait
 _SHARE = 20  # times as long as the last write took: such writes cost a few percent
 _SETTINGS = ("seed", "draws", "guide")
+_DAMAGES = (
+    OSError, EOFError, KeyError, IndexError, TypeError, ValueError, zipfile.BadZipFile,
+    SyntaxError, tokenize.TokenError,  # of the header of an array
+)  # fmt: skip
 
 
-def identity(text: str, given: Given, seed: int, draws: int, guide: str) -> dict[str, Any]:
-    """All that decides the bits of a fit, but the machine."""
+def identity(text: str, given: Given, seed: int, draws: int, guide: str, further: str = "") -> dict[str, Any]:
+    """All that decides the bits of a fit, but the machine; `further` are its other settings in words."""
     data = dict(given.fingerprints)
-    return {"version": VERSION, "text": text, "data": data, "seed": seed, "draws": draws, "guide": guide}
+    asked = {"seed": seed, "draws": draws, "guide": guide, "further": further}
+    return {"version": VERSION, "text": text, "data": data, **asked}
 
 
 class Checkpoint:
@@ -98,7 +104,7 @@ def resume(path: str | os.PathLike[str], of: Mapping[str, Any]) -> Checkpoint:
         about, found.pieces = _read(name)
         kept = about["of"]
         same = {key: kept[key] for key in of}
-    except (OSError, EOFError, KeyError, IndexError, TypeError, ValueError, zipfile.BadZipFile):
+    except _DAMAGES:
         raise found.damaged() from None
     if about["ppl_checkpoint"] != FORMAT or same["version"] != of["version"]:
         raise FileError(f"{name}: written by ppl {same['version']}, and this is ppl {of['version']}; fit anew")
@@ -114,6 +120,9 @@ def resume(path: str | os.PathLike[str], of: Mapping[str, Any]) -> Checkpoint:
             raise UsageError(
                 f"{name}: a fit with --{setting} {same[setting]}, not {of[setting]}; resume it with the same"
             )
+    if same["further"] != of["further"]:
+        told = same["further"] or "none"
+        raise UsageError(f"{name}: a fit with other settings ({told}); resume it with the same")
     return found
 
 

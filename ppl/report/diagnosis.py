@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from ppl.language.errors import FileError
 from ppl.report.record import Checked, Record
+from ppl.values import dataclass
 
 FEWEST_BEHIND_MEAN = 400.0  # effective draws: the Monte Carlo error of the mean is then 5 % of the sd
 FEWEST_BEHIND_SD = 100.0

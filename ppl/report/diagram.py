@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import networkx as nx
 
 from ppl.language import syntax as s
 from ppl.model import graph
 from ppl.model.names import Line, Names
+from ppl.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

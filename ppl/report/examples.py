@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from ppl.language.errors import FileError, UsageError, nearest
+from ppl.values import dataclass
 
 _DATA = (".csv", ".tsv", ".json", ".npz", ".parquet")
 _REFERENCE = ".reference.json"

@@ -17,7 +17,7 @@ import numpy as np
 
 from ppl.data.axes import Axis
 from ppl.language.errors import FileError
-from ppl.report import givenfile
+from ppl.report import deep, givenfile
 from ppl.report.atomic import replacing
 from ppl.report.netcdf import Group, axis_of, by_name, text
 from ppl.report.record import STATISTICS, Checked, Observed, Probabilities, Quantity, Record, Tried
@@ -73,6 +73,8 @@ def _fill(file: Any, record: Record) -> None:
     stats.variable("proposal_log_weight", ("chain", "proposal"), (), record.log_weights[None], "statistic")
     stats.variable("proposal_of_draw", ("chain", "draw"), (), record.chosen[None], "statistic")
     givenfile.write(file, record.given)
+    if record.deep is not None:
+        deep.write(file, record.deep)
 
 
 def read(path: str | os.PathLike[str]) -> Record:
@@ -137,6 +139,7 @@ def _take(file: Any, name: str) -> Record:
         rules=tuple(Checked(**rule) for rule in json.loads(str(file.attrs.get("rules", "[]")))),
         quantities=quantities, observed=observed, log_weights=np.asarray(stats["proposal_log_weight"][...])[0],
         chosen=np.asarray(stats["proposal_of_draw"][...])[0], probabilities=probabilities, given=givenfile.read(file),
+        deep=deep.read(file),
         **scalars,
     )  # fmt: skip
 

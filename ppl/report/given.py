@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from ppl.data.column import Column
 from ppl.data.dataset import Dataset
 from ppl.model.graph import Model
+from ppl.values import dataclass
 
 _MOST_KEPT = 20_000_000  # cells of all columns that are kept
 

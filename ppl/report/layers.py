@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from ppl.language.errors import text_width
 from ppl.report.diagram import Diagram, Node, Plate
+from ppl.values import dataclass
 
 _LETTER = 7.4  # pixels a column of text takes
 _NODE_HEIGHT = 40.0

@@ -9,7 +9,6 @@ all that a fit holds must fit into 2 GB.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from ppl.model.graph import Model
 from ppl.model.terms import inputs
 from ppl.report.record import Probabilities, Quantity
 from ppl.report.summarise import summarise
+from ppl.values import dataclass
 
 _MOST_WEIGHTED = 4_000_000  # numbers of a name over all proposals
 _MOST_UNASKED = 20_000_000  # numbers of a name over the draws that are kept without being asked for

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import numpy as np
-from scipy import special
+
+from ppl.numeric.ufuncs import special
+from ppl.values import dataclass
 
 _ROUNDS_A_BIN = 8
 _SURE = 0.001  # the chance that any of the scalars of a right posterior is flagged

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
 from ppl.data.axes import Axis
+from ppl.report.deep import Deep
 from ppl.report.given import Given
+from ppl.values import dataclass
 
 
 def label_all(name: str, axes: tuple[Axis, ...]) -> list[str]:
@@ -137,6 +139,7 @@ class Record:
     probabilities: Mapping[str, Probabilities] = field(default_factory=dict, repr=False)
     tried: tuple[Tried, ...] = ()
     rules: tuple[Checked, ...] = ()  # none in files of before rules were kept
+    deep: Deep | None = field(default=None, repr=False)  # of a stochastic fit
 
     def shown(self, everything: bool = False) -> list[Quantity]:
         """The quantities a summary shows: latents first; row-long derived and simulated ones only when asked."""

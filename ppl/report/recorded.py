@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,9 +17,11 @@ from ppl.infer.verdict import Finding, Verdict, judge
 from ppl.infer.watch import Late, current
 from ppl.model.graph import Model, edges_between
 from ppl.report import given
+from ppl.report.deep import Deep
 from ppl.report.quantities import Streams, probabilities, quantities
 from ppl.report.record import Checked, Observed, Record, Tried
 from ppl.report.summarise import as_point, with_tails
+from ppl.values import dataclass
 from ppl.version import VERSION
 
 _FEW, _FEWEST, _NUMBERS = 1000, 100, 2_000_000  # draws in a record that must be made at once, and their numbers
@@ -38,6 +40,7 @@ class Climbed:
     data: given.Given
     points: Estimate | None = None
     wanted: bool = False
+    deep: Deep | None = None  # of a stochastic fit, which has found the points with all the rest
 
 
 def recorded_in_time(model: Model, climbed: Climbed, draws: int, out: tuple[str, ...]) -> Record:
@@ -81,6 +84,8 @@ def recorded(model: Model, climbed: Climbed, draws: int, out: tuple[str, ...]) -
             name: as_point(shown[name], error if climbed.wanted else None)
             for name, error in climbed.points.standard_errors.items()
         }
+    elif climbed.deep is not None:
+        shown |= {latent.name: as_point(shown[latent.name], None) for latent in model.points}
     verdict, findings = judge(with_tails(found.evidence, behind_sds))
     reasons = tuple(
         f"{finding.sentence}; {finding.rule.remedy}" for finding in findings if finding.verdict != Verdict.GOOD
@@ -99,6 +104,7 @@ def recorded(model: Model, climbed: Climbed, draws: int, out: tuple[str, ...]) -
         probabilities=probabilities(model, joint, found.z, weights),
         tried=tuple(_tried(attempt, attempt is best) for attempt in tried),
         rules=tuple(_checked(finding, model) for finding in findings), given=climbed.data,
+        deep=climbed.deep,
     )  # fmt: skip
 
 

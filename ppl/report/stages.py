@@ -71,8 +71,9 @@ def _bound(bound: Term | None) -> str:
         return ""
     if not bound.known:
         return "a latent bound"
-    values = np.unique(np.asarray(bound.value))
-    return f"{values[0]:g}" if len(values) == 1 else f"{values[0]:g}..{values[-1]:g}"
+    values = np.asarray(bound.value)
+    least, most = values.min(), values.max()
+    return f"{least:g}" if least == most else f"{least:g}..{most:g}"
 
 
 def graph(model: Model) -> str:

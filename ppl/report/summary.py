@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ppl.report import notebook, tables
 from ppl.report.record import Record
+from ppl.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

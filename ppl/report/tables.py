@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ppl.report import deep
 from ppl.report.record import STATISTICS, Quantity, Record, Tried, label_all
 
 _MOST_OF_ONE = 60  # elements of one name that a table shows unless all are asked for
@@ -41,6 +42,7 @@ def as_json(record: Record, everything: bool = False) -> str:
                 for tried in record.tried
             ],
             "seed": record.seed,
+            **({} if record.deep is None else {"stochastic": deep.as_words(record.deep)}),
             "left_out": list(record.left_out),
             "variables": variables,
             "probabilities": {
@@ -206,6 +208,9 @@ def verdict_lines(record: Record) -> list[str]:
     facts += [f"draw error {record.draw_error:.2g} sd"] if rhat is None and not likelihood else []
     if any(rule.name == "no result" and rule.number for rule in record.rules):  # nothing was judged yet
         facts = [f"{record.evaluations} evaluations"]
+    if record.deep is not None:
+        lines += deep.lines(record.deep)
+        facts = []
     facts += [f"{record.seconds:.2f} s", f"seed {record.seed}"]
     return [*lines, *_rungs(record), f"  {', '.join(facts)}"]
 

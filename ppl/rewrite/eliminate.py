@@ -9,11 +9,11 @@ the rows of a mixture in one step, a chain of T elements in about log2 T rounds.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from ppl.numeric.gather import Positions
+from ppl.values import dataclass
 
 MOST_TERMS = 50_000_000  # for one draw, in all
 _SMALL = 512  # terms: elements that cost no more than this need not wait for cheaper ones

@@ -7,7 +7,7 @@ selection of its elements that a term makes: in `Categorical(P[z[t-1]])` of `z[t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import autograd.numpy as anp
@@ -32,6 +32,7 @@ from ppl.rewrite.references import (
     through,
     too_tangled,
 )
+from ppl.values import dataclass
 
 _MOST_AT_ONCE = 1 << 16  # values of all elements that are taken apart
 

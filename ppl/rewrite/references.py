@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from ppl.language.errors import Mistake
 from ppl.language.source import Span
 from ppl.model import discrete_mistakes, terms
 from ppl.model.terms import Term
+from ppl.values import dataclass
 
 NOWHERE = -1  # the position of an element that is no discrete latent, but known
 

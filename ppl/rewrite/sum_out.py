@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,7 +13,9 @@ from ppl.model.graph import Latent, Model, Piece
 from ppl.model.terms import Term, TooLarge
 from ppl.rewrite.eliminate import MOST_TERMS, Plan, TooManyTerms, plan
 from ppl.rewrite.enumerate import Table, enumerated
+from ppl.rewrite.products import products_by_row
 from ppl.rewrite.references import CannotEnumerate, Discrete
+from ppl.values import dataclass
 
 _MOST_VALUES = 100_000  # of one discrete latent
 
@@ -73,7 +74,7 @@ def sum_out(model: Model) -> SummedOut | None:
         if latents.keys().isdisjoint(terms.inputs([log_prob])):
             continue
         try:
-            summands[id(log_prob)] = _summand(log_prob, latents, first)
+            summands[id(log_prob)] = _summand(products_by_row(log_prob, latents), latents, first)
         except CannotEnumerate as error:
             found.append(error.mistake)
         except TooLarge as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from ppl.report.record import Record
 from ppl.report.tables import aligned, decimals, number
 from ppl.use.again import count_of, draws_of
 from ppl.use.series import Series, own_past, series_of
+from ppl.values import dataclass
 
 _REPLICATES = 220  # a stream of random numbers
 _AT_ONCE = 4_000_000  # numbers that are replicated together

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from ppl.report.export import Columns
 from ppl.report.record import label_all
 from ppl.use.prior import check_proper
 from ppl.use.series import own_past, series_of
+from ppl.values import dataclass
 
 _LATENTS, _DATA = 210, 211  # streams of random numbers
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import networkx as nx
@@ -17,6 +17,7 @@ from ppl.model.graph import Model
 from ppl.report.plots.curves import Curve
 from ppl.report.record import Record
 from ppl.use.predict import Wish, predict
+from ppl.values import dataclass
 
 _POINTS = 40
 _DRAWS = 1000

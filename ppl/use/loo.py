@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from ppl.language.errors import UsageError
 from ppl.model.graph import Model
 from ppl.report.record import Record, label_all
 from ppl.use.again import draws_of
+from ppl.values import dataclass
 
 _MOST_LISTED = 8
 _THINNING = 240  # a stream of random numbers

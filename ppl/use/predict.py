@@ -2,14 +2,15 @@
 
 The new rows are put behind those of the fit, and the model is settled anew: levels keep their names, and what the data
 themselves decide (means, knots, counts) comes from the fit's rows. Observed names are missing in the new rows, which
-makes them random; they are drawn given the fit's draws of everything that was inferred.
+makes them random; they are drawn given the fit's draws of everything that was inferred. Where the fit has an encoder
+and the new rows hold what it reads, their latents come from it, and not from their priors.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -35,6 +36,8 @@ from ppl.model.terms import ancestors, inputs
 from ppl.report.record import Record
 from ppl.use import vectors
 from ppl.use.again import count_of, names_of
+from ppl.use.reopened import Reopened, join, reopen
+from ppl.values import dataclass
 
 _PREDICTIONS = 230  # a stream of random numbers
 _AT_ONCE = 4_000_000  # numbers drawn together
@@ -96,9 +99,22 @@ def predict(record: Record, data: Dataset, new: Dataset, wish: Wish) -> tuple[Pr
             _check_levels(needed, known, new)
         _check_columns(model, joined, targets, outcomes, changed, new)
         vectors.check(before, model, needed, known, together)
-        return _drawn(model, joined, needed, known, targets, count_of(record), wish)
+        again = _encoder(record, data, new)
+        return _drawn(model, joined, needed, known, targets, count_of(record), wish, again)
     except CannotExtend as error:
         raise UsageError(f"new rows cannot be predicted: {error.why}") from None
+
+
+def _encoder(record: Record, data: Dataset, new: Dataset) -> Reopened | None:
+    """The encoder of an amortised fit, where the new rows hold what it reads; None where latents of new rows are drawn
+    from their priors.
+    """
+    if record.deep is None or not record.deep.amortise:
+        return None
+    try:
+        return reopen(record, join(record, data, new), new)
+    except DataError:
+        return None
 
 
 def _targets(record: Record, of: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -202,7 +218,7 @@ def _check_levels(needed: Sequence[Latent], known: dict[str, Known], new: Datase
 
 def _drawn(
     model: Model, joined: Dataset, needed: Sequence[Latent], known: dict[str, Known], targets: Sequence[str],
-    draws: int, wish: Wish,
+    draws: int, wish: Wish, again: Reopened | None,
 ) -> tuple[Prediction, ...]:  # fmt: skip
     assert joined.fitted is not None and joined.rows is not None
     count = joined.rows.length - joined.fitted
@@ -221,6 +237,8 @@ def _drawn(
             old = known.get(latent.name)
             own = None if old is None else replace(old, draws=old.draws[first : first + size])
             values[latent.name] = extended(latent, own, values, size, rng)
+            if again is not None and latent.name in again.local:
+                values[latent.name] = again.put_in(latent.name, values[latent.name], rng)
         for name in targets:
             parts[name].append(_at_new_rows(model, joined, name, values, size, count, wish.kind, rng))
     found = {name: np.concatenate(parts[name]) for name in targets}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from os import PathLike
 
 import numpy as np
@@ -12,6 +11,7 @@ from ppl.report import export
 from ppl.report.export import Columns
 from ppl.report.record import label_all
 from ppl.use.predict import Prediction
+from ppl.values import dataclass
 
 _QUANTILES = (("q5", 0.05), ("q50", 0.5), ("q95", 0.95))
 _AT_ONCE = 4_000_000  # numbers that are sorted together

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from ppl.report.summarise import summarise
 from ppl.report.tables import aligned, decimals, number
 from ppl.use import checks
 from ppl.use.checks import Check
+from ppl.values import dataclass
 
 PRIOR, REPLICATES = 200, 201  # streams of random numbers, apart from those of a fit
 _MOST_OF_ONE = 60

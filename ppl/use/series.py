@@ -7,7 +7,7 @@ was observed. Its values are taken away, but for those at the beginning that no 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import networkx as nx
 import numpy as np
@@ -23,6 +23,7 @@ from ppl.model.graph import Latent, Model
 from ppl.model.names import find_names
 from ppl.model.program import compile_terms, evaluate
 from ppl.model.settle import settle
+from ppl.values import dataclass
 
 _MOST_GIVEN = 12  # values at the beginning
 _MOST_ROUNDS = 400_000_000  # numbers: each element is drawn with all others of its statement

@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import MODELS, ROOT
 from tests.use.conftest import run
 
-PAGES = ("fit", "predict", "ppc", "prior", "simulate", "compare", "draws")
+PAGES = ("fit", "predict", "encode", "evaluate", "ppc", "prior", "simulate", "compare", "draws")
 _BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

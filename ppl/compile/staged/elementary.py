@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
 from ppl.compile.staged.listing import Call, Listing, Slot
+from ppl.numeric.ufuncs import special
 
 _FEW = 256  # elements: below, a call costs more than its work
 
@@ -53,12 +53,12 @@ def _softplus(x: Any, made: Made) -> tuple[Any, ...]:
     return np.add, made(np.maximum, x, 0.0), small
 
 
-def _expit(x: Any, made: Made) -> tuple[Any, ...]:
+def _inv_logit(x: Any, made: Made) -> tuple[Any, ...]:
     below = made(np.add, made(np.exp, made(np.copysign, x, -1.0)), 1.0)
     return np.divide, made(np.exp, made(np.minimum, x, 0.0)), below
 
 
 _RULES: dict[Any, tuple[Callable[[Call], Any], Callable[[Any, Made], tuple[Any, ...]]]] = {
     np.logaddexp: (_softplus_of, _softplus),
-    expit: (lambda call: call.arguments[0], _expit),
+    special.expit: (lambda call: call.arguments[0], _inv_logit),
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from ppl.compile.staged.listing import Listing, Slot
 from ppl.compile.staged.trace import trace_step
 from ppl.numeric.linear_scan import Carry, Past, as_read
 from ppl.numeric.scan import Plan
+from ppl.values import dataclass
 
 Step = tuple[Callable[..., Any], tuple[Any, ...]]
 MOST_BOUND = 20_000  # calls over all steps: to bind one takes about as long as to make it twenty times

@@ -13,6 +13,7 @@ from ppl.compile.staged.elementary import quick_calls
 from ppl.compile.staged.factors import constants_together, factors_first
 from ppl.compile.staged.linear import pull_out
 from ppl.compile.staged.listing import Call, Listing, Slot, drop_dead, reading, renamed, shape_in
+from ppl.compile.staged.logistic import totals
 from ppl.compile.staged.lower import lower
 from ppl.compile.staged.simplify import known_signs, numbers_for_constants, simplify
 from ppl.numeric import scan
@@ -115,8 +116,8 @@ STEP_PASSES = (lower, numbers_for_constants, simplify, share, drop_dead)
 
 PASSES: tuple[Callable[[Listing], Listing], ...] = (
     steps_of_recurrences, lower, numbers_for_constants, simplify, known_signs, numbers_for_constants, simplify, share,
-    drop_dead, factors_first, pull_out, fold, constants_together, simplify, known_signs, quick_calls, share, drop_dead,
-    assemble,
+    drop_dead, factors_first, pull_out, fold, constants_together, simplify, known_signs, totals, quick_calls, share,
+    drop_dead, assemble,
 )  # fmt: skip
 
 

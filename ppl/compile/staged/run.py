@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ppl.compile.staged import kernels, loop, trace
+from ppl.compile.staged.held import held
 from ppl.compile.staged.listing import Call, Listing, Slot
 from ppl.numeric import first_order, linear_scan
 
@@ -82,10 +83,12 @@ class Layout:
         inputs: Sequence[np.ndarray] | None = None,
         free: Sequence[np.ndarray] = (),
         placed: Mapping[int, np.ndarray] | None = None,
+        dtype: Any = np.float64,
     ):
         """`inputs` and the results of `placed` calls are where they are given; `free` is memory to use."""
         self.listing = listing
-        self.arrays: dict[int, Any] = dict(enumerate((np.empty(listing.shape),) if inputs is None else inputs))
+        self.arrays: dict[int, Any] = dict(enumerate((np.empty(listing.shape, dtype),) if inputs is None else inputs))
+        self.dtype = dtype
         self.placed = placed or {}
         self.steps: list[tuple[Step, Step | None]] = []  # the second where a step has a more careful form
         self.bytes = 0
@@ -105,6 +108,8 @@ class Layout:
         arguments = tuple(self.array_of(argument) for argument in call.arguments)
         if call.function in kernels.VIEWS:
             self._view(call, arguments)
+        elif call.function is held.fun:
+            self.arrays[call.target.index] = arguments[1].array
         elif call.shape is None:
             cell = self.arrays[call.target.index] = [None]
             self._add(kernels.tuple_into, cell, call.function, *arguments)
@@ -112,7 +117,9 @@ class Layout:
             if kernels.covers(call.shape, call.arguments[1:]):
                 whole = self._new(call)
             else:
-                whole = self.arrays[call.target.index] = np.zeros(call.shape)  # the zeros stay: memory of its own
+                whole = self.arrays[call.target.index] = np.zeros(
+                    call.shape, self.dtype
+                )  # the zeros stay: memory of its own
                 self.bytes += whole.nbytes
             for x, key in zip(arguments[1::2], arguments[2::2], strict=True):
                 self._add(np.copyto, whole[key], x)

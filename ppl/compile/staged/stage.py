@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from ppl.compile.staged.run import Runner
 from ppl.compile.staged.trace import NotStaged, trace, trace_product, trace_value
 from ppl.language.errors import InternalError
 from ppl.numeric.trace import AUTOGRAD
+from ppl.values import dataclass
 
 Density = Callable[[Any], Any]
 Found = tuple[np.ndarray, np.ndarray]

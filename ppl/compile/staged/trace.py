@@ -38,7 +38,8 @@ class NotStaged(Exception):
 NEVER = {ode._answer: "a differential equation's steps depend on its values"}
 
 _OWN = (
-    gather.gather, gather.add_up, gather.pick, gather.place, special.weigh, shape.stack, shape.join, shape.diagonal,
+    gather.gather, gather.add_up, gather.pick, gather.place, gather.pick_at, gather.add_at,
+    special.weigh, shape.stack, shape.join, shape.diagonal,
     shape.to_diagonal, linear.cholesky, linear.inverse_lower, linear.inverse, linear.determinant,
     linear.log_determinant, linear.solve, kernels.squared_distances, reduce.logsumexp, reduce.product,
     first_order.first_order, scan.scan, linear_scan.later, linear_scan.sooner,

@@ -5,9 +5,9 @@ What is large is told by the gradients so far: a noisy ELBO of a million rows ha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+
+from ppl.values import dataclass
 
 _FIRST, _SECOND = 0.9, 0.999  # decay of the moments
 _LEAST = 1e-8

@@ -6,7 +6,6 @@ The whole flow is one primitive of autograd with an adjoint of its own (Rezende 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from ppl.infer.draws import fresh
 from ppl.infer.stochastic.gaussians import log_standard
 from ppl.infer.stochastic.guide import Drawn
 from ppl.infer.stochastic.layers import Layer, MaskedAffine, Planar
+from ppl.values import dataclass
 
 _HIDDEN = 32  # units of a layer's network, or as many as twice the coordinates
 _COUPLINGS, _AUTOREGRESSIVE, _PLANES = 6, 6, 24  # layers

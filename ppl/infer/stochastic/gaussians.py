@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import autograd.numpy as np
@@ -12,6 +11,7 @@ from scipy.linalg import solve_triangular
 from ppl.infer.draws import fresh
 from ppl.infer.stochastic.guide import Drawn
 from ppl.numeric.gather import Positions, add_up, pick
+from ppl.values import dataclass
 
 HALF_LOG_TWO_PI = 0.5 * numpy.log(2 * numpy.pi)
 _SPREAD = 0.01  # of the factors of a low-rank guide at the start: at zero all have the gradient zero

@@ -8,7 +8,6 @@ phi go through the draws: by autograd, or by an adjoint that the guide brings al
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import autograd.numpy as np
@@ -16,6 +15,7 @@ import numpy
 from autograd.core import make_vjp
 
 from ppl.infer.objective import LogDensity
+from ppl.values import dataclass
 
 
 class Guide(Protocol):

@@ -8,11 +8,12 @@ training runs them thousands of times.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from scipy.special import expit
+
+from ppl.numeric.ufuncs import special
+from ppl.values import dataclass
 
 _MOST_STRETCH = 3.0  # nats, by which a layer stretches a coordinate
 _HALVINGS = 55  # of the bracket of a planar layer's inverse
@@ -87,7 +88,7 @@ class MaskedAffine:
         inner = inner.reshape(dimension, hidden) * self.see
         outer = outer.reshape(hidden, 2 * dimension) * self.tell
         inside = x @ inner + offset
-        share = expit(inside)
+        share = special.expit(inside)
         units = inside * share
         found = units @ outer + last
         stretch = _MOST_STRETCH * np.tanh(found[:, :dimension] / _MOST_STRETCH)

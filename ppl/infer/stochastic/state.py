@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from ppl.infer.stochastic.adam import Moments
 from ppl.infer.watch import Piece
+from ppl.values import dataclass
 
 STEADY, DECAY = "steady", "decay"  # the stages: at one rate until the ELBO is flat, then at falling ones
 

@@ -8,7 +8,7 @@ search; iterates are averaged from where the ELBO flattens (Polyak and Juditsky 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from ppl.infer.draws import generator
 from ppl.infer.stochastic import adam
 from ppl.infer.stochastic import state as states
 from ppl.infer.stochastic.state import DECAY, STEADY, State
+from ppl.values import dataclass
 
 _STEPS, _JUDGING, _VALIDATING = range(3)  # streams of random numbers
 _DIVERGED = 20  # steps in a row without a gradient

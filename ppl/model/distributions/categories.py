@@ -8,11 +8,12 @@ import autograd.numpy as np
 import numpy
 from autograd.extend import defvjp, primitive
 from autograd.numpy.numpy_vjps import unbroadcast
-from scipy import special as scipy_special
 
 from ppl.model.distributions.family import INCREASING, SIMPLEX, Family, Form, Parameter, Support
 from ppl.model.distributions.real_line import HALF_LOG_TWO_PI
+from ppl.numeric.reduce import logsumexp
 from ppl.numeric.special import log1mexp, weigh
+from ppl.numeric.ufuncs import special as scipy_special
 
 
 def _own_axis(x: Any, table: Any) -> int | None:
@@ -100,7 +101,7 @@ defvjp(categorical, _categorical_backward, argnums=[1])
 @primitive
 def categorical_logit(x: Any, logit: Any) -> Any:
     with numpy.errstate(all="ignore"):
-        value = _chosen(x, logit) - scipy_special.logsumexp(logit, axis=-1)
+        value = _chosen(x, logit) - logsumexp.fun(logit, -1)
         return numpy.nan_to_num(value, nan=-numpy.inf, posinf=numpy.inf, neginf=-numpy.inf)
 
 

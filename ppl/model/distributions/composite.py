@@ -7,7 +7,7 @@ a part takes its share of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import autograd.numpy as np
@@ -20,6 +20,7 @@ from ppl.model.distributions.truncated import draw_between
 from ppl.numeric import reduce
 from ppl.numeric.shape import stack
 from ppl.numeric.special import log, log1mexp, log1p
+from ppl.values import dataclass
 
 LIMIT = Requirement("a number, infinite where there is no limit", lambda x: ~numpy.isnan(x), infinite=True)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import autograd.numpy as np
 import numpy
-from scipy import special as scipy_special
 
+from ppl.numeric import reduce
 from ppl.numeric.special import elementwise, floor
+from ppl.values import dataclass
 
 
 def _between_ends(inside: Any, below: float, above: float) -> Any:
@@ -56,7 +56,7 @@ class _Tail:
     upper: bool
 
     def __call__(self, *arguments: Any) -> Any:
-        return scipy_special.logsumexp(self.table(*arguments)[0], axis=-1)
+        return reduce.logsumexp.fun(self.table(*arguments)[0], -1)
 
     def table(self, x: Any, n: Any, *parameters: Any) -> tuple[Any, Any]:
         """The log densities on one side of x over a last axis, and the arguments for it."""
@@ -75,7 +75,7 @@ class _Slope:
 
     def __call__(self, *arguments: Any) -> Any:
         log_densities, counts = self.tail.table(*arguments)
-        weights = scipy_special.softmax(log_densities, axis=-1)
+        weights = reduce.softmax(log_densities, -1)
         return numpy.sum(weights * numpy.where(weights > 0, self.partial(*counts), 0.0), axis=-1)
 
 

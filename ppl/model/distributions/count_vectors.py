@@ -8,12 +8,13 @@ import autograd.numpy as np
 import numpy
 from autograd.extend import defvjp, primitive
 from autograd.numpy.numpy_vjps import unbroadcast
-from scipy import special as scipy_special
 
 from ppl.model.distributions.categories import softmax
 from ppl.model.distributions.family import COUNT, POSITIVE, SIMPLEX, Family, Form, Parameter, Support
 from ppl.model.distributions.vectors import draw_dirichlet
+from ppl.numeric.reduce import log_softmax
 from ppl.numeric.special import digamma, weigh
+from ppl.numeric.ufuncs import special as scipy_special
 
 
 def _only_sums(x: Any, n: Any, inside: Any) -> Any:
@@ -43,7 +44,7 @@ defvjp(multinomial, None, None, _multinomial_by_p)
 @primitive
 def multinomial_logit(x: Any, n: Any, logit: Any) -> Any:
     with numpy.errstate(all="ignore"):
-        log_p = scipy_special.log_softmax(logit, axis=-1)
+        log_p = log_softmax(logit, -1)
         chosen = numpy.where(x == 0, 0.0, x * log_p)
         return _only_sums(x, n, _log_arrangements(x, n) + chosen.sum(axis=-1))
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import autograd.numpy as np
 import numpy
-from scipy import special as scipy_special
 
 from ppl.model.distributions.count_tails import cdf_of_counts, cdf_up_to_n, sf_of_counts, sf_up_to_n, summed_tail
 from ppl.model.distributions.family import (
@@ -22,12 +21,14 @@ from ppl.model.distributions.family import (
 )
 from ppl.numeric.special import digamma, elementwise, floor, inv_logit, log, log1mexp, log1p, softplus
 from ppl.numeric.tails import log_beta_cdf, log_beta_sf, log_gamma_cdf, log_gamma_sf
+from ppl.numeric.ufuncs import special as scipy_special
 
 _LARGEST_RATE = 1e18  # and number of trials: larger ones cannot be drawn
 
 
 def _only_counts(x: Any, inside: Any, upper: Any = numpy.inf) -> Any:
-    return numpy.where((x < 0) | (x > upper) | (x != numpy.floor(x)), -numpy.inf, inside)
+    outside = numpy.logical_or(numpy.logical_or(x < 0, x > upper), x != numpy.floor(x))  # `|` could not be staged
+    return numpy.where(outside, -numpy.inf, inside)
 
 
 def _log_choose(n: Any, k: Any) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import numpy as np
+
+from ppl.values import dataclass
 
 Array = Any  # an ndarray, or autograd's box around one
 

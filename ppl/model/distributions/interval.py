@@ -6,12 +6,12 @@ from typing import Any
 
 import autograd.numpy as np
 import numpy
-from scipy import special as scipy_special
 
 from ppl.model.distributions.family import POSITIVE, Family, Form, Parameter, Support
 from ppl.model.distributions.positive import log_weibull_cdf
 from ppl.numeric.special import digamma, elementwise, lbeta, log, log1mexp
 from ppl.numeric.tails import cdf_within, log_beta_cdf, log_beta_sf, sf_within
+from ppl.numeric.ufuncs import special as scipy_special
 
 
 def _beta(x: Any, a: Any, b: Any) -> Any:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
 from ppl.model.distributions.family import Family
 from ppl.model.distributions.truncated import between
+from ppl.numeric.ufuncs import special
 
 _STEP, _REACH = 0.11, 3.08  # of the rule: shares down to 1e-15, and up to within that of 1
 _MOST_COUNTS = 100_000
@@ -56,8 +56,8 @@ def _integral(family: Family, parameters: tuple[Any, ...], low: np.ndarray, high
     """Of the quantiles between the bounds, over the shares from 0 to 1."""
     total = np.zeros(low.shape)
     for t in np.arange(-_REACH, _REACH + 0.5 * _STEP, _STEP):
-        share = float(expit(np.pi * np.sinh(t)))
-        weight = _STEP * np.pi * float(np.cosh(t)) * share * float(expit(-np.pi * np.sinh(t)))
+        share = float(special.expit(np.pi * np.sinh(t)))
+        weight = _STEP * np.pi * float(np.cosh(t)) * share * float(special.expit(-np.pi * np.sinh(t)))
         total += weight * between(family, np.full(low.shape, share), parameters, low, high)
     return total
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import autograd.numpy as np
 import numpy
-from scipy import special as scipy_special
 
 from ppl.model.distributions.family import POSITIVE, Family, Form, Parameter, Support
 from ppl.model.distributions.real_line import HALF_LOG_TWO_PI, cauchy, normal, student
@@ -14,6 +13,7 @@ from ppl.numeric.invert import invert
 from ppl.numeric.normal_tails import log_inverse_gaussian_cdf, log_inverse_gaussian_sf
 from ppl.numeric.special import digamma, elementwise, erf, lgamma, log, log1mexp, log1p, log_Phi
 from ppl.numeric.tails import cdf_within, log_beta_cdf, log_gamma_cdf, log_gamma_sf, log_student_cdf, sf_within
+from ppl.numeric.ufuncs import special as scipy_special
 
 LOG_TWO = numpy.log(2.0)
 ROOT_TWO = numpy.sqrt(2.0)

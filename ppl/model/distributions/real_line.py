@@ -6,11 +6,11 @@ from typing import Any
 
 import autograd.numpy as np
 import numpy
-from scipy import special as scipy_special
 
 from ppl.model.distributions.family import POSITIVE, Family, Form, Parameter, Support
 from ppl.numeric.special import digamma, elementwise, log_Phi, softplus
 from ppl.numeric.tails import log_student_cdf
+from ppl.numeric.ufuncs import special as scipy_special
 
 HALF_LOG_TWO_PI = 0.5 * numpy.log(2 * numpy.pi)
 LOG_PI = numpy.log(numpy.pi)

@@ -7,8 +7,6 @@ from typing import Any
 
 import autograd.numpy as np
 import numpy
-from scipy import sparse
-from scipy.sparse import csgraph
 
 from ppl.model.distributions.family import POSITIVE, Family, Form, Parameter, Requirement, Support
 from ppl.model.distributions.real_line import HALF_LOG_TWO_PI
@@ -142,6 +140,9 @@ class Graph:
     """The edges of an undirected graph of n nodes as positions of their ends, and how many parts it falls into."""
 
     def __init__(self, first: numpy.ndarray, second: numpy.ndarray, n: int):
+        from scipy import sparse
+        from scipy.sparse import csgraph
+
         self.first, self.second = gather.Positions(first, n), gather.Positions(second, n)
         edges = sparse.coo_matrix((numpy.ones(len(first)), (first, second)), shape=(n, n))
         self.parts = int(csgraph.connected_components(edges, directed=False)[0])

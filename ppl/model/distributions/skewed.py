@@ -6,7 +6,6 @@ from typing import Any
 
 import autograd.numpy as np
 import numpy
-from scipy import special as scipy_special
 
 from ppl.model.distributions.family import POSITIVE, Family, Form, Parameter, Support
 from ppl.model.distributions.positive import log_weibull_cdf
@@ -19,6 +18,7 @@ from ppl.numeric.normal_tails import (
     log_skew_normal_cdf,
 )
 from ppl.numeric.special import elementwise, inverse_mills
+from ppl.numeric.ufuncs import special as scipy_special
 
 LOG_TWO = numpy.log(2.0)
 

@@ -8,7 +8,6 @@ import autograd.numpy as np
 import numpy
 from autograd.extend import defvjp, primitive
 from autograd.numpy.numpy_vjps import unbroadcast
-from scipy import special as scipy_special
 
 from ppl.model.distributions.family import (
     KERNEL,
@@ -23,6 +22,7 @@ from ppl.model.distributions.family import (
 from ppl.model.distributions.real_line import HALF_LOG_TWO_PI
 from ppl.numeric.linear import apply_to_vectors, cholesky, inverse_lower, transpose
 from ppl.numeric.special import digamma, elementwise, lgamma, weigh
+from ppl.numeric.ufuncs import special as scipy_special
 
 _JITTER = 1e-9
 

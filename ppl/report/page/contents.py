@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import platform
 import shlex
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
@@ -18,6 +17,7 @@ from ppl.report.layers import shortened
 from ppl.report.plots import kinds
 from ppl.report.plots.kinds import Material
 from ppl.report.record import Record
+from ppl.values import dataclass
 from ppl.version import VERSION
 
 _MOST_OF_ONE = 1000  # elements of one name in the summary

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from ppl.language.errors import UsageError, nearest
 from ppl.report.plots import canvas
 from ppl.report.plots.density import smooth
+from ppl.values import dataclass
 
 _MOST = 6  # names
 _FEW = 30  # values that are shown one by one

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ppl.report.plots import canvas
+from ppl.values import dataclass
 
 _MOST = 9
 _POINTS = 800

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from ppl.language.errors import UsageError, nearest
@@ -14,6 +14,7 @@ from ppl.report.plots import canvas, checks, curves, densities, intervals, netwo
 from ppl.report.plots.checks import Check
 from ppl.report.plots.curves import Curve
 from ppl.report.record import Record
+from ppl.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

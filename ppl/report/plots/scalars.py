@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from ppl.language.errors import UsageError, nearest
 from ppl.report.record import Quantity, Record
+from ppl.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,180 @@
+"""model, log joint, what is asked for -> the plan of a stochastic fit, and what its encoder reads."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ppl.compile import row_inputs
+from ppl.compile.batch import batch_of
+from ppl.compile.blocks import Block
+from ppl.compile.by_value import expanded
+from ppl.compile.joint import LogJoint
+from ppl.compile.row_inputs import Layout
+from ppl.compile.rowwise import Rowwise, longest_axis, rowwise
+from ppl.data.axes import Axis
+from ppl.infer.stochastic.encoder import Encoder
+from ppl.infer.stochastic.plan import Local, Plan, Prior, normal_prior, size_of, starts_of
+from ppl.infer.stochastic.table import NAMED
+from ppl.infer.stochastic.wish import Wish
+from ppl.language.errors import UsageError, nearest
+from ppl.model.graph import Latent, Model
+from ppl.model.program import compile_terms
+from ppl.model.terms import inputs
+
+_ROWS = 128  # of a batch, unless something else is asked for
+_FEW = 2 * _ROWS  # rows that are taken all at once
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Built:
+    """A plan; `layout` and `features` (N, width) are what the encoder reads."""
+
+    plan: Plan
+    wish: Wish
+    layout: Layout | None
+    features: np.ndarray
+
+
+def build(model: Model, joint: LogJoint, wish: Wish) -> Built:
+    """Raises `UsageError` for what cannot be amortised, and for more rows in a batch than there are."""
+    split, numbers = _split(model, joint, wish)
+    joint = joint if split is None else split.joint
+    if split is None and wish.batch_size is not None:
+        raise UsageError(
+            "batch-size: nothing observed in this model goes by rows that are independent given the latents"
+        )
+    amortised = [block for block in joint.blocks if block.name in wish.amortise]
+    local, per_row = _locals(amortised, split)
+    encoder, layout, features = None, None, np.zeros((split.axis.length if split else 1, 0))
+    if local:
+        assert split is not None
+        layout, features = _read(model, split, wish.amortise)
+        encoder = Encoder(layout.width, wish.hidden, per_row, wish.activation)
+    shared = [block for block in joint.blocks if block.start not in local]
+    points = [block for block in shared if block.latent.is_point or wish.guide == "point"]
+    others = [block for block in shared if block not in points]
+    priors = _priors(joint, [*others, *(one.block for one in local.values())], split)
+    closed = [block for block in others if wish.guide == "meanfield" and block.start in priors]
+    opened = [block for block in others if block not in closed]
+    drawn = {block.name for block in closed if not split or block.name not in split.local}
+    batch = None if split is None else batch_of(split, _batch_size(split, wish), drawn)
+    whole = tuple(range(len(joint.parts))) if split is None else split.others
+    kept = {start: prior for start, prior in priors.items() if start in local or start in {b.start for b in closed}}
+    program = compile_terms(joint.parts[i].log_prob for i in whole)
+    guide = NAMED["meanfield" if wish.guide == "point" else wish.guide](sum(size_of(block) for block in opened))
+    first, second, third = starts_of(closed), starts_of(opened), starts_of(points)
+    plan = Plan(joint, batch, whole, program, first, second, third, local, kept, guide, encoder, numbers)
+    return Built(plan, wish, layout, features)
+
+
+def _priors(joint: LogJoint, blocks: Collection[Block], split: Rowwise | None) -> dict[int, Prior]:
+    identity = None if split is None else split.axis.identity
+    found = ((block.start, normal_prior(joint, block, identity)) for block in blocks)
+    return {start: prior for start, prior in found if prior is not None}
+
+
+def _split(model: Model, joint: LogJoint, wish: Wish) -> tuple[Rowwise | None, Mapping[int, int]]:
+    """The split, and which of its joint's parts are there for which value of discrete latents of rows."""
+    if not wish.amortise:
+        return _by_rows(model, joint, longest_axis(joint.parts) or _longest(model))
+    latents = [_latent(model, name) for name in wish.amortise]
+    tried = [axis for axis in latents[0].axes if axis.identity is not None]
+    for axis in tried:
+        split, numbers = _by_rows(model, joint, axis)
+        if split is not None and all(latent.name in split.local for latent in latents):
+            _check_apart(split, wish.amortise)
+            return split, numbers
+    name = latents[0].name
+    if not tried:
+        raise UsageError(
+            f"amortise: `{name}` is shared by all rows, and an encoder gives what each row has of its own; "
+            f"a latent of each row is declared `{name}[rows]`"
+        )
+    raise UsageError(
+        f"amortise: what is observed does not go by the elements of `{', '.join(wish.amortise)}` one by one, "
+        "so there is nothing that an encoder could read for each of them"
+    )
+
+
+def _latent(model: Model, name: str) -> Latent:
+    known = {latent.name: latent for latent in model.latents}
+    if name in known:
+        if known[name].is_point:
+            raise UsageError(f"amortise: `{name}` is a Param, a point without a posterior")
+        return known[name]
+    if name in {latent.name for latent in model.discrete}:
+        raise UsageError(f"amortise: `{name}` is discrete, and summed out exactly")
+    if name in {latent.name for latent in model.simulated}:
+        raise UsageError(f"amortise: nothing observed depends on `{name}`: there is nothing to encode")
+    close = nearest(name, known)
+    hint = f"; did you mean `{close}`?" if close else f"; the latents are {', '.join(known)}"
+    raise UsageError(f"amortise: `{name}` is no latent of this model{hint}")
+
+
+def _by_rows(model: Model, joint: LogJoint, axis: Axis | None) -> tuple[Rowwise | None, Mapping[int, int]]:
+    if axis is None:
+        return None, {}
+    more = expanded(model, joint, axis)
+    split = None if more is None else rowwise(more.joint, axis)
+    if more is not None and split is not None and set(more.numbers) <= set(split.parts):
+        return split, more.numbers
+    return rowwise(joint, axis), {}
+
+
+def _longest(model: Model) -> Axis | None:
+    """The longest axis of what is observed, discrete latents or not."""
+    axes = [axis for factor in model.observed for axis in factor.axes if axis.identity is not None]
+    return max(axes, key=lambda axis: axis.length, default=None)
+
+
+def _check_apart(split: Rowwise, names: Collection[str]) -> None:
+    joint = split.joint
+    for i in split.others:
+        mixed = sorted(set(names) & set(inputs([joint.parts[i].log_prob])))
+        if mixed:
+            raise UsageError(
+                f"amortise: `{joint.parts[i].name}` depends on `{mixed[0]}` in more than one row at once, "
+                "and an encoder reads one row at a time"
+            )
+
+
+def _locals(blocks: Collection[Block], split: Rowwise | None) -> tuple[dict[int, Local], int]:
+    found: dict[int, Local] = {}
+    at = 0
+    for block in blocks:
+        assert split is not None
+        if len(block.latent.pieces) > 1 or block.piece.place is not None or block.shape[:1] == ():
+            raise UsageError(
+                f"amortise: `{block.name}` has several statements, or a loop; declare it `{block.name}[...]`"
+            )
+        place = split.local[block.name]
+        rest = tuple(n for i, n in enumerate(block.shape) if i != place)
+        if block.bounds is not None and any(split.axis in (*t.plates, *t.axes) for t in block.needs):
+            raise UsageError(f"amortise: the bounds of `{block.name}` differ by row, which an encoder cannot follow")
+        size = int(np.prod(rest))
+        found[block.start] = Local(block, at, at + size, place, rest)
+        at += size
+    return found, at
+
+
+def _read(model: Model, split: Rowwise, names: Collection[str]) -> tuple[Layout, np.ndarray]:
+    factors = row_inputs.observed_of(model, names, split.axis)
+    try:
+        layout = row_inputs.layout(factors, split.axis)
+    except row_inputs.TooWide:
+        raise UsageError("amortise: a row has too many columns for an encoder") from None
+    if not layout.width:
+        raise UsageError(f"amortise: nothing that varies is observed of the rows of `{', '.join(names)}`")
+    return layout, row_inputs.rows_of(factors, split.axis, layout)
+
+
+def _batch_size(split: Rowwise, wish: Wish) -> int:
+    rows = split.axis.length
+    if wish.batch_size is None:
+        return rows if rows <= _FEW else _ROWS
+    if wish.batch_size > rows:
+        raise UsageError(f"batch-size: {wish.batch_size:,} rows are asked for, and the data have {rows:,}")
+    return wish.batch_size

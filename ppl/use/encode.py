@@ -1,0 +1,43 @@
+"""fit, new rows -> means and sds of the latents that its encoder gives, a line a row."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ppl.data.dataset import Dataset
+from ppl.infer.draws import generator
+from ppl.model import transforms
+from ppl.report.export import Columns
+from ppl.report.record import Record, label_all
+from ppl.use.reopened import join, reopen
+
+_ENCODED = 240  # a stream of random numbers
+_DRAWS = 1000  # of latents that are no plain numbers, for their means and sds
+_AT_ONCE = 4_000_000
+
+
+def encode(record: Record, data: Dataset, new: Dataset, seed: int) -> Columns:
+    """The number of each new row, and mean and sd of each number of its encoded latents, on their own scale.
+
+    Raises `UsageError` for a fit without an encoder, `DataError` for rows that it cannot read.
+    """
+    joined = join(record, data, new)
+    again = reopen(record, joined, new)
+    mean, sd = again.moments()
+    columns: list[tuple[str, np.ndarray]] = [("row", np.arange(1, joined.count + 1))]
+    rng = generator(seed, _ENCODED)
+    for name, local in again.local.items():
+        axes = tuple(axis for i, axis in enumerate(local.block.latent.axes) if i != local.place)
+        own = mean[:, local.start : local.stop], sd[:, local.start : local.stop]
+        if local.block.transform is not transforms.IDENTITY:
+            parts = []
+            step = max(1, _AT_ONCE // (_DRAWS * max(1, mean.shape[1])))
+            for i in range(0, joined.count, step):
+                eps = rng.standard_normal((_DRAWS, *mean[i : i + step].shape))
+                drawn = again.constrained(local, mean[i : i + step] + sd[i : i + step] * eps)
+                parts.append((drawn.mean(axis=0), drawn.std(axis=0)))
+            both = [np.concatenate([part[k] for part in parts]).reshape(joined.count, -1) for k in (0, 1)]
+            own = both[0], both[1]
+        for i, label in enumerate(label_all(name, axes)):
+            columns += [(f"{label}_mean", own[0][:, i]), (f"{label}_sd", own[1][:, i])]
+    return columns

@@ -1,0 +1,157 @@
+"""record of a fit with an encoder, new rows -> the encoder and what it reads of these rows, ready for use.
+
+The new rows are put behind those of the fit and the model is settled anew, as for predictions: levels keep their names,
+and what data themselves decide (means, knots) comes from the fit's rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ppl.compile import row_inputs
+from ppl.compile.blocks import Block, lay_out
+from ppl.compile.row_inputs import Layout
+from ppl.data.append import append, with_rows
+from ppl.data.axes import Axis
+from ppl.data.dataset import Dataset
+from ppl.infer.stochastic.encoder import Encoder
+from ppl.infer.stochastic.plan import Local, size_of
+from ppl.language.errors import DataError, ModelError, UsageError
+from ppl.model import transforms
+from ppl.model.graph import Factor, Model
+from ppl.model.settle import settle
+from ppl.report.deep import Deep
+from ppl.report.record import Record
+from ppl.rewrite.guards import without_needless_guards
+from ppl.use.again import names_of
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Joined:
+    """A model settled on the rows of a fit and new ones behind them."""
+
+    model: Model
+    data: Dataset
+    fitted: int
+    count: int  # of new rows
+
+    @property
+    def axis(self) -> Axis:
+        assert self.data.rows is not None
+        return self.data.rows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reopened:
+    """The encoder of a fit at new rows: `locals_` by latent, `features` (count, width)."""
+
+    joined: Joined
+    encoder: Encoder
+    weights: np.ndarray
+    local: Mapping[str, Local]
+    features: np.ndarray
+
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Means and sds (count, coordinates of a row) of unconstrained coordinates."""
+        mean, log_sd = self.encoder(self.weights, self.features)
+        return mean, np.exp(log_sd)
+
+    def constrained(self, local: Local, rows: np.ndarray) -> np.ndarray:
+        """(S, count, coordinates of a row) -> values (S, count, *rest of the latent)."""
+        block = local.block
+        shaped = rows[:, :, local.start : local.stop].reshape(*rows.shape[:2], *local.rest)
+        lower, upper = block.bounds_at({})
+        moved = np.moveaxis(shaped, 1, 1 + local.place)
+        return np.moveaxis(np.asarray(block.transform.constrain(moved, lower, upper)), 1 + local.place, 1)
+
+    def put_in(self, name: str, values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Values (S, *shape) of a latent at all rows, those of the new rows drawn from the encoder's guide."""
+        local = self.local[name]
+        mean, sd = self.moments()
+        drawn = self.constrained(local, mean + sd * rng.standard_normal((len(values), *mean.shape)))
+        old = np.take(values, np.arange(self.joined.fitted), axis=1 + local.place)
+        return np.concatenate([old, np.moveaxis(drawn, 1, 1 + local.place)], axis=1 + local.place)
+
+    def log_jacobian(self, local: Local, rows: np.ndarray) -> np.ndarray:
+        """Of each row's coordinates of a latent (S, count)."""
+        block = local.block
+        shaped = rows[:, :, local.start : local.stop].reshape(*rows.shape[:2], *local.rest)
+        lower, upper = block.bounds_at({})
+        if block.transform is transforms.IDENTITY:
+            return np.zeros(rows.shape[:2])
+        found = np.asarray(block.transform.log_jacobian(np.moveaxis(shaped, 1, 1 + local.place), lower, upper))
+        return np.moveaxis(found, 1 + local.place, 1).reshape(*rows.shape[:2], -1).sum(axis=2)
+
+
+def join(record: Record, data: Dataset, new: Dataset) -> Joined:
+    """Raises `DataError` for rows that do not fit."""
+    random = set(names_of(record).random) & data.columns.keys()
+    base = with_rows(data, [name for name in random if name in record.observed])
+    assert base.rows is not None
+    lacking = {name for name in random if name not in new.columns and _over_rows(base, name)}
+    joined = append(base, new, lacking, random, set())
+    try:
+        model = without_needless_guards(settle(names_of(record), joined))
+    except ModelError as error:
+        told = f"{', '.join(new.sources)}: these rows, counted on from {base.rows.length + 1:,}, do not fit the model"
+        raise DataError(f"{told}\n{error}") from None
+    assert joined.rows is not None
+    return Joined(model, joined, base.rows.length, joined.rows.length - base.rows.length)
+
+
+def _over_rows(data: Dataset, name: str) -> bool:
+    axes = data.columns[name].axes
+    return bool(axes) and data.rows is not None and axes[0].identity == data.rows.identity
+
+
+def check_read(joined: Joined, factors: Sequence[Factor], new: Dataset) -> None:
+    """Raises `DataError` where the new data lack a column that the encoder reads."""
+    waiting = [factor.name for factor in factors]
+    seen: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in joined.model.graph and name not in seen:
+            seen.add(name)
+            waiting += [
+                parent
+                for parent in joined.model.graph.predecessors(name)
+                if joined.model.graph.nodes[parent]["role"] in ("data", "derived", "observed")
+            ]
+    lacking = sorted(seen & joined.data.absent)
+    if lacking:
+        shown = ", ".join(f"`{name}`" for name in lacking[:5]) + (" and others" if len(lacking) > 5 else "")
+        what = "column" if len(lacking) == 1 else "columns"
+        raise DataError(f"{', '.join(new.sources)}: the encoder reads the {what} {shown}")
+
+
+def reopen(record: Record, joined: Joined, new: Dataset) -> Reopened:
+    """Raises `UsageError` for a fit without an encoder, `DataError` for rows that it cannot read."""
+    deep = record.deep
+    if deep is None or not deep.amortise:
+        raise UsageError("this fit has no encoder: fit with `--amortise` and the name of a latent of the rows")
+    factors = row_inputs.observed_of(joined.model, deep.amortise, joined.axis)
+    check_read(joined, factors, new)
+    how = Layout(tuple(bool(gap) for gap in deep.gaps), deep.kept, deep.mean, deep.scale)
+    features = row_inputs.rows_of(factors, joined.axis, how)[joined.fitted :]
+    blocks = [block for block in lay_out(joined.model.latents)[0] if block.name in deep.amortise]
+    local = _locals(blocks, joined.axis)
+    encoder = encoder_of(deep, sum(one.stop - one.start for one in local.values()))
+    return Reopened(joined, encoder, deep.phi[len(deep.phi) - encoder.size :], local, features)
+
+
+def encoder_of(deep: Deep, outputs: int) -> Encoder:
+    return Encoder(len(deep.kept), deep.hidden, outputs, deep.activation)
+
+
+def _locals(blocks: Sequence[Block], axis: Axis) -> dict[str, Local]:
+    found, at = {}, 0
+    for block in blocks:
+        place = next(i for i, own in enumerate(block.latent.axes) if own.identity == axis.identity)
+        rest = tuple(n for i, n in enumerate(block.shape) if i != place)
+        size = size_of(block) // axis.length
+        found[block.name] = Local(block, at, at + size, place, rest)
+        at += size
+    return found
