@@ -1,6 +1,6 @@
 """The variational autoencoder of models/deep/digits_vae.ppl in NumPyro: held-out bound, seconds an epoch -> JSON.
 
-PEERS/bin/python benchmarks/deep/vae_twin.py TRAIN.csv TEST.csv [--epochs N] [--latents D] [--hidden H] [--seed S] [--float64]
+PEERS/bin/python benchmarks/deep/vae_twin.py TRAIN.csv TEST.csv [--epochs N] [--latents D] [--hidden H] [--float64]
 
 The same network, encoder, batches, optimiser (Adam) as `ppl fit digits_vae.ppl TRAIN.csv --amortise z --encoder H` has;
 one epoch is one compiled call. The bound of a held-out row is its ELBO under its own encoding, over 100 draws.

@@ -2,8 +2,8 @@
 
 python models/deep/write_data.py [FOLDER]     # needs the extra `examples`; FOLDER is models/deep unless given
 
-Splits are drawn with a fixed seed, so that everybody has the same tables. Sources: digits, wine, breast cancer are from
-the UCI machine learning repository, diabetes from Efron, Hastie, Johnstone, Tibshirani 2004; `words.csv` counts words in
+Splits are drawn with a fixed seed, so that everybody has the same tables. Digits, wine and breast cancer come from the
+UCI machine learning repository, diabetes from Efron, Hastie, Johnstone, Tibshirani 2004; `words.csv` counts words in
 the documentation of scikit-learn's own estimators.
 """
 
@@ -25,12 +25,12 @@ LABELS = 100  # in digits_few_labels.csv
 HIDDEN_CELLS = 0.1  # share of cells of wine_gaps.csv that are empty
 DOCUMENTS, WORDS = 120, 200  # in words.csv
 _WORD = re.compile(r"[a-z]{4,}")
-_EVERYWHERE = frozenset(  # in the documentation of nearly every estimator: they tell nothing apart
-    "array shape samples features default method object parameters self estimator value values input data training "
-    "used this that with from have will must only when each been which there than then also else true false none "
-    "returns return class sklearn import print fitted routing metadata more read user guide examples example notes "
-    "note attributes version versionadded otherwise matrix given number using during defined".split()
-)
+_EVERYWHERE = """
+array shape samples features default method object parameters self estimator value values input data training used this
+that with from have will must only when each been which there than then also else true false none returns return class
+sklearn import print fitted routing metadata more read user guide examples example notes note attributes version
+versionadded otherwise matrix given number using during defined
+"""  # in the documentation of nearly every estimator: they tell nothing apart
 
 
 def split(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -66,7 +66,8 @@ def digits(folder: Path) -> None:
     halves(folder, "digits", header, rows, seed=1)
     fitted, _ = split(len(rows), seed=1)
     rng = np.random.default_rng(2)
-    chosen = {int(i) for digit in range(10) for i in rng.choice(fitted[data.target[fitted] == digit], LABELS // 10, False)}
+    of_digit = [fitted[data.target[fitted] == digit] for digit in range(10)]
+    chosen = {int(i) for own in of_digit for i in rng.choice(own, LABELS // 10, replace=False)}
     hidden = [[rows[i][0] if i in chosen else "", *rows[i][1:]] for i in fitted]
     write(folder / "digits_few_labels.csv", header, hidden)
     write(folder / "digits_labelled.csv", header, (rows[i] for i in sorted(chosen)))
@@ -87,7 +88,7 @@ def wine(folder: Path) -> None:
     kinds = ["ABC"[k] for k in data.target]
     write(folder / "wine.csv", header, ([kind, *row] for kind, row in zip(kinds, x.tolist(), strict=True)))
     gaps = np.random.default_rng(4).random(x.shape) < HIDDEN_CELLS
-    cells = [["" if gap else value for gap, value in zip(g, row, strict=True)] for g, row in zip(gaps, x.tolist(), strict=True)]
+    cells = np.where(gaps, "", x.astype(str)).tolist()
     write(folder / "wine_gaps.csv", header, ([kind, *row] for kind, row in zip(kinds, cells, strict=True)))
 
 
@@ -100,8 +101,9 @@ def breast_cancer(folder: Path) -> None:
 
 def words(folder: Path) -> None:
     """How often each of 200 words stands in the documentation of 120 estimators."""
+    everywhere = frozenset(_EVERYWHERE.split())
     texts = {name: (cls.__doc__ or "") for name, cls in all_estimators()}
-    counts = {name: Counter(w for w in _WORD.findall(t.lower()) if w not in _EVERYWHERE) for name, t in texts.items()}
+    counts = {name: Counter(w for w in _WORD.findall(t.lower()) if w not in everywhere) for name, t in texts.items()}
     documents = sorted(sorted(counts), key=lambda name: -sum(counts[name].values()))[:DOCUMENTS]
     spread = Counter(word for name in documents for word in counts[name])
     total = Counter({w: sum(counts[name][w] for name in documents) for w in spread if 4 <= spread[w] <= DOCUMENTS // 2})

@@ -38,7 +38,7 @@ _MOST_ROUNDS = 500  # of alternating steps
 _TOLERANCE = 1e-9  # nats, the decrease that ends the quasi-Newton steps
 _TOLERANCE_IN_TURN = 1e-6  # nats, the decrease that ends alternating steps: what is left, both take together
 _ARRIVED = 1e-5  # standard errors: the Newton step that ends them
-_MANY_BATCHES = 20  # of draws evaluated at once, for a Hessian
+_MANY_BATCHES = 60  # of draws evaluated at once, for a Hessian
 _TIED = 1e-3  # nats by which two estimates are equally good
 _RIVALLING = 2.0  # nats by which another optimum is nearly as good
 _ROUNDING = 1e-6  # of a scaled Hessian's eigenvalues
@@ -148,7 +148,7 @@ def _optimum(
         x = _in_turn(objective, x, precision)
     found = lbfgs(objective, x, precondition, _TOLERANCE, _MOST_EVALUATIONS)
     scale = 1.0 / np.sqrt(np.maximum(np.diag(precision), 1e-12))
-    few = 2 * int(np.clip(_affordable(objective, directions) // 4, 2, max(2, len(objective.eps) // 4)))
+    few = 2 * int(np.clip(_affordable(objective, directions) // 2, 4, max(4, len(objective.eps) // 2)))
 
     def hessian(at: np.ndarray) -> np.ndarray:
         return objective.hessian(at, np.minimum(scale, 1e4), directions, few)
