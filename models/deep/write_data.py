@@ -22,7 +22,7 @@ from sklearn.utils.discovery import all_estimators
 
 HELD_OUT = 0.2  # share of rows in NAME_test.csv
 LABELS = 100  # in digits_few_labels.csv
-HIDDEN_CELLS = 0.1  # share of cells of wine_gaps.csv that are empty
+HIDDEN_CELLS = 0.1  # share of the cells in wine_gaps.csv that are empty
 DOCUMENTS, WORDS = 120, 200  # in words.csv
 _WORD = re.compile(r"[a-z]{4,}")
 _EVERYWHERE = """
@@ -81,15 +81,20 @@ def diabetes(folder: Path) -> None:
 
 
 def wine(folder: Path) -> None:
-    """Thirteen measurements of 178 wines, `x_alcohol` to `x_proline`, each standardised; then with empty cells."""
+    """Thirteen measurements of 178 wines, `x_alcohol` to `x_proline`, standardised; then a row a cell, some empty."""
     data = load_wine()
     header = ["cultivar", *(f"x_{re.sub('[^a-z0-9]+', '_', name)}" for name in data.feature_names)]
     x = (data.data - data.data.mean(axis=0)) / data.data.std(axis=0, ddof=1)
     kinds = ["ABC"[k] for k in data.target]
     write(folder / "wine.csv", header, ([kind, *row] for kind, row in zip(kinds, x.tolist(), strict=True)))
     gaps = np.random.default_rng(4).random(x.shape) < HIDDEN_CELLS
-    cells = np.where(gaps, "", x.astype(str)).tolist()
-    write(folder / "wine_gaps.csv", header, ([kind, *row] for kind, row in zip(kinds, cells, strict=True)))
+    names = [name.removeprefix("x_") for name in header[1:]]
+    cells = [
+        [f"wine {i + 1}", name, "" if gap else value]
+        for i, (row, own) in enumerate(zip(x.tolist(), gaps, strict=True))
+        for name, value, gap in zip(names, row, own, strict=True)
+    ]
+    write(folder / "wine_gaps.csv", ["wine", "measure", "x"], cells)
 
 
 def breast_cancer(folder: Path) -> None:
