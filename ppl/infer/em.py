@@ -17,6 +17,7 @@ from ppl.compile.sparsity import interactions
 from ppl.infer import curvature, doubts, watch
 from ppl.infer.climb import Summit
 from ppl.infer.curvature import Directions
+from ppl.infer.damped import damped_newton
 from ppl.infer.draws import antithetic, generator
 from ppl.infer.em_objective import EMObjective
 from ppl.infer.meanfield import newton_step
@@ -31,12 +32,13 @@ from ppl.values import dataclass
 _MOST_DRAWS = 1024
 _MOST_STARTS = 5
 _MOST_NEWTON = 12
-_MOST_EVALUATIONS = 500
+_MOST_EVALUATIONS = 200  # of quasi-Newton steps, before damped ones of Newton
+_MOST_DAMPED = 60
 _MOST_ROUNDS = 500  # of alternating steps
 _TOLERANCE = 1e-9  # nats, the decrease that ends the quasi-Newton steps
 _TOLERANCE_IN_TURN = 1e-6  # nats, the decrease that ends alternating steps: what is left, both take together
 _ARRIVED = 1e-5  # standard errors: the Newton step that ends them
-_MANY_BATCHES = 20  # of draws evaluated at once, for a Hessian
+_MANY_BATCHES = 60  # of draws evaluated at once, for a Hessian
 _TIED = 1e-3  # nats by which two estimates are equally good
 _RIVALLING = 2.0  # nats by which another optimum is nearly as good
 _ROUNDING = 1e-6  # of a scaled Hessian's eigenvalues
@@ -136,18 +138,28 @@ def _same(end: _End, other: _End) -> bool:
 def _optimum(
     objective: EMObjective, x: np.ndarray, precision: np.ndarray, directions: Directions, alternate: bool
 ) -> _End:
-    dimension = objective.dimension
+    dimension, covariance = objective.dimension, np.linalg.inv(precision)
 
     def precondition(gradient: np.ndarray) -> np.ndarray:
         """The curvature at the start for mu; for log sigma that of a Gaussian."""
-        by_mu = np.linalg.solve(precision, gradient[:dimension])
-        return np.concatenate([by_mu, 0.5 * gradient[dimension:]])
+        return np.concatenate([covariance @ gradient[:dimension], 0.5 * gradient[dimension:]])
 
     if alternate:
         x = _in_turn(objective, x, precision)
     found = lbfgs(objective, x, precondition, _TOLERANCE, _MOST_EVALUATIONS)
     scale = 1.0 / np.sqrt(np.maximum(np.diag(precision), 1e-12))
+    few = 2 * int(np.clip(_affordable(objective, directions) // 2, 4, max(4, len(objective.eps) // 2)))
+
+    def hessian(at: np.ndarray) -> np.ndarray:
+        return objective.hessian(at, np.minimum(scale, 1e4), directions, few)
+
+    found = damped_newton(objective, found, hessian, _TOLERANCE, _MOST_DAMPED)
     return _newton(objective, found.x, found.value, found.gradient, np.minimum(scale, 1e4), directions)
+
+
+def _affordable(objective: EMObjective, directions: Directions) -> int:
+    """Draws over which a Hessian may be taken."""
+    return _MANY_BATCHES * objective.joint.draws_at_once // max(1, 2 * len(directions))
 
 
 def _in_turn(objective: EMObjective, x: np.ndarray, precision: np.ndarray) -> np.ndarray:
@@ -184,8 +196,7 @@ def _newton(
 ) -> _End:
     """Newton's steps to the end. Without a positive definite Hessian there is none, or others are as good."""
     dimension = objective.dimension
-    affordable = _MANY_BATCHES * objective.joint.draws_at_once // max(1, 2 * len(directions))
-    draws = 2 * int(np.clip(affordable // 2, 4, max(4, len(objective.eps) // 2)))
+    draws = 2 * int(np.clip(_affordable(objective, directions) // 2, 4, max(4, len(objective.eps) // 2)))
     left, inverse, tied = np.inf, None, False
     for _ in range(_MOST_NEWTON):
         hessian = objective.hessian(x, scale, directions, draws)
