@@ -10,7 +10,7 @@ from ppl.compile.joint import LogJoint
 
 _MOST_STEPS, _FEWEST_STEPS = 150, 30
 _STEPS_OF_ODE = 40
-_MOST_ELEMENTS = 300_000_000  # of all that is evaluated on the way up
+_MOST_ELEMENTS = 20_000_000  # of all that is evaluated on the way up
 _BOTTOM = -1e100
 
 
