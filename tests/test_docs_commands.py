@@ -119,10 +119,12 @@ def _value(number: str) -> float:
 
 
 def test_every_command_has_a_page_and_is_shown() -> None:
-    shown = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
-    run = {line.split()[1] for block in _BLOCK.findall(shown) for line, _ in _lines_of(block) if line[:4] == "ppl "}
+    shown = "\n".join(page.read_text(encoding="utf-8") for page in DOCS.glob("*.md"))
+    run = {line.split()[1] for block in _BLOCK.findall(shown) for line in _lines_of(block) if line[:4] == "ppl "}
     assert commands.commands.keys() - run == set()
 
 
-def _lines_of(block: tuple[str, str]) -> list[tuple[str, str]]:
-    return list(_commands(block[1])) if block[0].strip() == "console" else []
+def _lines_of(block: tuple[str, str]) -> list[str]:
+    """The commands of a block: of those marked `sh` every line is one, and run by tests/use/test_pages.py."""
+    mark, body = block[0].strip(), block[1]
+    return [line for line, _ in _commands(body)] if mark == "console" else body.splitlines() if mark == "sh" else []

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ppl.data.axes import Axis
+from ppl.data.column import Kind
 from ppl.language.source import Span
 from ppl.model import functions as fn
 from ppl.model import loops, terms
@@ -33,6 +34,8 @@ def solved(reader: Reader, recurrence: Recurrence, span: Span) -> dict[str, Term
     scalar = state.axes == () and carry.lags.ndim == 0 and int(carry.lags) == 1
     if not scalar or carry.term.plates != (recurrence.plate,) or state.new is None:
         return None
+    if any(term.source is not None and term.kind is not Kind.REAL for term in terms.ancestors([state.new])):
+        return None  # discrete latents: a recurrence says that it cannot depend on them
     split = _Linear(reader, carry.term, span)
     rooted = state.new.op == fn.SQRT
     step = split.of(state.new.args[0], squared=True) if rooted else split.of(state.new, squared=False)

@@ -292,6 +292,8 @@ def test_gradient_of_what_does_not_count(rng: Rng, family: Family, form: Form, t
     def masked(*given: Any) -> Any:
         return anp.where(counts, form.log_prob(*given), 0.0)
 
+    if family.name == "Param":
+        return  # its density is 0 nats everywhere, and depends on nothing
     known = {i + 1 for i, parameter in enumerate(form.parameters) if parameter.requirement in (POSITION, ADJACENCY)}
     for i in {*range(1 if family.discrete else 0, len(parameters) + 1)} - known:
         assert not np.isnan(gradient(masked, i)(x, *parameters)).any()
