@@ -1,8 +1,9 @@
 """Fits the hard models over many seeds, each in a fresh process, and writes the table of misses and false alarms.
 
-python benchmarks/accuracy.py [NAME ...] [--seeds N] [--jobs N] [--posteriordb [DIR]] [--out FILE]
+python benchmarks/accuracy.py [NAME ...] [--seeds N] [--jobs N] [--posteriordb [DIR]] [--log FILE] [--out FILE]
 
 All models: the table goes to docs/accuracy.md. Some of them: to the terminal alone, unless --out names a file.
+With --log FILE every run is kept there as it ends, and what stands there is not run again: the same command goes on.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -157,15 +158,36 @@ def cpu_of_children() -> float:
     return used.ru_utime + used.ru_stime
 
 
+def kept(log: Path | None) -> dict[tuple[str, int], Run]:
+    """The runs in a log, by model and seed."""
+    if log is None or not log.exists():
+        return {}
+    runs = [Run(**json.loads(line)) for line in log.read_text(encoding="utf-8").splitlines()]
+    return {(one.case, one.seed): replace(one, reasons=tuple(one.reasons)) for one in runs}
+
+
+def keep(log: Path | None, one: Run) -> None:
+    if log is not None:
+        with log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(one)) + "\n")
+
+
 def run_all(cases: Sequence[Case], seeds: int, options: argparse.Namespace) -> list[Run]:
     """All models with one seed, then the next; printed in that order."""
     command = shlex.split(options.ppl)
+    known = kept(options.log)
     with ProcessPoolExecutor(options.jobs) as pool:  # processes, so that each tells the CPU of its own children
-        todo = [pool.submit(run, case, seed, command, options.limit) for seed in range(1, seeds + 1) for case in cases]
+        todo = [
+            (case, seed, None if (case.name, seed) in known else pool.submit(run, case, seed, command, options.limit))
+            for seed in range(1, seeds + 1)
+            for case in cases
+        ]
         runs = []
-        for future in todo:
-            one = future.result()
+        for case, seed, future in todo:
+            one = known[case.name, seed] if future is None else future.result()
             runs.append(one)
+            if future is not None:
+                keep(options.log, one)
             print(
                 f"{one.case:40s} seed {one.seed:2d} {one.seconds:6.1f} s  {one.outcome:8s} "
                 f"mean {one.mean:8.3f} sd {one.sd:7.3f}  {one.verdict}, {one.rung}  {one.worst}",
@@ -270,6 +292,7 @@ def main() -> int:
     )
     parser.add_argument("--posteriordb-seeds", type=int, default=5, help="seeds 1 to N of these (default 5)")
     parser.add_argument("--ppl", default=f"{shlex.quote(sys.executable)} -m ppl", help="the command")
+    parser.add_argument("--log", type=Path, help="a file that keeps the runs, and says which are done")
     parser.add_argument("--out", type=Path, help="the file to write")
     options = parser.parse_args()
     cases = hard_cases()
