@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ppl.cli.group import commands
-from ppl.cli.shared import check_output, split
+from ppl.cli.reopen import with_rows
 from ppl.cli.use import DATA, OUTPUT, SEED, write_table
 
 
@@ -17,18 +17,10 @@ from ppl.cli.use import DATA, OUTPUT, SEED, write_table
 @OUTPUT
 def encode(fit: str, newdata: tuple[str, ...], seed: int, data: tuple[str, ...], output: str | None) -> int:
     """Encode the rows of NEWDATA: mean and sd of the latents that FIT was amortised for, without fitting again."""
-    from ppl.data import dataset
-    from ppl.report import export, fitfile
-    from ppl.use import again
     from ppl.use.encode import encode as at_rows
 
-    plain, tables = split(newdata)
-    if output is not None:
-        export.check_ending(output)
-        check_output(output, (fit, *plain, *tables.values()))
-    record = fitfile.read(fit)
-    given = again.data_of(record, *split(data))
-    write_table(at_rows(record, given, dataset.read(plain, tables), seed), output)
+    record, given, rows = with_rows(fit, newdata, data, output)
+    write_table(at_rows(record, given, rows, seed), output)
     return 0
 
 
@@ -47,18 +39,10 @@ def evaluate(
 
     Latents of a row are integrated out by importance sampling, from the encoder's guide or else their prior.
     """
-    from ppl.data import dataset
-    from ppl.report import export, fitfile
-    from ppl.use import again
     from ppl.use.evaluate import evaluate as at_rows
 
-    plain, tables = split(newdata)
-    if output is not None:
-        export.check_ending(output)
-        check_output(output, (fit, *plain, *tables.values()))
-    record = fitfile.read(fit)
-    given = again.data_of(record, *split(data))
-    found = at_rows(record, given, dataset.read(plain, tables), count, seed)
+    record, given, rows = with_rows(fit, newdata, data, output)
+    found = at_rows(record, given, rows, count, seed)
     click.echo(found.as_json() if as_json else str(found))
     if output is not None:
         write_table(found.columns(), output)

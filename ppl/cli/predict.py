@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ppl.cli.group import commands
-from ppl.cli.shared import check_output, split
+from ppl.cli.reopen import with_rows
 from ppl.cli.use import DATA, OUTPUT, SEED, write_table
 
 
@@ -33,19 +33,12 @@ def predict(
 
     Its columns are those that the prediction needs; the observed names are not read.
     """
-    from ppl.data import dataset
-    from ppl.report import export, fitfile
-    from ppl.use import again, predicted
+    from ppl.use import predicted
     from ppl.use.predict import Wish
     from ppl.use.predict import predict as at_new_rows
 
-    plain, tables = split(newdata)
-    if output is not None:
-        export.check_ending(output)
-        check_output(output, (fit, *plain, *tables.values()))
-    record = fitfile.read(fit)
-    given = again.data_of(record, *split(data))
+    record, given, rows = with_rows(fit, newdata, data, output)
     wish = Wish(of or None, kind, new_levels == "sample", seed)
-    found = at_new_rows(record, given, dataset.read(plain, tables), wish)
+    found = at_new_rows(record, given, rows, wish)
     write_table(predicted.draws(found) if all_draws else predicted.summary(found), output)
     return 0

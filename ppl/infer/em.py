@@ -148,18 +148,19 @@ def _optimum(
         x = _in_turn(objective, x, precision)
     found = lbfgs(objective, x, precondition, _TOLERANCE, _MOST_EVALUATIONS)
     scale = 1.0 / np.sqrt(np.maximum(np.diag(precision), 1e-12))
-    few = 2 * int(np.clip(_affordable(objective, directions) // 2, 4, max(4, len(objective.eps) // 2)))
+    scale, draws = np.minimum(scale, 1e4), _draws_of_hessian(objective, directions)
 
     def hessian(at: np.ndarray) -> np.ndarray:
-        return objective.hessian(at, np.minimum(scale, 1e4), directions, few)
+        return objective.hessian(at, scale, directions, draws)
 
     found = damped_newton(objective, found, hessian, _TOLERANCE, _MOST_DAMPED)
-    return _newton(objective, found.x, found.value, found.gradient, np.minimum(scale, 1e4), directions)
+    return _newton(objective, found.x, found.value, found.gradient, scale, directions)
 
 
-def _affordable(objective: EMObjective, directions: Directions) -> int:
-    """Draws over which a Hessian may be taken."""
-    return _MANY_BATCHES * objective.joint.draws_at_once // max(1, 2 * len(directions))
+def _draws_of_hessian(objective: EMObjective, directions: Directions) -> int:
+    """All, where that can be afforded: with fewer, flat directions drown in the difference."""
+    affordable = _MANY_BATCHES * objective.joint.draws_at_once // max(1, 2 * len(directions))
+    return 2 * int(np.clip(affordable // 2, 4, max(4, len(objective.eps) // 2)))
 
 
 def _in_turn(objective: EMObjective, x: np.ndarray, precision: np.ndarray) -> np.ndarray:
@@ -196,7 +197,7 @@ def _newton(
 ) -> _End:
     """Newton's steps to the end. Without a positive definite Hessian there is none, or others are as good."""
     dimension = objective.dimension
-    draws = 2 * int(np.clip(_affordable(objective, directions) // 2, 4, max(4, len(objective.eps) // 2)))
+    draws = _draws_of_hessian(objective, directions)
     left, inverse, tied = np.inf, None, False
     for _ in range(_MOST_NEWTON):
         hessian = objective.hessian(x, scale, directions, draws)

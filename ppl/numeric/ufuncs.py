@@ -40,7 +40,7 @@ def _alone() -> ModuleType | None:
     sys.modules[_WHOLE] = stand_in
     try:
         return import_module(_COMPILED)
-    except Exception:
+    except Exception:  # whatever another scipy does here, the whole package can still be imported
         return None
     finally:
         del sys.modules[_WHOLE]
