@@ -6,7 +6,7 @@ whose weights are bounded wherever those of any one component are (Hesterberg 19
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -128,22 +128,31 @@ def correct_twice(
     Proposals that end before a tail, as in the mouth of a funnel, do not know what they miss. Stretched along one axis
     of the covariance of these few at a time they stay efficient in up to a dozen dimensions. The third is how far that
     moved the mean of each coordinate, in sds, or its log sd (D,), beyond chance; zeros where one look was enough.
-    `hasty`: where the weights of few proposals are uneven, these are all.
+    `hasty`: where both looks find the weights of few proposals uneven, these are all.
     """
-    none = np.zeros(joint.dimension)
     if hasty:
+        few, _ = _counts(joint, draws, _BATCHES_OF_PROPOSALS)
         state = rng.bit_generator.state
-        z, weights = propose(joint, rng, components, _counts(joint, draws, _BATCHES_OF_PROPOSALS)[0])
-        if is_uneven(weights):
-            return z, weights, none
+        found = _twice(joint, components, lambda proposed: propose(joint, rng, proposed, few))
+        if is_uneven(found[1]):
+            return found
         rng.bit_generator.state = state
-    z, weights = correct(joint, rng, components, draws)
+    return _twice(joint, components, lambda proposed: correct(joint, rng, proposed, draws))
+
+
+def _twice(
+    joint: LogDensity,
+    components: Sequence[Proposal],
+    look: Callable[[Sequence[Proposal]], tuple[np.ndarray, Weights]],
+) -> tuple[np.ndarray, Weights, np.ndarray]:
+    z, weights = look(components)
+    none = np.zeros(joint.dimension)
     if not components[0].heavy or not is_uneven(weights):
         return z, weights, none
     wider = [one for component in components for one in component.wider()]
     if not wider:
         return z, weights, none
-    z2, weights2 = correct(joint, rng, [*components, *wider], draws)
+    z2, weights2 = look([*components, *wider])
     return z2, weights2, moved(z, weights, z2, weights2)
 
 
