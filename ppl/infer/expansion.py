@@ -3,8 +3,8 @@
     log p(z)  ~  w(z) + (p - w) + (p - w)' d + d (p - w)'' d / 2,    d = z - m
 
 with w the log joint of M of N rows that count N/M times, and the brackets taken at m: the difference estimator of a sum
-(Bardenet, Doucet, Holmes 2017; Quiroz, Kohn, Villani, Tran 2019). What is left out are higher orders of the rows, as far
-as M of them do not show these: a posterior sd from m about sqrt(D^3 / (N M)) nats, so the less, the more rows.
+(Bardenet, Doucet, Holmes 2017; Quiroz, Kohn, Villani, Tran 2019). What is left out are higher orders of the rows, as
+far as M of them do not show these: a posterior sd from m about sqrt(D^3 / (N M)) nats, so the less, the more rows.
 """
 
 from __future__ import annotations
