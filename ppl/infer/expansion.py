@@ -20,7 +20,7 @@ from ppl.infer.objective import LogDensity, MeanField
 from ppl.infer.optimise import lbfgs
 from ppl.values import dataclass
 
-CLOSE = 0.05  # nats, rms over the posterior: no mean is moved by as many of its sds
+CLOSE = 0.03  # nats, rms over the posterior: no mean is off by more of its sds
 _COMPARED = 64  # draws of the posterior
 _TOLERANCE = 1e-3  # nats, that a Newton step to the mode would still gain
 _MOST_GRADIENTS = 60
