@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ppl.compile.joint import LogJoint
+from ppl.compile.row_blocks import FEWEST_ROWS
+from ppl.compile.rowwise import longest_axis
 from ppl.compile.sparsity import interactions, sparse_interactions
 from ppl.infer import curvature, doubts, expansion, importance, many_rows, watch
 from ppl.infer.climb import Summit
@@ -31,6 +33,7 @@ DRAW_ERROR = 0.05  # posterior sds
 _KNOWN = 0.1  # posterior sds by which wider proposals may move what the first ones found
 _MOST_BATCHES_OF_HESSIAN = 20  # of as many draws as are evaluated at once
 MOST_SEEN = 1500  # coordinates with a dense Hessian; beyond, it is a sparse one, or the guide alone is reported
+_FEWEST_BY_GROUPS = 100  # coordinates; of many rows, a hierarchy of groups is integrated group by group from there on
 _MOST_DIRECTIONS = 60  # that show a sparse Hessian
 _DRAWS_BEFORE_INTEGRALS = 8  # of the guide, where quadrature corrects what it finds
 _DRAWN_AT_ONCE = 4_000_000  # numbers
@@ -76,7 +79,16 @@ def approximate(joint: LogJoint, seed: int, draws: int = DRAWS, also: np.ndarray
     with np.errstate(all="ignore"):  # what is infinite or no number shows in the verdict
         if joint.dimension > MOST_SEEN:
             return _sparse(joint, seed, draws) or _guide_alone(joint, seed, draws)
+        if joint.dimension > _FEWEST_BY_GROUPS and _has_many_rows(joint):
+            quick = _sparse(joint, seed, draws)
+            if quick is not None and judge(quick.evidence)[0] == Verdict.GOOD:
+                return quick
         return _approximate(joint, seed, draws, np.zeros((0, joint.dimension)) if also is None else also)
+
+
+def _has_many_rows(joint: LogJoint) -> bool:
+    axis = longest_axis(joint.parts)
+    return axis is not None and axis.length >= FEWEST_ROWS
 
 
 def _approximate(joint: LogJoint, seed: int, draws: int, also: np.ndarray) -> Approximation:
