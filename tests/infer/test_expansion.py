@@ -50,8 +50,7 @@ def test_exact_to_second_order_about_the_mode() -> None:
     np.testing.assert_allclose(whole.value_and_gradient(summit.guide.mu[None])[1], 0, atol=0.5)
     along = np.array([0.5, -0.3, 0.8])
     near, far = (
-        np.abs(whole.value(z) - by_some.value(z))[0]
-        for z in (by_some.at + size * along[None] for size in (0.05, 0.1))
+        np.abs(whole.value(z) - by_some.value(z))[0] for z in (by_some.at + size * along[None] for size in (0.05, 0.1))
     )
     assert far < 0.02 * np.abs(whole.value(z := by_some.at + 0.1 * along[None]) - some.value(z))[0]
     assert far == pytest.approx(8 * near, rel=0.2)  # the third order is the first that is left
@@ -74,7 +73,7 @@ def test_gradient(size: float) -> None:
 def test_it_falls_far_out() -> None:
     """Though the quadratic rises without bound along a direction in which these rows are the more curved."""
     whole, some = logistic()
-    by_some, summit = about_the_mode(whole, some)
+    by_some, _ = about_the_mode(whole, some)
     values, vectors = np.linalg.eigh(by_some.hessian)
     assert values[-1] > 1.0
     out = by_some.at + np.array([[300.0], [-300.0]]) * vectors[:, -1]
