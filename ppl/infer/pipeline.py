@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,7 @@ from ppl.infer.draws import antithetic, generator
 from ppl.infer.importance import Weights
 from ppl.infer.meanfield import Optimum, maximise, newton_step
 from ppl.infer.objective import GUIDE_DRAWS, Counted, LogDensity, MeanField, negative_elbo
-from ppl.infer.proposals import Component, correct_twice, heavy_tailed
+from ppl.infer.proposals import Component, correct_twice, heavy_tailed, is_uneven
 from ppl.infer.search import Found, search
 from ppl.infer.verdict import Evidence, Verdict, judge
 from ppl.model.dependence import TooDense
@@ -41,7 +42,9 @@ MOST_COORDINATES = 50_000
 MOST_ELEMENTS = 60_000_000  # of the draws of all coordinates; a few such arrays are alive at once, 2 GB in all
 
 # One purpose a stream of random numbers.
-CLIMBING, STARTS, GUIDE, FRESH, PROPOSALS, RESAMPLING, SIMULATION, DISCRETE, CHAINS, POINTS, FLOW, ROWS = range(12)
+(CLIMBING, STARTS, GUIDE, FRESH, PROPOSALS, RESAMPLING, SIMULATION, DISCRETE, CHAINS, POINTS, FLOW, ROWS, ADAPTING) = (
+    range(13)
+)
 
 
 class TooLarge(Exception):
@@ -66,10 +69,12 @@ class Approximation:
     path: tuple[float, ...] = ()
 
 
-def approximate(joint: LogJoint, seed: int, draws: int = DRAWS, also: np.ndarray | None = None) -> Approximation:
+def approximate(
+    joint: LogJoint, seed: int, draws: int = DRAWS, also: np.ndarray | None = None, hasty: bool = False
+) -> Approximation:
     """The weighted posterior of a log joint; `also` are further points (N, D) to look for modes from.
 
-    Raises `NoStart` and `TooLarge`.
+    `hasty` where proposals are adapted next if these are uneven: then these are few. Raises `NoStart` and `TooLarge`.
     """
     if joint.dimension == 0:
         return _nothing_to_infer(joint, draws)
@@ -83,7 +88,7 @@ def approximate(joint: LogJoint, seed: int, draws: int = DRAWS, also: np.ndarray
             quick = _sparse(joint, seed, draws)
             if quick is not None and judge(quick.evidence)[0] == Verdict.GOOD:
                 return quick
-        return _approximate(joint, seed, draws, np.zeros((0, joint.dimension)) if also is None else also)
+        return _approximate(joint, seed, draws, np.zeros((0, joint.dimension)) if also is None else also, hasty)
 
 
 def _has_many_rows(joint: LogJoint) -> bool:
@@ -91,7 +96,7 @@ def _has_many_rows(joint: LogJoint) -> bool:
     return axis is not None and axis.length >= FEWEST_ROWS
 
 
-def _approximate(joint: LogJoint, seed: int, draws: int, also: np.ndarray) -> Approximation:
+def _approximate(joint: LogJoint, seed: int, draws: int, also: np.ndarray, hasty: bool) -> Approximation:
     directions = curvature.plan(interactions(joint))
     counted = Counted(joint)
     watch.step("ways up")
@@ -106,7 +111,7 @@ def _approximate(joint: LogJoint, seed: int, draws: int, also: np.ndarray) -> Ap
         found = search(counted, joint, seed, (CLIMBING, STARTS, GUIDE), directions, also)
     watch.step("guide")
     settled = settled_optimum(counted, seed, found.summit, directions)
-    return _weighted(counted, counted, joint, seed, draws, found, *settled)
+    return _weighted(counted, counted, joint, seed, draws, found, *settled, hasty)
 
 
 def _sparingly(
@@ -144,14 +149,19 @@ def _weighted(
     found: Found,
     optimum: Optimum,
     draw_error: float,
+    hasty: bool = False,
 ) -> Approximation:
-    """From the optimum of a guide to proposals weighed by a density, which is that of the joint or stands for it."""
+    """From the optimum of a guide to proposals weighed by a density, which is that of the joint or stands for it;
+    `hasty` with uneven weights.
+    """
     watch.step("weights")
     proposed = Component(optimum.guide.mu, root_of(optimum), shared=joint.shared)
-    z, weights, wider = correct_twice(density, generator(seed, PROPOSALS), [proposed], draws)
+    z, weights, wider = correct_twice(density, generator(seed, PROPOSALS), [proposed], draws, hasty)
     known = wider.max(initial=0.0) <= _KNOWN  # other modes, before the second look
     hidden = [r for r in found.rivals if not (known and doubts.is_covered(r, optimum, z, weights.weights))]
     evidence = gather(counted, joint, optimum, draw_error, hidden, z, weights, wider)
+    if hasty and is_uneven(weights):
+        evidence = replace(evidence, few=1)
     modes = np.array([mode.guide.mu for mode in (optimum, *hidden)])
     path = found.summit.path + optimum.trace
     return Approximation(optimum.guide, z, weights, evidence, counted.evaluations, optimum.elbo, modes, path)
