@@ -45,23 +45,31 @@ def main() -> None:
     sizes = [groups for groups in SIZES if groups <= parser.parse_args().most]
     print(f"Python {platform.python_version()}, NumPy {np.__version__}, {os.cpu_count()} cores")
     print(
-        f"{'model':9} {'groups':>7} {'rows':>8} {'seconds':>8} {'CPU s':>7} {'MB':>6}  {'verdict':10}"
-        " off by, sds: m, tau, b"
+        "\n| | groups | rows | clock s | CPU s | peak MB | verdict | true less mean, sds: m, tau, b |\n"
+        + 8 * "|---"
+        + "|"
     )
-    for kind, text in MODELS.items():
-        used = []
-        for groups in sizes:
-            with tempfile.TemporaryDirectory() as folder:
-                model, data = Path(folder, "groups.ppl"), Path(folder, "data.csv")
-                model.write_text(text)
-                written(kind, groups, data)
-                cost, found = fit(model, data)
-            used.append(cost.cpu)
-            off = [(found["variables"][n]["mean"] - true) / found["variables"][n]["sd"] for n, true in TRUE.items()]
-            line = f"{kind:9} {groups:7,} {groups * ROWS:8,} {cost.wall:8.1f} {cost.cpu:7.1f} {cost.memory:6.0f}"
-            print(f"{line}  {found['verdict']:10} {', '.join(f'{one:.1f}' for one in off)}", flush=True)
+    exponents = []
+    for kind in MODELS:
+        used = [measured(kind, groups) for groups in sizes]
         if len(sizes) > 1:
-            print(f"exponent of CPU seconds in groups, {kind}: {exponent(sizes, used):.2f}")
+            exponents.append(f"{kind} {exponent(sizes, used):.2f}")
+    if exponents:
+        print(f"\nexponent of CPU seconds in groups: {', '.join(exponents)}")
+
+
+def measured(kind: str, groups: int) -> float:
+    """CPU seconds of one fit; its line of the table is printed."""
+    with tempfile.TemporaryDirectory() as folder:
+        model, data = Path(folder, "groups.ppl"), Path(folder, "data.csv")
+        model.write_text(MODELS[kind])
+        written(kind, groups, data)
+        cost, found = fit(model, data)
+    variables = found["variables"]
+    off = ", ".join(f"{(true - variables[n]['mean']) / variables[n]['sd']:.1f}" for n, true in TRUE.items())
+    line = f"| {kind} | {groups:,} | {groups * ROWS:,} | {cost.wall:.1f} | {cost.cpu:.1f} | {cost.memory:.0f}"
+    print(f"{line} | {found['verdict']} | {off} |", flush=True)
+    return cost.cpu
 
 
 if __name__ == "__main__":

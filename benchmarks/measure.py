@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,16 @@ from typing import Any
 
 import numpy as np
 
+# Linux counts the memory of the process that starts another as that one's until it runs its own program: a small one.
+SMALL = """
+import json, os, sys, time
+start = time.perf_counter()
+child = os.posix_spawn(sys.executable, [sys.executable, *sys.argv[2:]], os.environ)
+_, status, used = os.wait4(child, 0)
+with open(sys.argv[1], "w") as file:
+    json.dump([time.perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss], file)
+sys.exit(status != 0)
+"""
 READ = "import sys; from ppl.data import dataset; dataset.read(sys.argv[1:])"
 
 
@@ -30,15 +38,13 @@ class Cost:
 
 def run(arguments: Sequence[str]) -> Cost:
     """Python with these arguments."""
-    with tempfile.TemporaryFile() as out:
-        start = time.perf_counter()
-        child = subprocess.Popen([sys.executable, *arguments], stdout=out, stderr=subprocess.DEVNULL)
-        _, status, used = os.wait4(child.pid, 0)
-        wall = time.perf_counter() - start
-        if status:
+    with tempfile.TemporaryFile() as out, tempfile.NamedTemporaryFile() as used:
+        line = [sys.executable, "-c", SMALL, used.name, *arguments]
+        if subprocess.run(line, stdout=out, stderr=subprocess.DEVNULL, check=False).returncode:
             raise SystemExit(f"{' '.join(arguments)} failed")
         out.seek(0)
-        return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, out.read().decode())
+        wall, cpu, memory = json.loads(used.read())
+        return Cost(wall, cpu, memory / 1024, out.read().decode())
 
 
 def fit(model: Path, data: Path) -> tuple[Cost, dict[str, Any]]:

@@ -119,6 +119,26 @@ def test_a_fit_of_a_csv_loads_what_it_uses() -> None:
     assert not HEAVY & loaded
 
 
+def test_reading_numbers_loads_no_pandas(tmp_path: Path) -> None:
+    """pyarrow imports it for its own conversions, 0.3 s, where it is installed."""
+    import pyarrow
+    import pyarrow.parquet
+
+    columns = {"x": [1.5, None, 3.0], "n": [1, 2, 3], "y": [0.5, 1.0, 2.0]}
+    pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "d.parquet")
+    (tmp_path / "d.csv").write_text("x,n\n1.5,2\n2.5,3\n")
+    code = f"""
+import sys
+from ppl.data import big_table, dataset
+big_table.FEWEST_BYTES = 0
+for name in ("d.parquet", "d.csv"):
+    print(sorted(dataset.read([{str(tmp_path)!r} + "/" + name]).columns))
+print("pyarrow.csv" in sys.modules, "pandas" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["['n', 'x', 'y']", "['n', 'x']", "True False"]
+
+
 def test_a_check_loads_what_it_uses() -> None:
     loaded = loaded_by("check", MODEL, DATA)
     assert "ppl.model.settle" in loaded

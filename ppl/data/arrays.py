@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ppl.data import axes, faults
+from ppl.data.arrow_values import numbers_of
 from ppl.data.column import Column, from_array, unusable
 from ppl.data.csv_table import check_names
 from ppl.data.decode import decode
@@ -172,17 +173,18 @@ def read_parquet(path: Path, file: str) -> list[Column]:
     import pyarrow
     import pyarrow.parquet
 
-    with path.open("rb") as opened:
-        try:
-            found = pyarrow.parquet.ParquetFile(opened)
+    path.open("rb").close()  # a file that cannot be opened is no bad one
+    try:
+        with pyarrow.OSFile(str(path)) as opened:
+            found = pyarrow.parquet.ParquetFile(opened, pre_buffer=False)
             names = found.schema_arrow.names
             check_names([str(name).strip() for name in names], file)
             if found.metadata.num_columns != len(names):  # nested ones
-                return from_arrow(found.read(), file)
-            columns = [from_arrow(found.read(columns=[name]), file) for name in names]
-            return [column for one in columns for column in one] or from_arrow(found.read(), file)
-        except (pyarrow.ArrowException, OSError, UnicodeError):
-            raise faults.bad_parquet(file) from None
+                return from_arrow(found.read(use_threads=False), file)
+            columns = [from_arrow(found.read(columns=[name], use_threads=False), file) for name in names]
+            return [column for one in columns for column in one] or from_arrow(found.read(use_threads=False), file)
+    except (pyarrow.ArrowException, OSError, UnicodeError):
+        raise faults.bad_parquet(file) from None
 
 
 def from_arrow(table: Any, file: str) -> list[Column]:
@@ -206,8 +208,11 @@ def _from_arrow_column(name: str, chunked: Any, axis: axes.Axis, file: str) -> C
         data = data.dictionary_decode()
     kind = data.type
     if types.is_integer(kind) or types.is_floating(kind):
-        missing = np.asarray(data.is_null()) if data.null_count else None
-        return from_array(name, np.asarray(data.fill_null(0) if data.null_count else data), (axis,), file, missing)
+        values, missing = numbers_of(data), None
+        if data.null_count:
+            missing = np.array(data.is_null().to_pylist())
+            values = np.where(missing, values.dtype.type(0), values)
+        return from_array(name, values, (axis,), file, missing)
     if types.is_string(kind) or types.is_large_string(kind) or types.is_boolean(kind) or types.is_null(kind):
         array = np.empty(axis.length, dtype=object)
         array[:] = data.to_pylist()

@@ -10,12 +10,14 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ppl.data import axes
+from ppl.data.arrow_values import as_file, numbers_of
 from ppl.data.column import LARGEST_EXACT, Column, from_array
 
 FEWEST_BYTES = 1 << 23
@@ -39,7 +41,7 @@ def read_numbers(path: Path, file: str, separator: str) -> list[Column] | None:
             numbers = _numbers(block, len(names), separator)
             if numbers is None or not _note_whole(block, numbers, whole, separator):
                 return None
-            for part, column in zip(parts, numbers.T, strict=True):
+            for part, column in zip(parts, numbers, strict=True):
                 part.append(column.copy())
     rows = sum(len(part) for part in parts[0])
     return [
@@ -64,35 +66,55 @@ def _blocks(opened: io.BufferedReader) -> Iterator[bytes]:
 
 
 def _numbers(block: bytes, width: int, separator: str) -> np.ndarray | None:
-    """The numbers of some lines (rows, width); None where anything about them is special."""
+    """The numbers of some lines (width, rows); None where anything about them is special."""
     if block.translate(None, _PLAIN + separator.encode()):
         return None
     lines = block.count(b"\n") + (not block.endswith(b"\n"))
-    if block.count(b"\r") not in (0, lines) or block.count(b"\r") != block.count(b"\r\n"):
+    if b"\r" in block and not block.count(b"\r") == block.count(b"\r\n") == lines:
         return None
+    columns = _read(block, width, separator, range(width), "double")
+    if columns is None or len(columns[0]) != lines:
+        return None
+    found = np.array([numbers_of(column.combine_chunks()) for column in columns])
+    return found if (np.abs(found) < LARGEST_EXACT).all() else None  # infinite ones are large
+
+
+def _read(block: bytes, width: int, separator: str, wanted: Sequence[int], kind: str) -> list[Any] | None:
+    """Some columns as pyarrow reads them: the nearest doubles, or texts as they are written."""
+    import pyarrow
+    import pyarrow.csv
+
+    names = [str(k) for k in range(width)]
+    chosen = [names[k] for k in wanted]
     try:
-        text = io.StringIO(block.decode("ascii"))
-        found = np.loadtxt(text, delimiter=separator, dtype=np.float64, comments=None, ndmin=2)
-    except ValueError:
+        table = pyarrow.csv.read_csv(
+            as_file(block),
+            pyarrow.csv.ReadOptions(use_threads=False, block_size=len(block) + 1, column_names=names),
+            pyarrow.csv.ParseOptions(delimiter=separator, quote_char=False),
+            pyarrow.csv.ConvertOptions(
+                column_types=dict.fromkeys(chosen, kind), include_columns=chosen, null_values=[]
+            ),
+        )
+    except pyarrow.ArrowInvalid:
         return None
-    large = not (np.abs(found) < LARGEST_EXACT).all()  # infinite ones too
-    return None if found.shape != (lines, width) or large else found
+    return list(table.columns)
 
 
 def _note_whole(block: bytes, numbers: np.ndarray, whole: list[bool], separator: str) -> bool:
     """Note which columns are not of whole numbers, as they are written; false where one holds codes, or a number so
     small that it became 0.
     """
-    rows: list[list[bytes]] = []
-    for k, column in enumerate(numbers.T):
+    for k, column in enumerate(numbers):
         whole[k] = whole[k] and bool((column == np.floor(column)).all())
-        if not whole[k] and (column != 0).all():
-            continue
-        rows = rows or [line.split(separator.encode()) for line in block.splitlines()]
-        cells = [row[k] for row in rows]
-        if any(b"-" in cells[i][1:] for i in np.flatnonzero(column == 0)):
-            return False
+    asked = [k for k, column in enumerate(numbers) if whole[k] or (column == 0).any()]
+    texts = _read(block, len(numbers), separator, asked, "binary") if asked else []
+    if texts is None:
+        return False
+    for k, text in zip(asked, texts, strict=True):
+        cells = text.to_pylist()
         together = b"\n".join(cells)
+        if b"-" in together and any(b"-" in cells[i][1:] for i in np.flatnonzero(numbers[k] == 0)):
+            return False
         whole[k] = whole[k] and not (b"." in together or b"e" in together or b"E" in together)
         if whole[k] and any(map(_CODE.match, cells)):
             return False

@@ -68,27 +68,27 @@ def proposals(joint: LogJoint, draws: int) -> int:
     return int(np.clip(affordable, min(_FEWEST_PROPOSALS, draws), draws))
 
 
-def search(
-    counted: LogDensity, joint: LogJoint, seed: int, streams: Sequence[int], directions: Directions, also: np.ndarray
-) -> Found:
-    """As `search.search`. `streams` are those of climbing, of starts, of the guide and of the choice of rows.
-
-    Raises `NoStart`.
-    """
-    climbing, starts, guide, choice = streams
+def some_rows(joint: LogJoint, seed: int, stream: int) -> Weighted:
+    """Drawn at random, and weighted as if they were all."""
     blocks = joint.blocks_of_rows
     assert blocks is not None
     split = blocks.split
-    rows = np.sort(generator(seed, choice).choice(split.axis.length, _ROWS, replace=False))
-    few = split.subset(rows)
-    summits = ways_up(Counted(few), few, seed, (climbing, starts), directions, also)
-    weighted = Counted(Weighted(few, split.rest, split.axis.length / len(rows)))
-    eps = antithetic(generator(seed, climbing), _DRAWS, joint.dimension)
-    modes = np.array([summit.guide.mu for summit in apart_of(summits, joint.dimension)])
-    found = [_or_else(mode, summits) for mode in climb(weighted, modes, directions, eps)]
+    rows = np.sort(generator(seed, stream).choice(split.axis.length, _ROWS, replace=False))
+    return Weighted(split.subset(rows), split.rest, split.axis.length / len(rows))
+
+
+def search(
+    counted: LogDensity, some: Weighted, seed: int, streams: Sequence[int], directions: Directions, also: np.ndarray
+) -> Found:
+    """As `search.search`, for the log joint of all rows and of some."""
+    climbing, starts, guide = streams
+    summits = ways_up(Counted(some.joint), some.joint, seed, (climbing, starts), directions, also)
+    eps = antithetic(generator(seed, climbing), _DRAWS, some.dimension)
+    modes = np.array([summit.guide.mu for summit in apart_of(summits, some.dimension)])
+    found = [_or_else(mode, summits) for mode in climb(Counted(some), modes, directions, eps)]
     if len(found) == 1:
         return Found(found[0], ())
-    return polished(counted, found, directions, antithetic(generator(seed, guide), GUIDE_DRAWS, joint.dimension))
+    return polished(counted, found, directions, antithetic(generator(seed, guide), GUIDE_DRAWS, some.dimension))
 
 
 def _or_else(summit: Summit | None, summits: Sequence[Summit]) -> Summit:

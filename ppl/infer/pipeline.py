@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ppl.compile.joint import LogJoint
+from ppl.compile.row_blocks import FEWEST_ROWS
+from ppl.compile.rowwise import longest_axis
 from ppl.compile.sparsity import interactions, sparse_interactions
-from ppl.infer import curvature, doubts, importance, many_rows, watch
+from ppl.infer import curvature, doubts, expansion, importance, many_rows, watch
 from ppl.infer.climb import Summit
 from ppl.infer.curvature import Directions
 from ppl.infer.draws import antithetic, generator
@@ -32,6 +34,7 @@ DRAW_ERROR = 0.05  # posterior sds
 _KNOWN = 0.1  # posterior sds by which wider proposals may move what the first ones found
 _MOST_BATCHES_OF_HESSIAN = 20  # of as many draws as are evaluated at once
 MOST_SEEN = 1500  # coordinates with a dense Hessian; beyond, it is a sparse one, or the guide alone is reported
+_FEWEST_BY_GROUPS = 100  # coordinates; of many rows, a hierarchy of groups is integrated group by group from there on
 _MOST_DIRECTIONS = 60  # that show a sparse Hessian
 _DRAWS_BEFORE_INTEGRALS = 8  # of the guide, where quadrature corrects what it finds
 _DRAWN_AT_ONCE = 4_000_000  # numbers
@@ -81,7 +84,16 @@ def approximate(
     with np.errstate(all="ignore"):  # what is infinite or no number shows in the verdict
         if joint.dimension > MOST_SEEN:
             return _sparse(joint, seed, draws) or _guide_alone(joint, seed, draws)
+        if joint.dimension > _FEWEST_BY_GROUPS and _has_many_rows(joint):
+            quick = _sparse(joint, seed, draws)
+            if quick is not None and judge(quick.evidence)[0] == Verdict.GOOD:
+                return quick
         return _approximate(joint, seed, draws, np.zeros((0, joint.dimension)) if also is None else also, hasty)
+
+
+def _has_many_rows(joint: LogJoint) -> bool:
+    axis = longest_axis(joint.parts)
+    return axis is not None and axis.length >= FEWEST_ROWS
 
 
 def _approximate(joint: LogJoint, seed: int, draws: int, also: np.ndarray, hasty: bool) -> Approximation:
@@ -89,33 +101,62 @@ def _approximate(joint: LogJoint, seed: int, draws: int, also: np.ndarray, hasty
     counted = Counted(joint)
     watch.step("ways up")
     if many_rows.are_many(joint):
-        found = many_rows.search(counted, joint, seed, (CLIMBING, STARTS, GUIDE, ROWS), directions, also)
+        some = many_rows.some_rows(joint, seed, ROWS)
+        found = many_rows.search(counted, some, seed, (CLIMBING, STARTS, GUIDE), directions, also)
         watch.coordinates(joint)  # what was seen so far is of some rows alone
-        fewer = many_rows.proposals(joint, draws)
-        quick = _corrected(counted, joint, seed, fewer, found, directions, sparing=True)
-        if judge(quick.evidence)[0] == Verdict.GOOD:
+        quick = _sparingly(counted, joint, some, seed, draws, found, directions)
+        if quick is not None and judge(quick.evidence)[0] == Verdict.GOOD:
             return quick
     else:
         found = search(counted, joint, seed, (CLIMBING, STARTS, GUIDE), directions, also)
-    return _corrected(counted, joint, seed, draws, found, directions, hasty=hasty)
+    watch.step("guide")
+    settled = settled_optimum(counted, seed, found.summit, directions)
+    return _weighted(counted, counted, joint, seed, draws, found, *settled, hasty)
 
 
-def _corrected(
+def _sparingly(
+    counted: Counted,
+    joint: LogJoint,
+    some: LogDensity,
+    seed: int,
+    draws: int,
+    found: Found,
+    directions: Directions,
+) -> Approximation | None:
+    """With few passes over the data: a guide from some rows, and weights from these too, where they are near enough to
+    those of all rows; else from all rows, of fewer proposals.
+    """
+    about = expansion.expanded(counted, some, found.summit, directions)
+    if about is None:
+        return None
+    by_some, summit = about
+    density = Counted(by_some)
+    watch.step("guide")
+    settled = settled_optimum(density, seed, summit, directions, alike=True)
+    quick = _weighted(density, counted, joint, seed, draws, found, *settled)
+    rng = generator(seed, ROWS, len(quick.z))
+    if expansion.misfit(counted, by_some, quick.z, quick.weights.weights, rng) <= expansion.CLOSE:
+        return quick
+    return _weighted(counted, counted, joint, seed, many_rows.proposals(joint, draws), found, *settled)
+
+
+def _weighted(
+    density: Counted,
     counted: Counted,
     joint: LogJoint,
     seed: int,
     draws: int,
     found: Found,
-    directions: Directions,
-    sparing: bool = False,
+    optimum: Optimum,
+    draw_error: float,
     hasty: bool = False,
 ) -> Approximation:
-    """From where to begin to weighted proposals; `sparing` with passes over the data, `hasty` with uneven weights."""
-    watch.step("guide")
-    optimum, draw_error = settled_optimum(counted, seed, found.summit, directions, sparing)
+    """From the optimum of a guide to proposals weighed by a density, which is that of the joint or stands for it;
+    `hasty` with uneven weights.
+    """
     watch.step("weights")
     proposed = Component(optimum.guide.mu, root_of(optimum), shared=joint.shared)
-    z, weights, wider = correct_twice(counted, generator(seed, PROPOSALS), [proposed], draws, hasty)
+    z, weights, wider = correct_twice(density, generator(seed, PROPOSALS), [proposed], draws, hasty)
     known = wider.max(initial=0.0) <= _KNOWN  # other modes, before the second look
     hidden = [r for r in found.rivals if not (known and doubts.is_covered(r, optimum, z, weights.weights))]
     evidence = gather(counted, joint, optimum, draw_error, hidden, z, weights, wider)
@@ -171,16 +212,15 @@ def gather(
 
 
 def settled_optimum(
-    joint: LogDensity, seed: int, summit: Summit, directions: Directions, sparing: bool = False
+    joint: LogDensity, seed: int, summit: Summit, directions: Directions, alike: bool = False
 ) -> tuple[Optimum, float]:
-    """The optimum over draws that are doubled until fresh ones would not move it; `sparing` begins with few."""
-    guide, precision = summit.guide, summit.precision
-    draws = many_rows.GUIDE_DRAWS if sparing else GUIDE_DRAWS
+    """The optimum over draws that are doubled until fresh ones would not move it; their Hessians may be `alike`."""
+    guide, precision, draws = summit.guide, summit.precision, GUIDE_DRAWS
     affordable = _MOST_BATCHES_OF_HESSIAN * joint.draws_at_once // max(1, 2 * len(directions))
     while True:
         eps = antithetic(generator(seed, GUIDE, draws), draws, joint.dimension)
         of_hessian = 2 * int(np.clip(affordable // 2, 4, draws // 2))
-        optimum = maximise(joint, guide, precision, eps, directions, of_hessian, alike=sparing)
+        optimum = maximise(joint, guide, precision, eps, directions, of_hessian, alike)
         error = _draw_error(joint, seed, optimum)
         if error <= DRAW_ERROR or draws >= _MOST_GUIDE_DRAWS or optimum.covariance is None:
             return optimum, error

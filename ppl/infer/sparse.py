@@ -20,6 +20,7 @@ from ppl.values import dataclass
 _DAMPING = (0.0, 1e-3, 1e-2, 0.1, 1.0, 10.0)  # of the diagonal
 _HALVINGS = 8
 _COLUMNS_AT_ONCE = 4_000_000  # numbers
+_FEW_ENTRIES, _DENSE = 16, 10.0  # a column with more than both, the second times sqrt(N), is full
 _FARTHEST = 2.0  # a step in log sigma
 
 
@@ -61,9 +62,12 @@ def _matrix(values: np.ndarray, row: np.ndarray, column: np.ndarray, dimension: 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Factor:
-    """A symmetric positive definite matrix, scaled by `unit` to a diagonal of ones, as L D L' of its permutation."""
+    """A symmetric positive definite matrix, scaled by `unit` to a diagonal of ones and put in `order`, as L D L' of its
+    permutation.
+    """
 
     unit: np.ndarray
+    order: np.ndarray
     lu: Any
 
     @staticmethod
@@ -74,19 +78,24 @@ class Factor:
             return None
         unit = np.sqrt(diagonal)
         scaled = sparse.diags(1 / unit) @ matrix @ sparse.diags(1 / unit) + damping * sparse.identity(len(unit))
-        try:
-            lu = linalg.splu(
-                scaled.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-            )
-        except RuntimeError:  # exactly singular
-            return None
-        definite = (lu.U.diagonal() > 0).all() and np.array_equal(lu.perm_r, lu.perm_c)
-        return Factor(unit, lu) if definite else None
+        order, permuted = np.arange(len(unit)), "MMD_AT_PLUS_A"
+        full = np.diff(matrix.indptr) > max(_FEW_ENTRIES, _DENSE * np.sqrt(len(unit)))
+        if full.any():  # they go last: finding that out takes SuperLU longer than all else
+            rest = np.flatnonzero(~full)
+            inner = _factored(scaled.tocsr()[rest][:, rest], permuted)
+            if inner is None:
+                return None
+            order, permuted = np.concatenate([rest[np.argsort(inner.perm_c)], np.flatnonzero(full)]), "NATURAL"
+            scaled = scaled.tocsr()[order][:, order]
+        lu = _factored(scaled, permuted)
+        return None if lu is None else Factor(unit, order, lu)
 
     def solve(self, right: np.ndarray) -> np.ndarray:
         """(N,) or (N, n)."""
         unit = self.unit if right.ndim == 1 else self.unit[:, None]
-        return np.asarray(self.lu.solve(right / unit) / unit)
+        found = np.empty(right.shape)
+        found[self.order] = self.lu.solve((right / unit)[self.order])
+        return found / unit
 
     def columns(self, which: np.ndarray) -> np.ndarray:
         """Columns of the inverse (N, n)."""
@@ -108,7 +117,19 @@ class Factor:
         upper = self.lu.U
         right = eps.T * np.sqrt(upper.diagonal())[:, None]
         solved = linalg.spsolve_triangular(upper.tocsr(), right, lower=False)
-        return np.asarray((solved[self.lu.perm_c] / self.unit[:, None]).T)
+        found = np.empty(solved.shape)
+        found[self.order] = solved[self.lu.perm_c]
+        return np.asarray((found / self.unit[:, None]).T)
+
+
+def _factored(matrix: sparse.csr_matrix, permuted: str) -> Any | None:
+    """As SuperLU has it; None where it is not positive definite."""
+    options = {"SymmetricMode": True}
+    try:
+        lu = linalg.splu(matrix.tocsc(), permc_spec=permuted, diag_pivot_thresh=0.0, options=options)
+    except RuntimeError:  # exactly singular
+        return None
+    return lu if (lu.U.diagonal() > 0).all() and np.array_equal(lu.perm_r, lu.perm_c) else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -71,5 +71,13 @@ def test_left_to_the_careful_one(name: str, tmp_path: Path, small_is_large: None
     assert big_table.read_numbers(written(tmp_path, SPECIAL[name]), "d.csv", ",") is None
 
 
+def test_to_the_last_digit(tmp_path: Path, small_is_large: None) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal(300) * 10.0 ** rng.integers(-30, 12, 300)
+    cells = [f"{value:{'.17g' if k % 2 else '.25e'}}" for k, value in enumerate(values)]
+    (found,) = big_table.read_numbers(written(tmp_path, "\n".join(["x", *cells])), "d.csv", ",") or []
+    assert found.values.tolist() == [float(cell) for cell in cells]
+
+
 def test_small_files_are_left_alone(tmp_path: Path) -> None:
     assert big_table.read_numbers(written(tmp_path, PLAIN["numbers"]), "d.csv", ",") is None

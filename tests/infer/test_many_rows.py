@@ -64,12 +64,37 @@ def columns_of_table(columns: Mapping[str, np.ndarray]) -> object:
     return Table(columns)
 
 
-def test_as_few_passes_as_that(few_are_many: None) -> None:
-    """No more full passes than eight draws of the guide, a Hessian at one point and 800 proposals need."""
+def test_as_few_passes_as_that(few_are_many: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more than the way to the mode, a Hessian there, and 64 of the proposals need; these are all that were asked
+    for, and what the verdict asks far out.
+    """
+    asked = []
+    value = row_blocks.RowBlocks.value
+
+    def noted(self: row_blocks.RowBlocks, z: np.ndarray) -> np.ndarray:
+        asked.append(len(z) * (self.split.axis.length == N))
+        return value(self, z)
+
+    monkeypatch.setattr(row_blocks.RowBlocks, "value", noted)
     joint = ppl.from_text(MODEL).condition(columns_of_table(data())).joint
     found = pipeline.approximate(joint, 1, 1000)
-    assert len(found.z) == 800
-    assert found.evaluations * pipeline.GUIDE_DRAWS < 500
+    assert len(found.z) == 1000
+    assert sum(asked) == 64 + 5
+    assert found.evaluations * pipeline.GUIDE_DRAWS < 100
+
+
+def test_where_some_rows_are_not_enough(few_are_many: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handful of ones among thousands of zeros: fewer proposals are weighed by all rows, and right by those."""
+    columns = data()
+    columns["y"] = (np.random.default_rng(2).random(N) < 1 / (1 + np.exp(6 - columns["x1"]))).astype(int)
+    joint = ppl.from_text(MODEL).condition(columns_of_table(columns)).joint
+    quick = pipeline.approximate(joint, 1, 4000)
+    assert len(quick.z) == 800
+    monkeypatch.setattr(many_rows, "FEWEST", N + 1)
+    usual = pipeline.approximate(joint, 1, 4000)
+    sds = usual.z.std(axis=0)
+    off = (quick.weights.weights @ quick.z - usual.weights.weights @ usual.z) / sds
+    assert np.abs(off).max() < 0.15
 
 
 def test_same_bits(few_are_many: None) -> None:
@@ -80,13 +105,13 @@ def test_same_bits(few_are_many: None) -> None:
 
 def test_what_is_not_good_that_way_is_fitted_as_any_other(few_are_many: None, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    corrected = pipeline._corrected
+    settled_optimum = pipeline.settled_optimum
 
-    def noted(*args: object, sparing: bool = False, hasty: bool = False) -> object:
-        asked.append(sparing)
-        return corrected(*args, sparing=sparing, hasty=hasty)  # type: ignore[arg-type]
+    def noted(*args: object, alike: bool = False) -> object:
+        asked.append(alike)
+        return settled_optimum(*args, alike=alike)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pipeline, "_corrected", noted)
+    monkeypatch.setattr(pipeline, "settled_optimum", noted)
     monkeypatch.setattr(pipeline, "judge", lambda evidence: ("do not use", []))
     joint = ppl.from_text(MODEL).condition(columns_of_table(data())).joint
     assert len(pipeline.approximate(joint, 1, 1000).z) == 1000

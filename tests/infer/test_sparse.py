@@ -96,14 +96,22 @@ def test_too_many_directions_are_none() -> None:
     assert curvature.plan_sparse(sparse.csr_matrix(np.ones((30, 30), dtype=np.int32)), 20) is None
 
 
-def test_a_factor_solves_and_draws() -> None:
+@pytest.mark.parametrize("full", [0, 3])
+def test_a_factor_solves_and_draws(full: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also with some columns that have entries everywhere."""
+    monkeypatch.setattr("ppl.infer.sparse._DENSE", 2.0)
     rng = np.random.default_rng(2)
-    half = sparse.random(30, 30, 0.1, random_state=rng)
-    matrix = (half @ half.T + sparse.diags(np.geomspace(1, 1e6, 30))).tocsc()
-    factor = Factor.of(matrix)
+    half = sparse.random(30, 30, 0.05, random_state=rng)
+    matrix = (half @ half.T + sparse.diags(np.geomspace(1, 1e6, 30))).tolil()
+    matrix[5 : 5 + full], matrix[:, 5 : 5 + full] = 0.1, 0.1
+    for i in range(5, 5 + full):
+        matrix[i, i] = 5.0 + i
+    factor = Factor.of(matrix.tocsc())
     assert factor is not None
+    assert factor.order[30 - full :].tolist() == list(range(5, 5 + full))
     inverse = np.linalg.inv(matrix.toarray())
     np.testing.assert_allclose(factor.solve(np.eye(30)), inverse, rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose(factor.solve(np.arange(30.0)), inverse @ np.arange(30.0), rtol=1e-9)
     root = factor.draw(np.eye(30))  # a linear map: its rows are the columns of a root of the inverse
     np.testing.assert_allclose(root.T @ root, inverse, rtol=1e-9, atol=1e-15)
     assert Factor.of((matrix - 2 * sparse.diags(np.geomspace(1, 1e6, 30))).tocsc()) is None
@@ -170,6 +178,20 @@ def test_groups_of_two_coordinates_are_exact_where_all_is_gaussian() -> None:
     assert (np.abs(mean - want) < 0.01 * sds).all()
     np.testing.assert_allclose(sd, sds, rtol=0.06)
     assert result.surface < 1e-4 and result.misfit.max() < 1e-4
+
+
+def test_of_many_rows_fewer_groups_are_integrated_out_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the same posterior as with a dense Hessian."""
+    posterior = ppl.from_text(INTERCEPTS).condition(rows(INTERCEPTS, 25))
+    usual = pipeline.approximate(posterior.joint, 1, 1000)
+    monkeypatch.setattr(pipeline, "FEWEST_ROWS", 25)
+    monkeypatch.setattr(pipeline, "_FEWEST_BY_GROUPS", 20)
+    found = pipeline.approximate(posterior.joint, 1, 1000)
+    assert usual.evidence.not_definite == found.evidence.not_definite == 0
+    assert found.evidence.surface > 0.0
+    sds = usual.z.std(axis=0)
+    means = [one.weights.weights @ one.z for one in (usual, found)]
+    assert (np.abs(means[0] - means[1]) < 0.25 * sds).all()
 
 
 def test_a_hierarchy_of_many_groups_is_good() -> None:
