@@ -36,11 +36,14 @@ _HALF_LOG_TWO_PI = 0.5 * np.log(2 * np.pi)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """Log likelihood of each row (N,) in nats, with the Monte Carlo standard error of each."""
+    """Log likelihood of each row (N,) in nats, with the Monte Carlo standard error of each; `bounds` (N,) are the ELBO
+    of each under its own encoding, never above it on average, empty without an encoder.
+    """
 
     by_row: np.ndarray
     errors: np.ndarray
     draws: int
+    bounds: np.ndarray
 
     @property
     def total(self) -> float:
@@ -58,17 +61,22 @@ class Evaluation:
 
     def columns(self) -> Columns:
         rows = np.arange(1, len(self.by_row) + 1)
-        return [("row", rows), ("log_likelihood", self.by_row), ("mcse", self.errors)]
+        bounds: Columns = [("elbo", self.bounds)] if len(self.bounds) else []
+        return [("row", rows), ("log_likelihood", self.by_row), ("mcse", self.errors), *bounds]
 
     def __str__(self) -> str:
-        return (
+        told = (
             f"log likelihood of {len(self.by_row):,} rows: {self.total:,.2f} nats (mcse {self.error:.2g}),"
             f" {self.by_row.mean():,.3f} a row (standard error {self.spread:.2g}), {self.draws:,} draws"
         )
+        if len(self.bounds):
+            told += f"\nELBO under their encodings: {self.bounds.sum():,.2f} nats, {self.bounds.mean():,.3f} a row"
+        return told
 
     def as_json(self) -> str:
         found = {"rows": len(self.by_row), "log_likelihood": self.total, "mcse": self.error, "draws": self.draws}
-        return json.dumps({**found, "mean": float(self.by_row.mean()), "se_of_mean": self.spread})
+        bound = {"elbo": float(self.bounds.sum()), "mean_elbo": float(self.bounds.mean())} if len(self.bounds) else {}
+        return json.dumps({**found, "mean": float(self.by_row.mean()), "se_of_mean": self.spread, **bound})
 
 
 def evaluate(record: Record, data: Dataset, new: Dataset, draws: int, seed: int) -> Evaluation:
@@ -103,7 +111,7 @@ def evaluate(record: Record, data: Dataset, new: Dataset, draws: int, seed: int)
             if again is not None:
                 log_q = _encoded(again, values, len(some), rng)
             found.append(_log_weights(split, at, values, encoded, numbers) - log_q)
-    return _summed(np.concatenate(found))
+    return _summed(np.concatenate(found), again is not None)
 
 
 def _check(split: Rowwise | None) -> None:
@@ -168,12 +176,12 @@ def _log_weights(
     return np.asarray(total)
 
 
-def _summed(logs: np.ndarray) -> Evaluation:
-    """Log weights (S, N) -> the log mean of each row's; the error by the delta method."""
+def _summed(logs: np.ndarray, encoded: bool) -> Evaluation:
+    """Log weights (S, N) -> the log mean of each row's, the error by the delta method; their mean is the ELBO."""
     draws = len(logs)
     logs = np.where(np.isnan(logs), -np.inf, logs)
     by_row = logsumexp(logs, axis=0) - np.log(draws)
     with np.errstate(all="ignore"):
         relative = np.exp(logs - by_row)
         errors = relative.std(axis=0, ddof=1) / np.sqrt(draws) if draws > 1 else np.full(logs.shape[1], np.nan)
-    return Evaluation(by_row, errors, draws)
+    return Evaluation(by_row, errors, draws, logs.mean(axis=0) if encoded else np.zeros(0))

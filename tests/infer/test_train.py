@@ -164,10 +164,10 @@ def test_a_resumed_training_ends_in_the_same_bits(after: int) -> None:
 
 def test_large_gradients_are_clipped() -> None:
     """A gradient a thousand times the others' norm counts as five times that."""
-    moments = Moments.none(2)
+    moments = Moments.none(np.zeros(2))
     for _ in range(50):
-        _, moments = adam.step(np.zeros(2), np.array([3.0, 4.0]), moments, 0.1)
-    _, after = adam.step(np.zeros(2), np.array([3000.0, -4000.0]), moments, 0.1)
+        _, moments = adam.step(np.zeros(2), np.array([3.0, 4.0]), 5.0, moments, 0.1)
+    _, after = adam.step(np.zeros(2), np.array([3000.0, -4000.0]), 5000.0, moments, 0.1)
     assert after.first - 0.9 * moments.first == pytest.approx([1.5, -2.0])
 
 
@@ -179,4 +179,5 @@ def test_steps_have_streams_of_their_own() -> None:
         return 0.0, np.zeros(len(phi))
 
     train(objective, np.zeros(1), replace(OPTIONS, rates=(0.1,), most=100))
-    assert seen[3] == (3, generator(1, 50, 0, 3).random())
+    jumped = generator(1, 50, 0).bit_generator.jumped(3)
+    assert seen[3] == (3, np.random.Generator(jumped).random())

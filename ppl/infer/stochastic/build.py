@@ -168,7 +168,7 @@ def _read(model: Model, split: Rowwise, names: Collection[str]) -> tuple[Layout,
         raise UsageError("amortise: a row has too many columns for an encoder") from None
     if not layout.width:
         raise UsageError(f"amortise: nothing that varies is observed of the rows of `{', '.join(names)}`")
-    return layout, row_inputs.rows_of(factors, split.axis, layout)
+    return layout, np.ascontiguousarray(row_inputs.rows_of(factors, split.axis, layout))
 
 
 def _batch_size(split: Rowwise, wish: Wish) -> int:

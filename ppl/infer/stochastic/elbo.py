@@ -56,19 +56,19 @@ class Noise:
     products: tuple[Any, ...] = ()
 
 
-def noise(plan: Plan, rng: numpy.random.Generator, draws: int) -> Noise:
-    shared = shared_noise(plan, rng, draws)
+def noise(plan: Plan, rng: numpy.random.Generator, draws: int, dtype: Any = numpy.float64) -> Noise:
+    shared = shared_noise(plan, rng, draws, dtype)
     rows = 0 if plan.batch is None or plan.encoder is None else plan.batch.count
     per_row = 0 if plan.encoder is None else plan.encoder.outputs
-    own = rng.standard_normal((draws, rows, per_row))
+    own = rng.standard_normal((draws, rows, per_row), dtype)
     shapes = () if plan.batch is None else tuple(plan.batch.products.values())
-    products = tuple(rng.standard_normal((draws, *shape)) for shape in shapes)
+    products = tuple(rng.standard_normal((draws, *shape), dtype) for shape in shapes)
     return Noise(shared.closed, shared.opened, own, products)
 
 
-def shared_noise(plan: Plan, rng: numpy.random.Generator, draws: int) -> Noise:
+def shared_noise(plan: Plan, rng: numpy.random.Generator, draws: int, dtype: Any = numpy.float64) -> Noise:
     """That of shared coordinates alone."""
-    closed = rng.standard_normal((draws, plan.sizes()[0] // 2))
+    closed = rng.standard_normal((draws, plan.sizes()[0] // 2), dtype)
     opened = plan.guide.noise(rng, draws) if plan.guide.dimension else numpy.zeros((draws, 0))
     return Noise(closed, opened, numpy.zeros((draws, 0, 0)))
 
@@ -105,8 +105,9 @@ def drawn(plan: Plan, phi: Any, eps: Noise, features: Any, closed_form: bool = T
         found.shared.append(log_q)
     encoded = None
     if plan.encoder is not None:
-        encoded = plan.encoder(weights, features)
-        z_rows = encoded[0] + np.exp(encoded[1]) * eps.rows
+        mean, log_sd_of_rows = plan.encoder(weights, features)
+        encoded = (mean, log_sd_of_rows, np.exp(log_sd_of_rows))
+        z_rows = encoded[0] + encoded[2] * eps.rows
     parts: dict[str, list[Any]] = {}
     for block in plan.joint.blocks:
         if block.start in plan.local:
@@ -116,17 +117,15 @@ def drawn(plan: Plan, phi: Any, eps: Noise, features: Any, closed_form: bool = T
             theta = _shaped(z_closed, own, block)
             prior = plan.priors[block.start]
             location, scale = prior.at(found.values)
-            own_mu, own_sd = (np.reshape(pick(x, (own,)), (1, *block.shape)) for x in (mu, sd))
-            found.shared.append(_each(kl.normals(own_mu, own_sd, location, scale)))
+            own_mu, own_sd, own_log_sd = (np.reshape(pick(x, (own,)), (1, *block.shape)) for x in (mu, sd, log_sd))
+            found.shared.append(_each(kl.normals(own_mu, own_sd, own_log_sd, location, scale)))
             found.done.add(prior.part)
             if plan.batch is not None and block.name in plan.batch.products:
                 noise_of_rows = eps.products[list(plan.batch.products).index(block.name)]
                 for word, value in ((MEAN, own_mu), (SD, own_sd), (NOISE, noise_of_rows)):
                     found.inputs[word.format(block.name)] = value
         else:
-            source, starts = (points[None], plan.points) if block.start in plan.points else (z_open, plan.open)
-            start = starts[block.start]
-            part = _shaped(source, slice(start, start + size_of(block)), block)
+            part = _of_points(points, plan, block) if block.start in plan.points else _opened(z_open, plan, block)
             lower, upper = block.bounds_at(found.values)
             theta = block.transform.constrain(part, lower, upper)
             if block.transform is not transforms.IDENTITY and not block.latent.is_point:
@@ -144,11 +143,11 @@ def _of_rows(plan: Plan, block: Block, found: Drawn, encoded: Any, z_rows: Any, 
     local = plan.local[block.start]
     part = local.shaped(z_rows)
     own = (slice(None), slice(local.start, local.stop))
-    mean, log_sd = (pick(x, own)[None] for x in encoded)
+    mean, log_sd, sd = (np.reshape(pick(x, own), (1, -1, local.stop - local.start)) for x in encoded)
     prior = plan.priors.get(block.start)
     if prior is not None and closed_form:
         location, scale = (_beside_rows(x, local, part) for x in prior.at(found.values))
-        found.by_row[block.start] = kl.normals(mean, np.exp(log_sd), location, scale)
+        found.by_row[block.start] = kl.normals(mean, sd, log_sd, location, scale)
         found.done.add(prior.part)
         return part
     z = pick(z_rows, (slice(None), slice(None), slice(local.start, local.stop)))
@@ -168,6 +167,17 @@ def _beside_rows(x: Any, local: Any, part: Any) -> Any:
 
 def _shaped(z: Any, own: slice, block: Block) -> Any:
     return np.reshape(pick(z, (slice(None), own)), (len(z), *block.shape))
+
+
+def _opened(z: Any, plan: Plan, block: Block) -> Any:
+    start = plan.open[block.start]
+    return _shaped(z, slice(start, start + size_of(block)), block)
+
+
+def _of_points(points: Any, plan: Plan, block: Block) -> Any:
+    """(1, *shape)."""
+    start = plan.points[block.start]
+    return np.reshape(pick(points, (slice(start, start + size_of(block)),)), (1, *block.shape))
 
 
 def _each(terms: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -63,11 +63,12 @@ def fit(model: Model, joint: LogJoint, wish: Wish, seed: int, draws: int, with_r
     built = build(model, joint, wish)
     objective = Objective(built, seed, _STREAM)
     clock = _Clock(objective)
-    options = _options(objective, wish, seed)
+    options = options_of(objective, wish, seed)
     phi = begin(built, generator(seed, STARTS))
     if not np.isfinite(objective(phi, 0, generator(seed, FRESH))[0]):
         raise Nowhere(joint, all_draws.draws(built, phi, generator(seed, FRESH), 1)[0])
-    trained = train(objective, phi, options, _validation(objective), _KEY, clock.say)
+    trained = train(objective, phi.astype(objective.dtype), options, validation(objective), _KEY, clock.say)
+    trained = replace(trained, phi=trained.phi.astype(np.float64))
     now = watch.current()
     if now is not None:
         now.inferring = False  # what is left is short, and is done
@@ -101,7 +102,7 @@ class _Clock:
         return told
 
 
-def _options(objective: Objective, wish: Wish, seed: int) -> Options:
+def options_of(objective: Objective, wish: Wish, seed: int) -> Options:
     batches = objective.batches
     most = wish.epochs * batches if wish.epochs else _MOST_STEPS
     rates = _RATES if wish.learning_rate is None else (wish.learning_rate,)
@@ -117,7 +118,7 @@ def _options(objective: Objective, wish: Wish, seed: int) -> Options:
     )
 
 
-def _validation(objective: Objective) -> Validate | None:
+def validation(objective: Objective) -> Validate | None:
     """The ELBO over the same rows and draws each time, where a step sees a part of the rows alone."""
     plan = objective.built.plan
     if plan.batch is None or objective.batches == 1:
@@ -127,7 +128,7 @@ def _validation(objective: Objective) -> Validate | None:
     def validate(phi: np.ndarray, rng: np.random.Generator) -> float:
         count = int(np.clip(_VALIDATED // batch.count, 1, objective.batches))
         chosen = rng.permutation(plan.rows)[: count * batch.count].reshape(count, batch.count)
-        found = [objective.at(phi, own, noise(plan, rng, objective.draws))[0] for own in chosen]
+        found = [objective.value_at(phi, own, objective.noise(rng)) for own in chosen]
         return -float(np.mean(found))
 
     return validate

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import autograd.numpy as np
@@ -68,7 +69,7 @@ class Local:
         return np.reshape(own, (*np.shape(own)[:2], self.stop - self.start))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """`closed`, `open` and `points` say, of the blocks of each kind, where their coordinates start among those of the
     kind; `priors` are the Normal ones of closed and local blocks. All go by the block's own start in the joint.
@@ -89,6 +90,10 @@ class Plan:
 
     def sizes(self) -> tuple[int, int, int, int]:
         """Of the parts of phi."""
+        return self._sizes
+
+    @cached_property
+    def _sizes(self) -> tuple[int, int, int, int]:
         closed, points = (sum(self._size(start) for start in own) for own in (self.closed, self.points))
         opened = 0 if not self.guide.dimension else _parameters(self.guide)
         return 2 * closed, opened, points, 0 if self.encoder is None else self.encoder.size

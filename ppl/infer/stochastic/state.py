@@ -43,7 +43,7 @@ def begin(phi: np.ndarray, rate: float) -> State:
         stage=STEADY,
         rate=rate,
         phi=phi,
-        moments=Moments.none(len(phi)),
+        moments=Moments.none(phi),
         average=phi,
         averaged=0,
         turned=0,

@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from ppl.infer import watch
-from ppl.infer.draws import generator
+from ppl.infer.draws import Streams, generator
 from ppl.infer.stochastic import adam
 from ppl.infer.stochastic import state as states
+from ppl.infer.stochastic.adam import Moments
 from ppl.infer.stochastic.state import DECAY, STEADY, State
 from ppl.values import dataclass
 
@@ -101,16 +102,17 @@ def train(
 ) -> Trained:
     """Trained from phi (P,), or from the state that the watch's store holds under the key.
 
-    `validate` gives the ELBO that is looked at instead of that of the steps; `say` what the watch shows at a step.
+    Numbers are as long as those of phi. `validate` gives the ELBO that is looked at instead of that of the steps; `say` what the watch shows at a step.
     An interruption ends the training with what there is, where the watch was stopped.
     """
     now = states.begin(phi, options.rates[0])
-    reason = ""
+    walk, reason = None, ""
     try:
         resumed = watch.recall(key, states.of) if key and watch.holds(key) else None
         now = resumed or _with_best_rate(objective, phi, options)
         while not reason:
-            now = _advance(objective, now, options)
+            walk = _Walk(objective, now, options)
+            now = walk.window()
             if now.step % options.window == 0:
                 now = _look(now, options, validate)
                 watch.step(say(now.step))
@@ -121,6 +123,7 @@ def train(
     except KeyboardInterrupt:
         if not watch.is_stopped():
             raise
+        now = now if walk is None or walk.is_over else walk.state()
         if key:
             watch.keep(key, partial(states.as_piece, now))
         return Trained(now.phi, _latest(now), np.nan, INTERRUPTED, now.rate, now.step, now.history[:, 0])
@@ -136,9 +139,7 @@ def _with_best_rate(objective: Objective, phi: np.ndarray, options: Options) -> 
     best, highest = None, -np.inf
     for rate in options.rates:
         watch.step(f"rate {rate:g}")
-        now = states.begin(phi, rate)
-        while now.step < options.search and not now.skipped:
-            now = _advance(objective, now, options)
+        now = _Walk(objective, states.begin(phi, rate), options).to(options.search, 1)
         reached = float(now.recent[now.step // 2 :].mean())
         if not now.skipped and reached > highest:
             best, highest = now, reached
@@ -146,23 +147,63 @@ def _with_best_rate(objective: Objective, phi: np.ndarray, options: Options) -> 
     return replace(found, recent=found.recent[len(found.recent) // options.window * options.window :])
 
 
-def _advance(objective: Objective, now: State, options: Options) -> State:
-    """One step further; without a finite gradient phi stays where it is."""
-    rng = generator(options.seed, options.stream, _STEPS, now.step)
-    value, gradient = objective(now.phi, now.step, rng)
-    recent = np.append(now.recent, -value)
-    if not np.isfinite(value) or not np.isfinite(gradient).all():
-        return replace(now, step=now.step + 1, skipped=now.skipped + 1, recent=recent)
-    rate = now.rate
-    average, averaged = now.average, now.averaged
-    if now.stage == DECAY:
-        rate *= _LAST_RATE ** min(1.0, (now.step - now.turned) / _falling(now, options))
-        averaged += 1
-        average = average + (now.phi - average) / averaged
-    phi, moments = adam.step(now.phi, gradient, now.moments, rate)
-    return replace(
-        now, step=now.step + 1, phi=phi, moments=moments, skipped=0, recent=recent, average=average, averaged=averaged
-    )
+class _Place(NamedTuple):
+    """What a step changes: see `State`."""
+
+    step: int
+    phi: np.ndarray
+    moments: Moments
+    average: np.ndarray
+    averaged: int
+    skipped: int
+
+
+class _Walk:
+    """The steps between two looks. `state()` is what there is after the last whole step."""
+
+    def __init__(self, objective: Objective, begun: State, options: Options):
+        self._objective, self._begun, self._options = objective, begun, options
+        self._streams = Streams(options.seed, options.stream, _STEPS)
+        self._now = _Place(begun.step, begun.phi, begun.moments, begun.average, begun.averaged, begun.skipped)
+        self._elbos: list[float] = []
+        self.is_over = False
+
+    def window(self) -> State:
+        """To the end of a window, or until too many steps had no gradient, or the rates have fallen."""
+        begun, window = self._begun, self._options.window
+        last = (begun.step // window + 1) * window
+        if begun.stage == DECAY:
+            last = min(last, begun.turned + _falling(begun, self._options))
+        found = self.to(last, _DIVERGED)
+        self.is_over = True
+        return found
+
+    def to(self, last: int, most_skipped: int) -> State:
+        with np.errstate(all="ignore"):
+            while self._now.step < last and self._now.skipped < most_skipped:
+                self._now = self._after()
+        return self.state()
+
+    def state(self) -> State:
+        now, begun = self._now, self._begun
+        recent = np.concatenate([begun.recent, self._elbos[: now.step - begun.step]])
+        return replace(begun, recent=recent, **now._asdict())
+
+    def _after(self) -> _Place:
+        """One step further; without a finite gradient phi stays where it is."""
+        step, phi, moments, average, averaged, skipped = self._now
+        value, gradient = self._objective(phi, step, self._streams(step))
+        self._elbos.append(-value)
+        norm = float(np.sqrt(gradient @ gradient))  # neither infinite nor NaN if no element is
+        if not (np.isfinite(value) and np.isfinite(norm)):
+            return self._now._replace(step=step + 1, skipped=skipped + 1)
+        begun, rate = self._begun, self._begun.rate
+        if begun.stage == DECAY:
+            rate *= _LAST_RATE ** min(1.0, (step - begun.turned) / _falling(begun, self._options))
+            averaged += 1
+            average = average + (phi - average) / averaged
+        phi, moments = adam.step(phi, gradient, norm, moments, rate)
+        return _Place(step + 1, phi, moments, average, averaged, 0)
 
 
 def _falling(now: State, options: Options) -> int:
