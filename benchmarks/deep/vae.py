@@ -45,8 +45,8 @@ def of_ppl(table: Path) -> Callable[[int], float]:
     def epochs(count: int) -> float:
         options = options_of(objective, replace(wish, epochs=count), 1)
         used = time.process_time()
-        train(objective, phi, options, validation(objective))
-        return time.process_time() - used
+        trained = train(objective, phi, options, validation(objective))
+        return (time.process_time() - used) * count * objective.batches / trained.steps
 
     return epochs
 

@@ -221,10 +221,14 @@ def _look(now: State, options: Options, validate: Validate | None) -> State:
     history = np.concatenate([now.history, [[elbo, spread]]])
     now = replace(now, recent=np.zeros(0), history=history, good=now.phi if elbo >= best else now.good)
     flat = now.flat + 1 if _is_flat(history, options) and now.step >= options.least else 0
-    late = now.step * (1 + options.decay) >= options.most
-    if now.stage == STEADY and (flat >= options.patience or late):
+    if now.stage == STEADY and (flat >= options.patience or _is_late(now.step, options)):
         return replace(now, stage=DECAY, turned=now.step, average=now.phi, flat=flat)
     return replace(now, flat=flat)
+
+
+def _is_late(step: int, options: Options) -> bool:
+    """Whether after one more window the falling rates would end beyond the largest number of steps."""
+    return (step + options.window) * (1 + options.decay) > options.most
 
 
 def _is_flat(history: np.ndarray, options: Options) -> bool:
@@ -246,7 +250,7 @@ def _reason(now: State, options: Options) -> str:
         if elbos[-_FALLEN:].max() < elbos.max() - far:
             return FELL
     if now.stage == DECAY and now.step - now.turned >= _falling(now, options):
-        return FLAT if now.flat or now.turned * (1 + options.decay) < options.most else LIMIT
+        return LIMIT if not now.flat and _is_late(now.turned, options) else FLAT
     return ""
 
 
