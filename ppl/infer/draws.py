@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ppl.numeric.gamma import quantiles
@@ -24,12 +26,11 @@ class Streams:
     """
 
     def __init__(self, seed: int, *purpose: int):
-        self._bits = generator(seed, *purpose).bit_generator
+        self._generator = generator(seed, *purpose)
+        self._bits: Any = self._generator.bit_generator
         self._start = self._bits.state
-        self._generator = np.random.Generator(self._bits)
 
     def __call__(self, number: int) -> np.random.Generator:
-        assert isinstance(self._bits, np.random.PCG64)
         self._bits.state = self._start
         self._bits.advance(number * _JUMP % (1 << 128))
         return self._generator

@@ -18,7 +18,8 @@ _MOST_SHOWN = 12  # coordinates
 @dataclass(frozen=True, slots=True, eq=False)
 class Deep:
     """`likelihood` less `divergence` (of what rows share), less the sum of `axes` (of each coordinate of the encoded
-    latents, summed over rows) and `others` is the ELBO, in nats over all data. `cells` counts observed numbers.
+    latents, summed over rows) and `others` is the ELBO, in nats over all data. `cells` counts observed numbers. The
+    ELBO of the rows `held_out`, and that of all others, are in nats a row, without what rows share.
 
     `phi` are all numbers that were fitted; `kept`, `mean`, `scale` and `gaps` say how the encoder reads a row.
     """
@@ -46,6 +47,9 @@ class Deep:
     kept: np.ndarray
     mean: np.ndarray
     scale: np.ndarray
+    held_out: int = 0
+    elbo_held_out: float | None = None
+    elbo_of_others: float | None = None
 
     @property
     def elbo(self) -> float:
@@ -88,6 +92,11 @@ def lines(deep: Deep) -> list[str]:
         parts.append(f"batches of {deep.batch:,} of {deep.rows:,} rows, {deep.rows_a_second:,.0f} rows a second")
     told.append("  " + "; ".join(parts))
     told.append(f"  {deep.epochs:,.0f} epochs ({deep.steps:,} steps) at rate {deep.rate:g}, until {deep.ended}")
+    if deep.held_out:
+        told.append(
+            f"  {deep.held_out:,} rows were held out: their ELBO, {deep.elbo_held_out:,.3f} nats a row, decided when to"
+            f" stop; that of the others is {deep.elbo_of_others:,.3f}"
+        )
     told += [f"  {note}" for note in (deep.why, *deep.notes) if note]
     return told
 

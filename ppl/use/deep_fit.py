@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -113,7 +114,16 @@ def deep_of(model: Model, found: Fitted, why: str, notes: tuple[str, ...]) -> De
         kept=none if layout is None else layout.kept,
         mean=none if layout is None else layout.mean,
         scale=none if layout is None else layout.scale,
+        **_held_out(found),
     )
+
+
+def _held_out(found: Fitted) -> dict[str, Any]:
+    rows, by_row = found.built.plan.held_out, found.bound.by_row
+    if not len(rows):
+        return {}
+    others = float(np.delete(by_row, rows).mean())
+    return {"held_out": len(rows), "elbo_held_out": float(by_row[rows].mean()), "elbo_of_others": others}
 
 
 def drawn_of(found: Fitted) -> tuple[str, ...]:

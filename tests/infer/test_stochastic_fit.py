@@ -19,6 +19,7 @@ from ppl.infer.stochastic.objective import Objective, as_function, given
 from ppl.infer.stochastic.wish import Wish
 from ppl.infer.watch import Watch
 from ppl.model.graph import Model
+from ppl.report.deep import lines
 
 PCA = """
 X = columns("x_*")
@@ -67,7 +68,7 @@ class Stopping(Watch):
     """A watch that Ctrl-C reaches after some steps."""
 
     def tell(self) -> None:
-        if self.evaluations > 1000 and not self.stopped:
+        if self.evaluations > 500 and not self.stopped:
             self.stopped = True
             raise KeyboardInterrupt
 
@@ -355,3 +356,42 @@ def test_held_out_rows_of_a_mixture_are_evaluated_exactly(tmp_path: Path) -> Non
     density = (1 - w) * stats.norm(m[:, :1], 1).pdf(new) + w * stats.norm(m[:, 1:], 1).pdf(new)
     np.testing.assert_allclose(found.by_row, np.log(density.mean(axis=0)), rtol=1e-9)
     assert found.total == pytest.approx(np.log(density.mean(axis=0)).sum())
+
+
+def test_rows_that_are_held_out_are_not_seen(tmp_path: Path) -> None:
+    path = table(pixels(), tmp_path)
+    found, objective = built(PCA, path, amortise=("z",), batch_size=20, hidden=(3,), validation=0.25)
+    held_out, rows = found.plan.held_out, found.plan.rows
+    assert len(held_out) == rows // 4 and found.plan.seen == rows - rows // 4
+    seen = {row for step in range(20 * objective.batches) for row in objective.rows_of(step).tolist()}
+    assert seen == set(range(rows)) - set(held_out.tolist())
+    other, _ = built(PCA, path, amortise=("z",), batch_size=20, hidden=(3,))
+    assert not len(other.plan.held_out)  # few rows
+
+    fit = ppl.from_text(PCA).condition(path).fit(
+        amortise="z", encoder=(), batch_size=20, epochs=60, draws=100, validation=0.25, learning_rate=0.01
+    )  # fmt: skip
+    deep = fit.record.deep
+    assert deep is not None and deep.held_out == len(held_out)
+    bounds = fit.evaluate(path, draws=2000).bounds  # by importance weights, of all rows
+    assert deep.elbo_held_out == pytest.approx(bounds[held_out].mean(), abs=0.1)
+    assert deep.elbo_of_others == pytest.approx(np.delete(bounds, held_out).mean(), abs=0.1)
+    assert f"{deep.held_out} rows were held out" in "\n".join(lines(deep))
+    with pytest.raises(ppl.UsageError, match="validation: rows are held out where an encoder"):
+        ppl.from_text(PCA).condition(path).fit(validation=0.25)
+
+
+def test_the_value_alone_is_that_of_the_gradient(tmp_path: Path) -> None:
+    found, objective = built(PCA, table(pixels(20), tmp_path), amortise=("z",), batch_size=8, hidden=(3,))
+    phi, rows = begin(found, np.random.default_rng(0)), np.arange(8)
+    eps = noise(found.plan, np.random.default_rng(1), objective.draws)
+    assert objective.value_at(phi, rows, eps) == objective.at(phi, rows, eps)[0]
+
+
+def test_the_held_out_bound_is_below_the_likelihood(tmp_path: Path) -> None:
+    path = table(pixels(), tmp_path)
+    fit = ppl.from_text(PCA).condition(path).fit(amortise="z", encoder=(), batch_size=60, epochs=50, draws=100)
+    found = fit.evaluate(path, draws=500)
+    assert (found.bounds <= found.by_row + 1e-9).all()
+    assert found.bounds.sum() == pytest.approx(fit.elbo, abs=1.0)
+    assert "ELBO under their encodings" in str(found) and "elbo" in found.as_json()

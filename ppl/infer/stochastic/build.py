@@ -15,6 +15,7 @@ from ppl.compile.joint import LogJoint
 from ppl.compile.row_inputs import Layout
 from ppl.compile.rowwise import Rowwise, longest_axis, rowwise
 from ppl.data.axes import Axis
+from ppl.infer.draws import generator
 from ppl.infer.stochastic.encoder import Encoder
 from ppl.infer.stochastic.plan import Local, Plan, Prior, normal_prior, size_of, starts_of
 from ppl.infer.stochastic.table import NAMED
@@ -26,6 +27,8 @@ from ppl.model.terms import inputs
 
 _ROWS = 128  # of a batch, unless something else is asked for
 _FEW = 2 * _ROWS  # rows that are taken all at once
+_HELD_OUT, _LEAST_ROWS, _MOST_HELD_OUT = 0.05, 500, 1000  # share of the rows, of how many, and of them at most
+_HOLDING = 51  # a stream of random numbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,8 +41,11 @@ class Built:
     features: np.ndarray
 
 
-def build(model: Model, joint: LogJoint, wish: Wish) -> Built:
-    """Raises `UsageError` for what cannot be amortised, and for more rows in a batch than there are."""
+def build(model: Model, joint: LogJoint, wish: Wish, seed: int = 1) -> Built:
+    """The seed decides which rows are held out.
+
+    Raises `UsageError` for what cannot be amortised, and for more rows in a batch than there are.
+    """
     split, numbers = _split(model, joint, wish)
     joint = joint if split is None else split.joint
     if split is None and wish.batch_size is not None:
@@ -60,13 +66,14 @@ def build(model: Model, joint: LogJoint, wish: Wish) -> Built:
     closed = [block for block in others if wish.guide == "meanfield" and block.start in priors]
     opened = [block for block in others if block not in closed]
     drawn = {block.name for block in closed if not split or block.name not in split.local}
-    batch = None if split is None else batch_of(split, _batch_size(split, wish), drawn)
+    held_out = _held_out(split, wish, bool(numbers), seed)
+    batch = None if split is None else batch_of(split, _batch_size(split, wish, len(held_out)), drawn)
     whole = tuple(range(len(joint.parts))) if split is None else split.others
     kept = {start: prior for start, prior in priors.items() if start in local or start in {b.start for b in closed}}
     program = compile_terms(joint.parts[i].log_prob for i in whole)
     guide = NAMED["meanfield" if wish.guide == "point" else wish.guide](sum(size_of(block) for block in opened))
     first, second, third = starts_of(closed), starts_of(opened), starts_of(points)
-    plan = Plan(joint, batch, whole, program, first, second, third, local, kept, guide, encoder, numbers)
+    plan = Plan(joint, batch, whole, program, first, second, third, local, kept, guide, encoder, held_out, numbers)
     return Built(plan, wish, layout, features)
 
 
@@ -171,10 +178,23 @@ def _read(model: Model, split: Rowwise, names: Collection[str]) -> tuple[Layout,
     return layout, np.ascontiguousarray(row_inputs.rows_of(factors, split.axis, layout))
 
 
-def _batch_size(split: Rowwise, wish: Wish) -> int:
+def _held_out(split: Rowwise | None, wish: Wish, labels: bool, seed: int) -> np.ndarray:
+    """Rows, in order. Unless it is asked for, none of few rows, nor where labels of some are known."""
+    if split is None or not wish.amortise:
+        return np.zeros(0, dtype=np.int64)
     rows = split.axis.length
+    share = wish.validation
+    if share is None:
+        share = _HELD_OUT if rows >= _LEAST_ROWS and not labels else 0.0
+    count = min(round(share * rows), _MOST_HELD_OUT)
+    return np.sort(generator(seed, _HOLDING).permutation(rows)[:count])
+
+
+def _batch_size(split: Rowwise, wish: Wish, held_out: int) -> int:
+    rows = split.axis.length - held_out
     if wish.batch_size is None:
         return rows if rows <= _FEW else _ROWS
     if wish.batch_size > rows:
-        raise UsageError(f"batch-size: {wish.batch_size:,} rows are asked for, and the data have {rows:,}")
+        less = f", {held_out:,} held out" if held_out else ""
+        raise UsageError(f"batch-size: {wish.batch_size:,} rows are asked for, and the data have {rows:,}{less}")
     return wish.batch_size

@@ -76,7 +76,7 @@ def shared_noise(plan: Plan, rng: numpy.random.Generator, draws: int, dtype: Any
 def negative_elbo(plan: Plan, phi: Any, eps: Noise, anneal: Any, rows: Any, features: Any, given: Sequence[Any]) -> Any:
     """(1,), in nats; `anneal` (1,) is the weight of the KL terms, `rows` (M,) positions as real numbers."""
     made = drawn(plan, phi, eps, features)
-    weight = 1.0 if plan.batch is None else plan.rows / plan.batch.count
+    weight = 1.0 if plan.batch is None else plan.seen / plan.batch.count
     rest, prior_of_rest = _rest(plan, made)
     likelihood, prior = _by_rows(plan, made, rows, given)
     divergence = sum(made.shared, prior_of_rest) + weight * prior

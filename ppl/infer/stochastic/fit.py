@@ -60,7 +60,7 @@ def fit(model: Model, joint: LogJoint, wish: Wish, seed: int, draws: int, with_r
     Raises `UsageError` for what cannot be fitted so, `Nowhere` where the density is not finite at the start.
     """
     watch.enter("stochastic")
-    built = build(model, joint, wish)
+    built = build(model, joint, wish, seed)
     objective = Objective(built, seed, _STREAM)
     clock = _Clock(objective)
     options = options_of(objective, wish, seed)
@@ -115,19 +115,23 @@ def options_of(objective: Objective, wish: Wish, seed: int) -> Options:
         tolerance=max(0.005, _NATS_A_ROW * objective.built.plan.rows),
         least=min(most, int(wish.kl_anneal * batches)),
         most=most,
+        held_out=bool(len(objective.built.plan.held_out)),
     )
 
 
 def validation(objective: Objective) -> Validate | None:
-    """The ELBO over the same rows and draws each time, where a step sees a part of the rows alone."""
+    """The ELBO over the same rows and draws each time: of those held out, or where a step sees a part of the rows."""
     plan = objective.built.plan
-    if plan.batch is None or objective.batches == 1:
+    if plan.batch is None or (objective.batches == 1 and not len(plan.held_out)):
         return None
     batch = plan.batch
+    held_out = np.resize(plan.held_out, (-(-len(plan.held_out) // batch.count), batch.count))
 
     def validate(phi: np.ndarray, rng: np.random.Generator) -> float:
         count = int(np.clip(_VALIDATED // batch.count, 1, objective.batches))
-        chosen = rng.permutation(plan.rows)[: count * batch.count].reshape(count, batch.count)
+        chosen = held_out
+        if not len(held_out):
+            chosen = rng.permutation(plan.rows)[: count * batch.count].reshape(count, batch.count)
         found = [objective.value_at(phi, own, objective.noise(rng)) for own in chosen]
         return -float(np.mean(found))
 

@@ -26,8 +26,8 @@ _EXACT_IN_SINGLE = 1 << 24  # whole numbers below: positions of rows
 class Objective:
     """phi, step, random numbers -> the negative ELBO in nats and its gradient (P,).
 
-    An epoch is a permutation of all rows, cut into batches of M; the rows that are left over, fewer than M, are others
-    in each epoch, so that every batch is a fair choice of M out of N rows.
+    An epoch is a permutation of all rows that are not held out, cut into batches of M; the rows that are left over,
+    fewer than M, are others in each epoch, so that every batch is a fair choice of M out of these rows.
     """
 
     built: Built
@@ -35,6 +35,7 @@ class Objective:
     stream: int
     draws: int = field(init=False)
     single: bool = field(init=False)  # whether steps calculate in numbers of 32 bits
+    rows: np.ndarray = field(init=False)  # that steps see
     _data: Built = field(init=False)  # what steps read, as long as they calculate
     _step: Step = field(init=False)
     _order: tuple[int, np.ndarray] = field(init=False, default=(-1, np.zeros(0, dtype=np.int64)))
@@ -43,6 +44,7 @@ class Objective:
         plan = self.built.plan
         self.draws = draws_of(plan)
         self.single = is_network(plan.joint) and plan.rows < _EXACT_IN_SINGLE
+        self.rows = np.setdiff1d(np.arange(plan.rows), plan.held_out)
         self._data = _in_single(self.built) if self.single else self.built
         self._step = Step(as_function(plan), sum(plan.sizes()), self._shapes(), self.single)
 
@@ -54,7 +56,7 @@ class Objective:
     def batches(self) -> int:
         """Steps of an epoch."""
         batch = self.built.plan.batch
-        return 1 if batch is None else self.built.plan.rows // batch.count
+        return 1 if batch is None else len(self.rows) // batch.count
 
     def __call__(self, phi: np.ndarray, step: int, rng: np.random.Generator) -> tuple[float, np.ndarray]:
         watch.tick(self.draws)
@@ -77,12 +79,12 @@ class Objective:
         batch = self.built.plan.batch
         if batch is None:
             return np.zeros(0, dtype=np.int64)
-        if self.batches == 1 and batch.count == self.built.plan.rows:
-            return np.arange(batch.count)
+        if self.batches == 1 and batch.count == len(self.rows):
+            return self.rows
         epoch, place = divmod(step, self.batches)
         if self._order[0] != epoch:
             rng = generator(self.seed, self.stream, _SHUFFLING, epoch)
-            self._order = (epoch, rng.permutation(self.built.plan.rows))
+            self._order = (epoch, self.rows[rng.permutation(len(self.rows))])
         return self._order[1][place * batch.count : (place + 1) * batch.count]
 
     def anneal(self, step: int) -> float:

@@ -86,6 +86,7 @@ class Plan:
     priors: Mapping[int, Prior]
     guide: Guide
     encoder: Encoder | None
+    held_out: numpy.ndarray  # rows that steps do not see, in order
     numbers: Mapping[int, int]  # of parts of the joint: at which value of discrete latents of rows they are
 
     def sizes(self) -> tuple[int, int, int, int]:
@@ -135,6 +136,11 @@ class Plan:
     def rows(self) -> int:
         """N, 1 where nothing is split."""
         return 1 if self.batch is None else self.batch.split.axis.length
+
+    @property
+    def seen(self) -> int:
+        """The rows of them that steps see."""
+        return self.rows - len(self.held_out)
 
 
 def size_of(block: Block) -> int:

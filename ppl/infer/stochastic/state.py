@@ -33,7 +33,7 @@ class State:
     skipped: int
     flat: int  # windows in a row
     recent: np.ndarray  # ELBOs of the steps of this window
-    history: np.ndarray  # (windows, 2): the ELBO of each, and the sd of a step's within it
+    history: np.ndarray  # (windows, 3): the ELBO of each, the sd of a step's within it, and the mean of its steps
     good: np.ndarray  # (P,)
 
 
@@ -50,7 +50,7 @@ def begin(phi: np.ndarray, rate: float) -> State:
         skipped=0,
         flat=0,
         recent=np.zeros(0),
-        history=np.zeros((0, 2)),
+        history=np.zeros((0, 3)),
         good=phi,
     )
 

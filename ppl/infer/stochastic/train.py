@@ -56,7 +56,8 @@ class Options:
     """Steps are counted in windows, at the end of each of which the ELBO is looked at.
 
     It is flat where the mean of the last `smooth` windows is not above that of as many before by more than `tolerance`
-    nats and by more than chance, `patience` looks in a row. `least` and `most` are steps.
+    nats and by more than chance, `patience` looks in a row. `least` and `most` are steps. `held_out` says that what is
+    validated are data that steps do not see: the best that was looked at is taken then.
     """
 
     seed: int
@@ -70,6 +71,7 @@ class Options:
     least: int = 0
     most: int = 20_000
     decay: float = 0.5  # steps at falling rates, as a share of those before
+    held_out: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +104,8 @@ def train(
 ) -> Trained:
     """Trained from phi (P,), or from the state that the watch's store holds under the key.
 
-    Numbers are as long as those of phi. `validate` gives the ELBO that is looked at instead of that of the steps; `say` what the watch shows at a step.
+    Numbers are as long as those of phi. `validate` gives the ELBO that is looked at instead of that of the steps; `say`
+    what the watch shows at a step.
     An interruption ends the training with what there is, where the watch was stopped.
     """
     now = states.begin(phi, options.rates[0])
@@ -214,15 +217,18 @@ def _falling(now: State, options: Options) -> int:
 def _look(now: State, options: Options, validate: Validate | None) -> State:
     """At the end of a window: its ELBO, and whether it is time for the next stage."""
     finite = now.recent[np.isfinite(now.recent)]
-    elbo, spread = (float(finite.mean()), float(finite.std())) if len(finite) else (-np.inf, 0.0)
+    own, spread = (float(finite.mean()), float(finite.std())) if len(finite) else (-np.inf, 0.0)
+    elbo = own
     if validate is not None:
         elbo = validate(now.phi, generator(options.seed, options.stream, _VALIDATING))
     best = now.history[:, 0].max(initial=-np.inf)
-    history = np.concatenate([now.history, [[elbo, spread]]])
+    history = np.concatenate([now.history, [[elbo, spread, own]]])
     now = replace(now, recent=np.zeros(0), history=history, good=now.phi if elbo >= best else now.good)
     flat = now.flat + 1 if _is_flat(history, options) and now.step >= options.least else 0
     if now.stage == STEADY and (flat >= options.patience or _is_late(now.step, options)):
-        return replace(now, stage=DECAY, turned=now.step, average=now.phi, flat=flat)
+        past = options.held_out and history[:, 0].max() - elbo > options.tolerance  # it learns by heart
+        phi = now.good if past else now.phi
+        return replace(now, stage=DECAY, turned=now.step, phi=phi, average=phi, flat=flat)
     return replace(now, flat=flat)
 
 
@@ -244,7 +250,9 @@ def _reason(now: State, options: Options) -> str:
     """Why the training ends here; empty where it does not."""
     if now.skipped >= _DIVERGED:
         return NO_NUMBERS
-    elbos, spreads = now.history.T
+    elbos, spreads, own = now.history.T
+    if options.held_out:  # which may fall while the steps gain
+        elbos = own[options.least // options.window :]
     if len(elbos) > _FALLEN and not len(now.recent):
         far = max(_FAR[0], _FAR[1] * float(np.median(spreads)))
         if elbos[-_FALLEN:].max() < elbos.max() - far:
@@ -259,9 +267,12 @@ def _latest(now: State) -> float:
 
 
 def _finished(objective: Objective, now: State, options: Options, reason: str, validate: Validate | None) -> Trained:
-    """The last iterate or the average, whichever has the higher ELBO; the last good one after a divergence."""
+    """The last iterate or the average, whichever has the higher ELBO; the last good one after a divergence, and where
+    rows are held out if it is the best.
+    """
     last = replace(now, step=now.turned or now.step)
     candidates = [now.good] if reason in (NO_NUMBERS, FELL) else [now.phi, now.average][: 1 + (now.averaged > 0)]
+    candidates += [now.good] if options.held_out else []
     judged = [_judged(objective, phi, last, options, validate) for phi in candidates]
     best = int(np.argmax([elbo for elbo, _ in judged]))
     elbo, error = judged[best]
