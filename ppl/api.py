@@ -15,6 +15,7 @@ import numpy as np
 from ppl.compile.joint import LogJoint, compile_joint
 from ppl.data import dataset
 from ppl.data.dataset import Dataset
+from ppl.data.row_groups import RowStream, stream_of
 from ppl.infer import ladder, pipeline
 from ppl.infer.draws import generator
 from ppl.infer.stochastic import choose
@@ -26,6 +27,7 @@ from ppl.language.parser import parse
 from ppl.language.source import Source
 from ppl.language.syntax import Program
 from ppl.model import graph
+from ppl.model.behind import Behind
 from ppl.model.names import Names, find_names
 from ppl.model.settle import settle
 from ppl.numeric.threads import one_blas_thread
@@ -78,16 +80,19 @@ class Model:
     def condition(self, *data: Any, **tables: Any) -> Posterior:
         """The posterior given data: paths (CSV, TSV, Parquet, JSON, npz), mappings of names to arrays, data frames.
 
-        `condition("homes.csv", county="counties.csv")` adds a table with a row for each level of `county`.
+        `condition("homes.csv", county="counties.csv")` adds a table with a row for each level of `county`. Of
+        `ppl.stream("large.parquet")`, and of a Parquet file above 2 GB, few row groups are in memory at a time.
 
         Raises `DataError` and `FileError` for data that cannot be read, `ModelError` where model and data do not fit.
         """
-        return self._given(dataset.read(data, tables))
+        streamed = stream_of(data, tables, self.program.source.text)
+        return self._given(dataset.read(data, tables) if streamed is None else streamed.data, streamed)
 
-    def _given(self, data: Dataset) -> Posterior:
+    def _given(self, data: Dataset, streamed: RowStream | None = None) -> Posterior:
         settled = without_needless_guards(settle(self.names, data))
         summed = sum_out(settled)
-        return Posterior(settled, compile_joint(settled, summed), summed, data)
+        behind = None if streamed is None else Behind(streamed, self.names)
+        return Posterior(settled, compile_joint(settled, summed), summed, data, behind)
 
     def calibrate(
         self, *data: Any, rounds: int = 64, seed: int = 1, progress: Callable[[int], None] | None = None, **tables: Any
@@ -114,6 +119,7 @@ class Posterior:
     joint: LogJoint = field(repr=False)
     summed: SummedOut | None = field(repr=False)
     data: Dataset = field(repr=False)  # as it was read
+    behind: Behind | None = field(repr=False, default=None)  # of a stream, of which the data are a few rows
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -171,22 +177,22 @@ class Posterior:
         `watch` is told how far the fit is, and a fit whose watch is stopped ends with what there is.
 
         Any of the other arguments, and a model too large for all this, mean a fit by stochastic gradients: over batches
-        of `batch_size` rows, for so many `epochs` or until the ELBO is flat. The latents named by `amortise`, which
-        each row has of its own, come from an encoder with hidden layers of these sizes; of many rows a share,
-        `validation`, is then held out, and their ELBO decides when to stop. Raises
+        of `batch_size` rows, for so many `epochs` or until the ELBO is flat. The latents named by `amortise` come from
+        an encoder with hidden layers of these sizes; of many rows a share, `validation`, is then held out. Raises
         `ModelError` where the density is not finite at the start, `UsageError` for what makes no sense or does not fit
         into memory, `FileError` for a checkpoint that cannot be read or written.
         """
         seed, draws = whole("seed", seed, 0, 2**32 - 1), whole("draws", draws, 100, 1_000_000)
         now, given = watch or Watch(), keep(self.data, self.model)
         why = "" if em or standard_errors or guide != "auto" else choose.reason(self.joint)
+        why, mark = (why, "") if self.behind is None else (self.behind.why, self.behind.mark)
         numbers = (encoder, batch_size, epochs, learning_rate, kl_anneal or None, validation)
         wish = None
         if stochastic or why or amortise or any(number is not None for number in numbers):
             from ppl.infer.stochastic.wish import wish_of
 
             wish = wish_of(stochastic or bool(why), amortise, *numbers, guide, em or standard_errors)
-        further = "" if wish is None else str(wish)
+        further = ("" if wish is None else str(wish)) + mark
         if checkpoint is not None or resume is not None:
             from ppl.report.checkpoint import identity, store
 
@@ -195,8 +201,9 @@ class Posterior:
         if wish is not None:
             from ppl.use import deep_fit
 
+            asked = (wish, seed, draws, keep_all, given, why, self.behind)
             with one_blas_thread(), watched(now):
-                return Fit(deep_fit.fitted(self.model, self.joint, wish, seed, draws, keep_all, given, why), self)
+                return Fit(deep_fit.fitted(self.model, self.joint, *asked), self)
         rungs = rungs_of(self.model, guide)
         problem = ladder.Problem(self.model, self.summed, self.joint, seed, draws)
         with one_blas_thread(), watched(now):

@@ -33,6 +33,7 @@ from ppl.language.errors import UsageError
 @click.option("--kl-anneal", type=float, default=0.0, help="Epochs over which the KL terms come in.  [default: 0]")
 @click.option("--learning-rate", type=float, help="Of Adam.  [default: the best of a few, tried on the first steps]")
 @click.option("--validation", type=float, metavar="SHARE", help="Rows held out to decide when to stop.")
+@click.option("--stream", is_flag=True, help="Read a Parquet file in row groups: done anyway above 2 GB.")
 @click.option("--standard-errors", is_flag=True, help="Standard errors of point estimates, as their sds.")
 @click.option("--em", is_flag=True, help="Point estimates and guide in turn; otherwise together, to the same end.")
 @click.option("--checkpoint", type=click.Path(), help="Keep what is found on the way in this file.")
@@ -43,6 +44,7 @@ def fit(
     guide: str, require: str | None, checkpoint: str | None, resume: str | None, standard_errors: bool, em: bool,
     stochastic: bool, amortise: str | None, encoder: str | None, batch_size: int | None, epochs: int | None,
     kl_anneal: float, learning_rate: float | None, validation: float | None,
+    stream: bool,
 ) -> int:  # fmt: skip
     """Find the posterior of MODEL given DATA (CSV, TSV, Parquet, JSON or npz; several files are merged).
 
@@ -57,7 +59,7 @@ def fit(
         raise UsageError(f"{output} is the checkpoint of this fit; choose another name for -o")
     names = [name.strip() for name in (amortise or "").split(",") if name.strip()]
     hidden = None if encoder is None else _sizes(encoder)
-    posterior = condition(model, data)
+    posterior = condition(model, data, stream)
     with watching() as watch:
         try:
             found = posterior.fit(

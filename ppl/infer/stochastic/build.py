@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -41,8 +41,18 @@ class Built:
     features: np.ndarray
 
 
-def build(model: Model, joint: LogJoint, wish: Wish, seed: int = 1) -> Built:
-    """The seed decides which rows are held out.
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Of data of so many `rows` a model has few, the first `drawn` of which were drawn at random."""
+
+    rows: int
+    drawn: int
+
+
+def build(
+    model: Model, joint: LogJoint, wish: Wish, seed: int = 1, sample: Sample | None = None, layout: Layout | None = None
+) -> Built:
+    """The seed decides which rows are held out; a `layout` says how an encoder reads a row, worked out before.
 
     Raises `UsageError` for what cannot be amortised, and for more rows in a batch than there are.
     """
@@ -54,10 +64,10 @@ def build(model: Model, joint: LogJoint, wish: Wish, seed: int = 1) -> Built:
         )
     amortised = [block for block in joint.blocks if block.name in wish.amortise]
     local, per_row = _locals(amortised, split)
-    encoder, layout, features = None, None, np.zeros((split.axis.length if split else 1, 0))
+    encoder, features = None, np.zeros((split.axis.length if split else 1, 0))
     if local:
         assert split is not None
-        layout, features = _read(model, split, wish.amortise)
+        layout, features = _read(model, split, wish.amortise, layout)
         encoder = Encoder(layout.width, wish.hidden, per_row, wish.activation)
     shared = [block for block in joint.blocks if block.start not in local]
     points = [block for block in shared if block.latent.is_point or wish.guide == "point"]
@@ -66,14 +76,18 @@ def build(model: Model, joint: LogJoint, wish: Wish, seed: int = 1) -> Built:
     closed = [block for block in others if wish.guide == "meanfield" and block.start in priors]
     opened = [block for block in others if block not in closed]
     drawn = {block.name for block in closed if not split or block.name not in split.local}
-    held_out = _held_out(split, wish, bool(numbers), seed)
-    batch = None if split is None else batch_of(split, _batch_size(split, wish, len(held_out)), drawn)
+    rows = 1 if split is None else split.axis.length
+    of = sample or Sample(rows, rows)
+    held_out = _held_out(of, wish, bool(numbers), seed)
+    batch = None if split is None else batch_of(split, _batch_size(of, wish, len(held_out)), drawn)
     whole = tuple(range(len(joint.parts))) if split is None else split.others
     kept = {start: prior for start, prior in priors.items() if start in local or start in {b.start for b in closed}}
     program = compile_terms(joint.parts[i].log_prob for i in whole)
     guide = NAMED["meanfield" if wish.guide == "point" else wish.guide](sum(size_of(block) for block in opened))
     first, second, third = starts_of(closed), starts_of(opened), starts_of(points)
     plan = Plan(joint, batch, whole, program, first, second, third, local, kept, guide, encoder, held_out, numbers)
+    if sample is not None:
+        plan = replace(plan, streamed=sample.rows, drawn=sample.drawn)
     return Built(plan, wish, layout, features)
 
 
@@ -167,10 +181,12 @@ def _locals(blocks: Collection[Block], split: Rowwise | None) -> tuple[dict[int,
     return found, at
 
 
-def _read(model: Model, split: Rowwise, names: Collection[str]) -> tuple[Layout, np.ndarray]:
+def _read(
+    model: Model, split: Rowwise, names: Collection[str], layout: Layout | None
+) -> tuple[Layout, np.ndarray]:  # fmt: skip
     factors = row_inputs.observed_of(model, names, split.axis)
     try:
-        layout = row_inputs.layout(factors, split.axis)
+        layout = layout or row_inputs.layout(factors, split.axis)
     except row_inputs.TooWide:
         raise UsageError("amortise: a row has too many columns for an encoder") from None
     if not layout.width:
@@ -178,23 +194,23 @@ def _read(model: Model, split: Rowwise, names: Collection[str]) -> tuple[Layout,
     return layout, np.ascontiguousarray(row_inputs.rows_of(factors, split.axis, layout))
 
 
-def _held_out(split: Rowwise | None, wish: Wish, labels: bool, seed: int) -> np.ndarray:
+def _held_out(of: Sample, wish: Wish, labels: bool, seed: int) -> np.ndarray:
     """Rows, in order. Unless it is asked for, none of few rows, nor where labels of some are known."""
-    if split is None or not wish.amortise:
+    if not wish.amortise:
         return np.zeros(0, dtype=np.int64)
-    rows = split.axis.length
     share = wish.validation
     if share is None:
-        share = _HELD_OUT if rows >= _LEAST_ROWS and not labels else 0.0
-    count = min(round(share * rows), _MOST_HELD_OUT)
-    return np.sort(generator(seed, _HOLDING).permutation(rows)[:count])
+        share = _HELD_OUT if of.rows >= _LEAST_ROWS and not labels else 0.0
+    count = min(round(share * of.rows), _MOST_HELD_OUT)
+    return np.sort(generator(seed, _HOLDING).permutation(of.drawn)[:count])
 
 
-def _batch_size(split: Rowwise, wish: Wish, held_out: int) -> int:
-    rows = split.axis.length - held_out
+def _batch_size(of: Sample, wish: Wish, held_out: int) -> int:
+    rows = of.drawn - held_out
     if wish.batch_size is None:
         return rows if rows <= _FEW else _ROWS
     if wish.batch_size > rows:
-        less = f", {held_out:,} held out" if held_out else ""
-        raise UsageError(f"batch-size: {wish.batch_size:,} rows are asked for, and the data have {rows:,}{less}")
+        told = f"batch-size: {wish.batch_size:,} rows are asked for, and the data have {of.rows:,}"
+        told += f", {held_out:,} held out" if held_out else ""
+        raise UsageError(told + (f"; of a stream at most {rows:,}" if of.drawn < of.rows else ""))
     return wish.batch_size

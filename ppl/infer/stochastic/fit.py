@@ -17,13 +17,15 @@ from ppl.infer.pipeline import FRESH, GUIDE, PROPOSALS, STARTS, Approximation
 from ppl.infer.stochastic import draws as all_draws
 from ppl.infer.stochastic import rows
 from ppl.infer.stochastic.begin import begin
-from ppl.infer.stochastic.build import Built, build
+from ppl.infer.stochastic.build import Built, Sample, build
 from ppl.infer.stochastic.elbo import Noise, noise
+from ppl.infer.stochastic.feed import Feed
 from ppl.infer.stochastic.objective import Objective
 from ppl.infer.stochastic.rows import Bound
 from ppl.infer.stochastic.train import INTERRUPTED, REASONS, Options, Trained, Validate, train
 from ppl.infer.stochastic.wish import Wish
 from ppl.infer.verdict import Evidence
+from ppl.model.behind import Behind
 from ppl.model.graph import Model
 
 _STREAM = 50  # of the random numbers of steps
@@ -54,14 +56,19 @@ class Fitted:
     rate: float
 
 
-def fit(model: Model, joint: LogJoint, wish: Wish, seed: int, draws: int, with_rows: bool = True) -> Fitted:
-    """Without `with_rows` the draws are of what rows share alone.
+def fit(
+    model: Model, joint: LogJoint, wish: Wish, seed: int, draws: int, with_rows: bool = True,
+    behind: Behind | None = None,
+) -> Fitted:  # fmt: skip
+    """Without `with_rows` the draws are of what rows share alone. Steps take the rows `behind` the model, if there are.
 
     Raises `UsageError` for what cannot be fitted so, `Nowhere` where the density is not finite at the start.
     """
     watch.enter("stochastic")
-    built = build(model, joint, wish, seed)
-    objective = Objective(built, seed, _STREAM)
+    sample = None if behind is None else Sample(behind.rows.groups.rows, behind.rows.drawn)
+    built = build(model, joint, wish, seed, sample)
+    source = None if behind is None else Feed(behind.names, behind.rows, built, seed, _STREAM)
+    objective = Objective(built, seed, _STREAM, source)
     clock = _Clock(objective)
     options = options_of(objective, wish, seed)
     phi = begin(built, generator(seed, STARTS))
@@ -112,7 +119,7 @@ def options_of(objective: Objective, wish: Wish, seed: int) -> Options:
         rates=rates,
         search=max(1, min(_SEARCH, most // (2 * len(rates)))),
         window=max(1, min(max(_LEAST_WINDOW, batches), most // 4)),
-        tolerance=max(0.005, _NATS_A_ROW * objective.built.plan.rows),
+        tolerance=max(0.005, _NATS_A_ROW * objective.built.plan.total),
         least=min(most, int(wish.kl_anneal * batches)),
         most=most,
         held_out=bool(len(objective.built.plan.held_out)),
@@ -128,10 +135,11 @@ def validation(objective: Objective) -> Validate | None:
     held_out = np.resize(plan.held_out, (-(-len(plan.held_out) // batch.count), batch.count))
 
     def validate(phi: np.ndarray, rng: np.random.Generator) -> float:
-        count = int(np.clip(_VALIDATED // batch.count, 1, objective.batches))
+        rows = plan.drawn or plan.rows
+        count = int(np.clip(_VALIDATED // batch.count, 1, rows // batch.count))
         chosen = held_out
         if not len(held_out):
-            chosen = rng.permutation(plan.rows)[: count * batch.count].reshape(count, batch.count)
+            chosen = rng.permutation(rows)[: count * batch.count].reshape(count, batch.count)
         found = [objective.value_at(phi, own, objective.noise(rng)) for own in chosen]
         return -float(np.mean(found))
 

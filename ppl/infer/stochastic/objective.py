@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,6 +22,15 @@ _MOST_DRAWS = 16
 _EXACT_IN_SINGLE = 1 << 24  # whole numbers below: positions of rows
 
 
+class Source(Protocol):
+    """step, dtype -> what steps read of their rows: what the encoder gets (M, width), and the data of the batch."""
+
+    @property
+    def batches(self) -> int: ...
+
+    def __call__(self, step: int, dtype: Any) -> list[np.ndarray]: ...
+
+
 @dataclass(slots=True, eq=False)
 class Objective:
     """phi, step, random numbers -> the negative ELBO in nats and its gradient (P,).
@@ -33,6 +42,7 @@ class Objective:
     built: Built
     seed: int
     stream: int
+    source: Source | None = None  # of batches, where not all rows are in memory
     draws: int = field(init=False)
     single: bool = field(init=False)  # whether steps calculate in numbers of 32 bits
     rows: np.ndarray = field(init=False)  # that steps see
@@ -56,11 +66,17 @@ class Objective:
     def batches(self) -> int:
         """Steps of an epoch."""
         batch = self.built.plan.batch
+        if self.source is not None:
+            return self.source.batches
         return 1 if batch is None else len(self.rows) // batch.count
 
     def __call__(self, phi: np.ndarray, step: int, rng: np.random.Generator) -> tuple[float, np.ndarray]:
         watch.tick(self.draws)
-        return self.at(phi, self.rows_of(step), self.noise(rng), self.anneal(step))
+        eps, anneal = self.noise(rng), self.anneal(step)
+        if self.source is None:
+            return self.at(phi, self.rows_of(step), eps, anneal)
+        features, *arrays = self.source(step, self.dtype)
+        return self._step(phi, *inputs(eps, anneal, np.zeros(len(features), self.dtype), features, arrays))
 
     def noise(self, rng: np.random.Generator) -> Noise:
         """That of a step."""
@@ -123,6 +139,13 @@ def given(built: Built, rows: np.ndarray, eps: Noise, anneal: float) -> list[np.
     batch = built.plan.batch
     arrays = [] if batch is None else batch.arrays(rows)
     features = built.features.take(rows, axis=0) if built.plan.encoder is not None else np.zeros((0, 0))
+    return inputs(eps, anneal, rows, features, arrays)
+
+
+def inputs(
+    eps: Noise, anneal: float, rows: np.ndarray, features: np.ndarray, arrays: Sequence[np.ndarray]
+) -> list[np.ndarray]:  # fmt: skip
+    """In the order in which the objective takes them."""
     fixed = [eps.closed, eps.opened, eps.rows, np.array([anneal]), rows.astype(np.float64), features]
     return [*fixed, *eps.products, *arrays]
 

@@ -88,6 +88,8 @@ class Plan:
     encoder: Encoder | None
     held_out: numpy.ndarray  # rows that steps do not see, in order
     numbers: Mapping[int, int]  # of parts of the joint: at which value of discrete latents of rows they are
+    streamed: int = 0  # rows of the data, where the joint has a few of them alone
+    drawn: int = 0  # of these few, the first that were drawn at random
 
     def sizes(self) -> tuple[int, int, int, int]:
         """Of the parts of phi."""
@@ -138,9 +140,14 @@ class Plan:
         return 1 if self.batch is None else self.batch.split.axis.length
 
     @property
+    def total(self) -> int:
+        """The rows of the data, of which the joint may have a few alone."""
+        return self.streamed or self.rows
+
+    @property
     def seen(self) -> int:
-        """The rows of them that steps see."""
-        return self.rows - len(self.held_out)
+        """The rows of the data that steps see."""
+        return self.total - len(self.held_out)
 
 
 def size_of(block: Block) -> int:

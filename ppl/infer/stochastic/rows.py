@@ -36,16 +36,18 @@ class Bound:
 
 
 def batches(built: Built) -> Iterator[tuple[np.ndarray, int]]:
-    """The rows of batches that cover the data once, and how many of them count: the last is filled up."""
-    batch = built.plan.batch
+    """The rows of batches that cover once the data, or what was drawn of them at random, and how many of them count:
+    the last is filled up.
+    """
+    batch, last = built.plan.batch, built.plan.drawn or built.plan.rows
     assert batch is not None
-    for first in range(0, built.plan.rows, batch.count):
+    for first in range(0, last, batch.count):
         rows = np.arange(first, first + batch.count)
-        yield np.minimum(rows, built.plan.rows - 1), int((rows < built.plan.rows).sum())
+        yield np.minimum(rows, last - 1), int((rows < last).sum())
 
 
 def bound(built: Built, phi: np.ndarray, rng: np.random.Generator, draws: int) -> Bound:
-    """Over a few draws of all latents."""
+    """Over a few draws of all latents; of data that are streamed estimated from the rows that were drawn of them."""
     plan = built.plan
     if plan.batch is None:
         made = drawn(plan, phi, noise(plan, rng, draws), np.zeros((0, 0)))
@@ -78,7 +80,11 @@ def bound(built: Built, phi: np.ndarray, rng: np.random.Generator, draws: int) -
                 of_rows[rows[row]] -= term.mean(axis=0)[row]
                 others += float(term.mean(axis=0)[row].sum())
         rest = plan.rest(made.values, made.done)
-    return _of_shared(plan, made, rest, of_rows, axes, others, likelihood)
+    if plan.drawn:
+        scale = plan.total / plan.drawn
+        likelihood, others = scale * likelihood, scale * others
+        axes = {name: scale * kl for name, kl in axes.items()}
+    return _of_shared(plan, made, rest, of_rows[: plan.drawn or plan.rows], axes, others, likelihood)
 
 
 def _of_shared(
