@@ -114,15 +114,16 @@ def train(
         resumed = watch.recall(key, states.of) if key and watch.holds(key) else None
         now = resumed or _with_best_rate(objective, phi, options)
         while not reason:
-            walk = _Walk(objective, now, options)
-            now = walk.window()
-            if now.step % options.window == 0:
+            if _is_due(now, options):  # which an interruption may have come before
                 now = _look(now, options, validate)
                 watch.step(say(now.step))
                 watch.note(_latest(now))
                 if key:
                     watch.keep(key, partial(states.as_piece, now), eager=False)
             reason = _reason(now, options)
+            if not reason:
+                walk = _Walk(objective, now, options)
+                now = walk.window()
     except KeyboardInterrupt:
         if not watch.is_stopped():
             raise
@@ -177,6 +178,8 @@ class _Walk:
         last = (begun.step // window + 1) * window
         if begun.stage == DECAY:
             last = min(last, begun.turned + _falling(begun, self._options))
+        elif begun.step < _latest_turn(self._options):
+            last = min(last, _latest_turn(self._options))
         found = self.to(last, _DIVERGED)
         self.is_over = True
         return found
@@ -211,7 +214,7 @@ class _Walk:
 
 def _falling(now: State, options: Options) -> int:
     """The steps at falling rates."""
-    return max(options.window, round(options.decay * now.turned))
+    return min(max(1, round(options.decay * now.turned)), options.most - now.turned)
 
 
 def _look(now: State, options: Options, validate: Validate | None) -> State:
@@ -225,16 +228,22 @@ def _look(now: State, options: Options, validate: Validate | None) -> State:
     history = np.concatenate([now.history, [[elbo, spread, own]]])
     now = replace(now, recent=np.zeros(0), history=history, good=now.phi if elbo >= best else now.good)
     flat = now.flat + 1 if _is_flat(history, options) and now.step >= options.least else 0
-    if now.stage == STEADY and (flat >= options.patience or _is_late(now.step, options)):
+    if now.stage == STEADY and (flat >= options.patience or now.step >= _latest_turn(options)):
         past = options.held_out and history[:, 0].max() - elbo > options.tolerance  # it learns by heart
         phi = now.good if past else now.phi
         return replace(now, stage=DECAY, turned=now.step, phi=phi, average=phi, flat=flat)
     return replace(now, flat=flat)
 
 
-def _is_late(step: int, options: Options) -> bool:
-    """Whether after one more window the falling rates would end beyond the largest number of steps."""
-    return (step + options.window) * (1 + options.decay) > options.most
+def _is_due(now: State, options: Options) -> bool:
+    """Whether a window has ended that was not looked at."""
+    ended = now.step % options.window == 0 or (now.stage == STEADY and now.step == _latest_turn(options))
+    return ended and len(now.recent) > 0
+
+
+def _latest_turn(options: Options) -> int:
+    """The step after which the falling rates end with the largest number of steps."""
+    return max(1, int(options.most / (1 + options.decay)))
 
 
 def _is_flat(history: np.ndarray, options: Options) -> bool:
@@ -258,7 +267,7 @@ def _reason(now: State, options: Options) -> str:
         if elbos[-_FALLEN:].max() < elbos.max() - far:
             return FELL
     if now.stage == DECAY and now.step - now.turned >= _falling(now, options):
-        return LIMIT if not now.flat and _is_late(now.turned, options) else FLAT
+        return LIMIT if not now.flat and now.turned >= _latest_turn(options) else FLAT
     return ""
 
 
