@@ -12,6 +12,7 @@ import numpy as np
 from ppl.compile.joint import LogJoint
 from ppl.compile.nowhere import why_not_finite
 from ppl.data.axes import Axis
+from ppl.data.dataset import Dataset
 from ppl.infer import watch
 from ppl.infer.ladder import Attempt, Found, Nowhere
 from ppl.infer.stochastic.fit import Fitted, fit
@@ -43,7 +44,7 @@ def fitted(
     long = tuple(name for name in wish.amortise if _FEWEST * sizes(model).get(name, 0) > _MOST_OF_ROWS)
     if behind is not None:
         long = wish.amortise
-        model = _without_rows(model, behind.rows.data.rows)
+        model = _without_rows(model, behind.rows.data)
     if long:
         model = without(model, long)
         why_not = "too long" if behind is None else "the data are a stream"
@@ -69,14 +70,15 @@ def fitted(
     return recorded_in_time(model, climbed, kept, out)
 
 
-def _without_rows(model: Model, rows: Axis | None) -> Model:
-    """Without simulated and derived names over the rows, of which few are in memory."""
+def _without_rows(model: Model, data: Dataset) -> Model:
+    """Without simulated and derived names over the rows, of which few are in memory, nor cells that are missing."""
 
     def has(axes: tuple[Axis, ...]) -> bool:
-        return rows is not None and any(axis.identity == rows.identity for axis in axes)
+        return data.rows is not None and any(axis.identity == data.rows.identity for axis in axes)
 
     derived = {name: term for name, term in model.derived.items() if not has((*term.plates, *term.axes))}
-    return replace(model, simulated=tuple(x for x in model.simulated if not has(x.axes)), derived=derived)
+    simulated = tuple(x for x in model.simulated if not has(x.axes) and x.name not in data.columns)
+    return replace(model, simulated=simulated, derived=derived)
 
 
 def without(model: Model, names: Collection[str]) -> Model:

@@ -189,7 +189,7 @@ def by_heart(phi: np.ndarray, step: int, rng: np.random.Generator) -> tuple[floa
 
 
 def test_the_best_on_data_held_out_is_taken() -> None:
-    held_out = replace(OPTIONS, rates=(0.002,), window=20, held_out=True)
+    held_out = replace(OPTIONS, rates=(0.002,), window=20, by_chance=0.001)
     found = train(by_heart, np.zeros(2), held_out, lambda phi, rng: -float(((phi - 1) ** 2).sum()))
     assert not found.diverged
     assert found.phi == pytest.approx(np.ones(2), abs=0.03)
@@ -197,10 +197,10 @@ def test_the_best_on_data_held_out_is_taken() -> None:
 
 
 def test_a_fall_on_data_held_out_is_no_divergence() -> None:
-    far = replace(OPTIONS, rates=(0.1,), window=20, held_out=True, most=2000)
+    far = replace(OPTIONS, rates=(0.1,), window=20, by_chance=1.0, most=2000)
     found = train(by_heart, np.zeros(2), far, lambda phi, rng: -1e4 * float(((phi - 1) ** 2).sum()))
     assert not found.diverged
-    assert train(by_heart, np.zeros(2), replace(far, held_out=False), lambda phi, rng: -1e4 * phi.sum()).diverged
+    assert train(by_heart, np.zeros(2), replace(far, by_chance=np.inf), lambda phi, rng: -1e4 * phi.sum()).diverged
 
 
 @pytest.mark.parametrize("most", [7, 60, 333, 1000])

@@ -189,7 +189,8 @@ def _check(built: Built, source: RowStream) -> None:
     mixed = [joint.parts[i].name for i in batch.split.others if joint.parts[i].observed]
     if mixed:
         raise UsageError(
-            f"stream: `{mixed[0]}` depends on many rows at once, and of {file} only some are in memory at a time"
+            f"stream: `{mixed[0]}` depends on many rows at once, or on cells that are missing, and of {file} only some"
+            " rows are in memory at a time"
         )
     encoded = {local.block.name for local in plan.local.values()}
     own = sorted({block.name for block in joint.blocks if block.name in batch.split.local} - encoded)

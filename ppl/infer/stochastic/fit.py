@@ -21,6 +21,7 @@ from ppl.infer.stochastic.build import Built, Sample, build
 from ppl.infer.stochastic.elbo import Noise, noise
 from ppl.infer.stochastic.feed import Feed
 from ppl.infer.stochastic.objective import Objective
+from ppl.infer.stochastic.plan import Plan
 from ppl.infer.stochastic.rows import Bound
 from ppl.infer.stochastic.train import INTERRUPTED, REASONS, Options, Trained, Validate, train
 from ppl.infer.stochastic.wish import Wish
@@ -122,8 +123,15 @@ def options_of(objective: Objective, wish: Wish, seed: int) -> Options:
         tolerance=max(0.005, _NATS_A_ROW * objective.built.plan.total),
         least=min(most, int(wish.kl_anneal * batches)),
         most=most,
-        held_out=bool(len(objective.built.plan.held_out)),
+        by_chance=_by_chance(objective.built.plan),
     )
+
+
+def _by_chance(plan: Plan) -> float:
+    """Two models whose log densities differ by d nats a row on average differ by sqrt(2 d) or so from row to row: on n
+    rows what is below two standard errors, 8 / n, says nothing. In nats over all data; infinite where there are none.
+    """
+    return 8 / len(plan.held_out) * plan.seen if len(plan.held_out) else np.inf
 
 
 def validation(objective: Objective) -> Validate | None:

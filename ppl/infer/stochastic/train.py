@@ -56,8 +56,9 @@ class Options:
     """Steps are counted in windows, at the end of each of which the ELBO is looked at.
 
     It is flat where the mean of the last `smooth` windows is not above that of as many before by more than `tolerance`
-    nats and by more than chance, `patience` looks in a row. `least` and `most` are steps. `held_out` says that what is
-    validated are data that steps do not see: the best that was looked at is taken then.
+    nats and by more than chance, `patience` looks in a row. `least` and `most` are steps. Where what is validated
+    are data that steps do not see, `by_chance` are the nats by which it may fall without saying anything; from a fall
+    below that the best that was looked at is taken.
     """
 
     seed: int
@@ -71,7 +72,7 @@ class Options:
     least: int = 0
     most: int = 20_000
     decay: float = 0.5  # steps at falling rates, as a share of those before
-    held_out: bool = False
+    by_chance: float = np.inf
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -229,7 +230,7 @@ def _look(now: State, options: Options, validate: Validate | None) -> State:
     now = replace(now, recent=np.zeros(0), history=history, good=now.phi if elbo >= best else now.good)
     flat = now.flat + 1 if _is_flat(history, options) and now.step >= options.least else 0
     if now.stage == STEADY and (flat >= options.patience or now.step >= _latest_turn(options)):
-        past = options.held_out and history[:, 0].max() - elbo > options.tolerance  # it learns by heart
+        past = history[:, 0].max() - elbo > options.by_chance  # it learns by heart
         phi = now.good if past else now.phi
         return replace(now, stage=DECAY, turned=now.step, phi=phi, average=phi, flat=flat)
     return replace(now, flat=flat)
@@ -260,7 +261,7 @@ def _reason(now: State, options: Options) -> str:
     if now.skipped >= _DIVERGED:
         return NO_NUMBERS
     elbos, spreads, own = now.history.T
-    if options.held_out:  # which may fall while the steps gain
+    if np.isfinite(options.by_chance):  # which may fall while the steps gain
         elbos = own[options.least // options.window :]
     if len(elbos) > _FALLEN and not len(now.recent):
         far = max(_FAR[0], _FAR[1] * float(np.median(spreads)))
@@ -281,9 +282,12 @@ def _finished(objective: Objective, now: State, options: Options, reason: str, v
     """
     last = replace(now, step=now.turned or now.step)
     candidates = [now.good] if reason in (NO_NUMBERS, FELL) else [now.phi, now.average][: 1 + (now.averaged > 0)]
-    candidates += [now.good] if options.held_out else []
+    candidates += [now.good] if np.isfinite(options.by_chance) else []
     judged = [_judged(objective, phi, last, options, validate) for phi in candidates]
-    best = int(np.argmax([elbo for elbo, _ in judged]))
+    elbos = [elbo for elbo, _ in judged]
+    if np.isfinite(options.by_chance):
+        elbos[-1] -= options.by_chance
+    best = int(np.argmax(elbos))
     elbo, error = judged[best]
     return Trained(candidates[best], elbo, error, reason, now.rate, now.step, now.history[:, 0])
 
