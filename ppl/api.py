@@ -317,13 +317,12 @@ class Fit:
         return Predictions(predict(self.record, self._data(), dataset.read(data, tables), wish))
 
     def encode(self, *data: Any, seed: int = 1, **tables: Any) -> dict[str, np.ndarray]:
-        """Mean and sd of the latents of new rows that a fit with `amortise` has an encoder for, by label: columns of a
-        table, `z[1]_mean`, `z[1]_sd`. Raises `UsageError` where there is no encoder, `DataError` for rows that it
-        cannot read.
+        """Mean and sd of the latents of new rows that a fit with `amortise` has an encoder for, by label: `z[1]_mean`,
+        `z[1]_sd`. Raises `UsageError` where there is no encoder, `DataError` for rows that it cannot read.
         """
-        from ppl.use.encode import encode
+        from ppl.use.encode import encode_all
 
-        return dict(encode(self.record, self._data(), dataset.read(data, tables), whole("seed", seed, 0, 2**32 - 1)))
+        return dict(encode_all(self.record, self._data(), data, tables, whole("seed", seed, 0, 2**32 - 1)))
 
     def evaluate(self, *data: Any, draws: int = 1000, seed: int = 1, **tables: Any) -> Evaluation:
         """The log likelihood of rows that the fit has not seen, latents of a row integrated out by importance sampling.

@@ -88,7 +88,13 @@ class RowStream:
 
 
 def stream_of(sources: Sequence[Any], tables: Any, text: str) -> RowStream | None:
-    """The stream that data are read as: where that is asked for, or of one Parquet file that is large; else None.
+    """The stream that data are read as; None where they are read whole. Raises what `groups_in` and reading raise."""
+    groups = groups_in(sources, tables, text)
+    return None if groups is None else sampled(groups)
+
+
+def groups_in(sources: Sequence[Any], tables: Any, text: str) -> Groups | None:
+    """The groups that data are read in: where that is asked for, or of one Parquet file that is large; else None.
 
     Raises `UsageError` for other data beside one that is asked for.
     """
@@ -103,7 +109,7 @@ def stream_of(sources: Sequence[Any], tables: Any, text: str) -> RowStream | Non
     if path.suffix.lower() != ".parquet":
         raise UsageError(f"stream: {path} is no Parquet file; its rows stand in no groups")
     groups = groups_of(path, text)
-    return sampled(groups) if asked or groups.bytes > LARGE else None
+    return groups if asked or groups.bytes > LARGE else None
 
 
 def _is_path(source: Any) -> bool:

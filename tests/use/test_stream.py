@@ -140,6 +140,8 @@ def test_an_autoencoder_of_a_stream(factors: Path, tmp_path: Path) -> None:
     fit.save(tmp_path / "fit.nc")
     encoded = ppl.read_fit(tmp_path / "fit.nc").encode(factors)
     assert len(encoded["z[1]_mean"]) == ROWS
+    for name, values in fit.encode(ppl.stream(factors)).items():  # a row group at a time
+        np.testing.assert_allclose(values, encoded[name], rtol=1e-9)
     np.testing.assert_allclose(np.abs(encoded["z[1]_mean"]), np.abs(whole.encode(factors)["z[1]_mean"]), atol=0.15)
 
 
