@@ -177,6 +177,7 @@ def test_same_seed_same_bits_and_resumed(coins: Path, tmp_path: Path) -> None:
             "a ~ Normal(0, 1)\nx ~ Normal(a, 1)\nfor i in 2..rows { y[i] ~ Normal(a * y[i-1], 1) }\n",
             "many rows at once",
         ),
+        ("a ~ Normal(0, 1 / rows)\ny ~ Normal(a, 1)\n", "reckons with `rows`"),
         ("a ~ Normal(0, 1)\nz[rows] ~ Normal(a, 1)\ny ~ Normal(z, 1)\n", "give it an encoder"),
     ],
 )

@@ -53,6 +53,8 @@ class Feed:
         plan = built.plan
         assert plan.batch is not None
         _check(built, source)
+        if any("rows" in line.uses and "rows" not in line.shape_uses for line in names.lines):
+            raise UsageError("stream: the model reckons with `rows`, and only some of these are in memory at a time")
         self._names, self._source, self._built = names, source, built
         self._seed, self._stream, self._count = seed, stream, plan.batch.count
         starts = np.concatenate([[0], np.cumsum(source.groups.sizes)])
