@@ -150,6 +150,7 @@ class Posterior:
         watch: Watch | None = None, standard_errors: bool = False, em: bool = False, stochastic: bool = False,
         amortise: str | Sequence[str] = (), encoder: Sequence[int] | None = None, batch_size: int | None = None,
         epochs: int | None = None, kl_anneal: float = 0.0, learning_rate: float | None = None,
+        label_weight: float | None = None,
     ) -> Fit:  # fmt: skip
         """The posterior, found by the automatic mean-field guide and corrected.
 
@@ -171,14 +172,15 @@ class Posterior:
 
         Any of the other arguments, and a model too large for all this, mean a fit by stochastic gradients: over batches
         of `batch_size` rows, for so many `epochs` or until the ELBO is flat. The latents named by `amortise`, which
-        each row has of its own, come from an encoder with hidden layers of these sizes. Raises
+        each row has of its own, come from an encoder with hidden layers of these sizes, which gives discrete latents of
+        the rows too: what it says of known labels counts `label_weight` times beside the ELBO. Raises
         `ModelError` where the density is not finite at the start, `UsageError` for what makes no sense or does not fit
         into memory, `FileError` for a checkpoint that cannot be read or written.
         """
         seed, draws = whole("seed", seed, 0, 2**32 - 1), whole("draws", draws, 100, 1_000_000)
         now, given = watch or Watch(), keep(self.data, self.model)
         why = "" if em or standard_errors or guide != "auto" else choose.reason(self.joint)
-        numbers = (encoder, batch_size, epochs, learning_rate, kl_anneal or None)
+        numbers = (encoder, batch_size, epochs, learning_rate, kl_anneal or None, label_weight)
         wish = None
         if stochastic or why or amortise or any(number is not None for number in numbers):
             from ppl.infer.stochastic.wish import wish_of

@@ -14,7 +14,8 @@ from ppl.compile.staged.step import plain as by_autograd
 from ppl.infer.draws import generator
 from ppl.infer.stochastic.begin import begin
 from ppl.infer.stochastic.build import Built, build
-from ppl.infer.stochastic.elbo import Noise, drawn, noise, rowwise_terms
+from ppl.infer.stochastic.drawn import Noise, drawn, noise
+from ppl.infer.stochastic.row_terms import of_rows
 from ppl.infer.stochastic.objective import Objective, as_function, given
 from ppl.infer.stochastic.wish import Wish
 from ppl.infer.watch import Watch
@@ -275,7 +276,7 @@ def test_products_that_are_drawn_by_row_have_the_mean_and_variance_of_the_produc
     plain = build(*_conditioned(REGRESSION, table(data, tmp_path)), Wish(batch_size=8))
     split = plain.plan.batch.split  # type: ignore[union-attr]
     by_weights = split.at(rows).log_probs(made.values)[split.parts.index(2)]
-    by_row = next(term for term in rowwise_terms(found.plan, made, arrays[4], arrays[8:]) if term.likelihood)
+    by_row = next(term for term in of_rows(found.plan, made, arrays[4], arrays[8:]).terms if term.likelihood)
     one, other = by_row.by_row(), np.asarray(by_weights)
     error = np.hypot(one.std(axis=0), other.std(axis=0)) / np.sqrt(20_000)
     np.testing.assert_allclose(one.mean(axis=0), other.mean(axis=0), atol=5 * error.max())
