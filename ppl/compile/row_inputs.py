@@ -38,9 +38,7 @@ class Layout:
         return len(self.kept)
 
 
-def observed_of(
-    model: Model, names: Collection[str], axis: Axis, labels: Collection[str] = ()
-) -> tuple[Factor, ...]:
+def observed_of(model: Model, names: Collection[str], axis: Axis, labels: Collection[str] = ()) -> tuple[Factor, ...]:
     """The observed parts over the axis that depend on the latents of these names, or on the `labels`, discrete ones;
     these themselves left out.
     """

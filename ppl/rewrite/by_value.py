@@ -161,9 +161,7 @@ def _others(model: Model, names: Sequence[str]) -> Iterator[tuple[str, Piece | F
             yield name, one, one.log_prob
 
 
-def _set(
-    term: Term, own: Sequence[_Own], setting: Mapping[str, float], number: int, encoded: Collection[str]
-) -> Term:
+def _set(term: Term, own: Sequence[_Own], setting: Mapping[str, float], number: int, encoded: Collection[str]) -> Term:
     """A term with the discrete latents at these values, which have the number."""
     known = {one.latent.name: one for one in own}
 

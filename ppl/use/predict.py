@@ -130,7 +130,7 @@ class _Encoded:
             if latent.name in again.local:
                 values[latent.name] = again.put_in(latent.name, values[latent.name], rows)
             elif found is not None and latent.name in found.latents:
-                own = found.values[:, found.latents.index(latent.name)][again.codes[np.arange(len(again.codes)), numbers]]
+                own = again.value_at(latent.name, numbers)
                 column = joined.columns.get(latent.name)
                 if column is not None and column.missing is not None:  # a latent of its missing cells alone
                     own = own[:, np.asarray(column.missing)[joined.fitted :]]

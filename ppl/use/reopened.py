@@ -74,6 +74,12 @@ class Reopened:
             return np.zeros((draws, len(self.mean)), dtype=np.int64)
         return values_of(self.log_q, draws, rng)
 
+    def value_at(self, name: str, numbers: np.ndarray) -> np.ndarray:
+        """Of a discrete latent (S, count), at values with these numbers (S, count)."""
+        assert self.values is not None
+        own = self.values.values[:, self.values.latents.index(name)]
+        return np.asarray(own[self.codes[np.arange(len(self.codes)), numbers]])
+
     def coordinates(self, numbers: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Draws (S, count, coordinates of a row) at values with these numbers (S, count)."""
         at = (np.arange(len(self.mean)), numbers)
@@ -193,8 +199,8 @@ def reopen(record: Record, joined: Joined, new: Dataset) -> Reopened:
     found = encoded(encoder, deep.phi[len(deep.phi) - encoder.size :], features[joined.fitted :])
     log_q = np.zeros((joined.count, 1)) if found.log_q is None else found.log_q
     codes, counts = (nothing, nothing == 0) if values is None else (values.codes, values.counts)
-    mean, sd, new = found.mean, np.exp(found.log_sd), slice(joined.fitted, None)
-    return Reopened(joined, local, mean, sd, log_q, codes[new], counts[new], values)
+    own = slice(joined.fitted, None)
+    return Reopened(joined, local, found.mean, np.exp(found.log_sd), log_q, codes[own], counts[own], values)
 
 
 def encoder_of(deep: Deep, outputs: int) -> Encoder:

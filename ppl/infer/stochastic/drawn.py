@@ -41,8 +41,8 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Noise:
-    """What an estimate draws: `closed` (S, Dc), `opened` (S, E) for the guide, `rows` (S, M, values times coordinates of a row), and
-    for each product whose results are drawn (S, M, ...).
+    """What an estimate draws: `closed` (S, Dc), `opened` (S, E) for the guide, `rows` (S, M, values times coordinates
+    of a row), and for each product whose results are drawn (S, M, ...).
     """
 
     closed: Any
@@ -93,7 +93,7 @@ def drawn(plan: Plan, phi: Any, eps: Noise, features: Any, closed_form: bool = T
         if block.start in plan.local:
             _encode(plan, block, found, encoding, eps, closed_form)
             continue
-        elif block.start in plan.closed:
+        if block.start in plan.closed:
             own = slice(plan.closed[block.start], plan.closed[block.start] + size_of(block))
             theta = _shaped(z_closed, own, block)
             prior = plan.priors[block.start]

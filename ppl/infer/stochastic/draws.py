@@ -38,8 +38,9 @@ def draws(built: Built, phi: np.ndarray, rng: np.random.Generator, count: int, w
             step = max(1, _AT_ONCE // max(1, mean[:, 0].size))
             for i in range(0, count, step):
                 size = min(step, count - i)
-                at = (slice(None), 0) if chosen is None else (np.arange(len(mean)), chosen[i : i + size])
-                rows = mean[at] + sd[at] * rng.standard_normal((size, *mean[:, 0].shape))
+                numbers = np.zeros((1, 1), dtype=np.int64) if chosen is None else chosen[i : i + size]
+                own_at = (np.arange(len(mean)), numbers)
+                rows = mean[own_at] + sd[own_at] * rng.standard_normal((size, *mean[:, 0].shape))
                 z[i : i + size, local.block.start : local.block.stop] = _flat(local, rows)
     return z
 

@@ -40,8 +40,8 @@ register_notrace(VJPNode, indicators)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoding:
-    """Means and log sds of a row's coordinates, each (M, values, coordinates), at each value of its discrete latents: at
-    one, where it has none. `log_q` (M, values) are log probabilities of these that count, of others very low; and
+    """Means and log sds of a row's coordinates, each (M, values, coordinates), at each value of its discrete latents:
+    at one, where it has none. `log_q` (M, values) are log probabilities of these that count, of others very low; and
     `log_known` (M,) the log probability of what is known.
     """
 

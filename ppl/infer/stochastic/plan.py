@@ -167,9 +167,7 @@ def starts_of(blocks: Iterable[Block]) -> dict[int, int]:
     return found
 
 
-def normal_prior(
-    joint: LogJoint, block: Block, lacks: str | None = None, parts: tuple[int, ...] = ()
-) -> Prior | None:
+def normal_prior(joint: LogJoint, block: Block, lacks: str | None = None, parts: tuple[int, ...] = ()) -> Prior | None:
     """The prior of a block that is Normal, cut nowhere and in coordinates of its own, where its location and scale lack
     the axis of this identity. `parts` of the joint, where it is there more than once.
     """

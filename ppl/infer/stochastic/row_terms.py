@@ -1,4 +1,4 @@
-"""what was drawn, rows of a batch -> log densities and KL terms that go by rows, discrete latents of rows taken care of.
+"""what was drawn, rows of a batch -> log densities and KL terms that go by rows, discrete latents of rows gone.
 
 Without an encoder these are summed out exactly. With one they have a posterior q(value | row) of their own: everything
 is worked out at each value, where the encoded latents are others, and weighed by q.

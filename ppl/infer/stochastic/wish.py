@@ -89,4 +89,6 @@ def wish_of(
     hidden = HIDDEN if encoder is None else tuple(encoder)
     chosen = "meanfield" if guide == "auto" else guide
     unique = tuple(dict.fromkeys(names))
-    return Wish(unique, hidden, "tanh", batch_size, epochs, kl_anneal or 0.0, learning_rate, chosen, label_weight).checked()
+    return Wish(
+        unique, hidden, "tanh", batch_size, epochs, kl_anneal or 0.0, learning_rate, chosen, label_weight
+    ).checked()
