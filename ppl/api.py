@@ -156,7 +156,7 @@ class Posterior:
         watch: Watch | None = None, standard_errors: bool = False, em: bool = False, stochastic: bool = False,
         amortise: str | Sequence[str] = (), encoder: Sequence[int] | None = None, batch_size: int | None = None,
         epochs: int | None = None, kl_anneal: float = 0.0, learning_rate: float | None = None,
-        validation: float | None = None,
+        validation: float | None = None, label_weight: float | None = None,
     ) -> Fit:  # fmt: skip
         """The posterior, found by the automatic mean-field guide and corrected.
 
@@ -168,26 +168,25 @@ class Posterior:
         coordinates and Gaussian draws with the curvature there, at best usable. Where there is nothing for a rung to
         do, the fit is that of the mean field.
 
-        Points (`Param`) are estimated first, together with a mean field; `em` takes steps by both in turn, to the same
-        end. The rest is found given them. With `standard_errors` those of the points stand for their sds, by the
-        observed information, and are NaN otherwise.
+        Points (`Param`) are estimated first, with a mean field; `em` takes steps by both in turn, to the same end. The
+        rest is found given them. `standard_errors` are, as sds of the points, those by the observed information.
 
         `draws` is how many equally weighted draws the fit holds; `keep_all` keeps those of very long simulated and
-        derived names too, which `left_out` names otherwise. The same seed gives the same bits.
-        What is found on the way is kept in the file `checkpoint`; `resume` goes on from such a file, to the same bits.
-        `watch` is told how far the fit is, and a fit whose watch is stopped ends with what there is.
+        derived names too, which `left_out` names otherwise. The same seed gives the same bits. What is found is kept in
+        the file `checkpoint`; `resume` goes on from one. A fit whose `watch` is stopped ends with what there is.
 
         Any of the other arguments, and a model too large for all this, mean a fit by stochastic gradients: over batches
         of `batch_size` rows, for so many `epochs` or until the ELBO is flat. The latents named by `amortise` come from
-        an encoder with hidden layers of these sizes; of many rows a share, `validation`, is then held out. Raises
-        `ModelError` where the density is not finite at the start, `UsageError` for what makes no sense or does not fit
-        into memory, `FileError` for a checkpoint that cannot be read or written.
+        an encoder with hidden layers of these sizes; of many rows a share, `validation`, is then held out. It gives
+        discrete latents too: what it says of known labels counts `label_weight` times beside the ELBO. Raises
+        `ModelError` where the density is not finite at the start, `UsageError` for what makes no sense or is too large,
+        `FileError` for a checkpoint that cannot be read or written.
         """
         seed, draws = whole("seed", seed, 0, 2**32 - 1), whole("draws", draws, 100, 1_000_000)
         now, given = watch or Watch(), keep(self.data, self.model)
         why = "" if em or standard_errors or guide != "auto" else choose.reason(self.joint)
         why, mark = (why, "") if self.behind is None else (self.behind.why, self.behind.mark)
-        numbers = (encoder, batch_size, epochs, learning_rate, kl_anneal or None, validation)
+        numbers = (encoder, batch_size, epochs, learning_rate, kl_anneal or None, validation, label_weight)
         wish = None
         if stochastic or why or amortise or any(number is not None for number in numbers):
             from ppl.infer.stochastic.wish import wish_of

@@ -133,6 +133,9 @@ def deep_of(model: Model, found: Fitted, why: str, notes: tuple[str, ...]) -> De
         kept=none if layout is None else layout.kept,
         mean=none if layout is None else layout.mean,
         scale=none if layout is None else layout.scale,
+        labels=built.labels,
+        values=0 if plan.encoder is None else plan.encoder.values,
+        label_weight=plan.label_weight,
         **_held_out(found),
     )
 

@@ -1,4 +1,4 @@
-"""fit, new rows -> means and sds of the latents that its encoder gives, a line a row."""
+"""fit, new rows -> what its encoder gives: means and sds of latents, probabilities of labels, a line a row."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def encode_all(record: Record, data: Dataset, sources: Sequence[Any], tables: Ma
 
 
 def encode(record: Record, data: Dataset, new: Dataset, rng: np.random.Generator) -> Columns:
-    """The number of each new row, and mean and sd of each number of its encoded latents, on their own scale.
+    """The number of each new row, mean and sd of each number of its encoded latents, on their own scale, and by the
+    encoder the probabilities of the values of its discrete latents.
 
     Raises `UsageError` for a fit without an encoder, `DataError` for rows that it cannot read.
     """
@@ -53,11 +54,13 @@ def encode(record: Record, data: Dataset, new: Dataset, rng: np.random.Generator
             parts = []
             step = max(1, _AT_ONCE // (_DRAWS * max(1, mean.shape[1])))
             for i in range(0, joined.count, step):
-                eps = rng.standard_normal((_DRAWS, *mean[i : i + step].shape))
-                drawn = again.constrained(local, mean[i : i + step] + sd[i : i + step] * eps)
+                some = again.at(slice(i, i + step))
+                drawn = some.constrained(local, some.coordinates(some.numbers(_DRAWS, rng), rng))
                 parts.append((drawn.mean(axis=0), drawn.std(axis=0)))
             both = [np.concatenate([part[k] for part in parts]).reshape(joined.count, -1) for k in (0, 1)]
             own = both[0], both[1]
         for i, label in enumerate(label_all(name, others)):
             columns += [(f"{label}_mean", own[0][:, i]), (f"{label}_sd", own[1][:, i])]
+    for name, names, found in again.probabilities(np.exp(again.log_q)):
+        columns += [(f"{name}_p_{value}", own) for value, own in zip(names, found.T, strict=True)]
     return columns

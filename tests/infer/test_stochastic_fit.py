@@ -14,8 +14,9 @@ from ppl.compile.staged.step import plain as by_autograd
 from ppl.infer.draws import generator
 from ppl.infer.stochastic.begin import begin
 from ppl.infer.stochastic.build import Built, build
-from ppl.infer.stochastic.elbo import Noise, drawn, noise, rowwise_terms
+from ppl.infer.stochastic.drawn import Noise, drawn, noise
 from ppl.infer.stochastic.objective import Objective, as_function, given
+from ppl.infer.stochastic.row_terms import of_rows
 from ppl.infer.stochastic.wish import Wish
 from ppl.infer.watch import Watch
 from ppl.model.graph import Model
@@ -229,7 +230,9 @@ u ~ Normal(V[kind], 1)
 
 @pytest.mark.parametrize("text", [FEW_LABELS, MIXTURE])
 def test_discrete_latents_of_rows_are_summed_out_within_the_batch(text: str, tmp_path: Path) -> None:
-    """The likelihood of all rows is that of the elimination of the whole model, which goes another way."""
+    """Without an encoder: the likelihood of all rows is that of the elimination of the whole model, which goes another
+    way.
+    """
     rng = np.random.default_rng(0)
     labels = np.where(rng.random(12) < 0.5, np.nan, rng.integers(1, 4, 12))
     labels[:3] = 1, 2, 3
@@ -237,16 +240,14 @@ def test_discrete_latents_of_rows_are_summed_out_within_the_batch(text: str, tmp
     if text is MIXTURE:
         data = table({"y": rng.normal(size=12), "u": rng.normal(size=12)}, tmp_path)
     posterior = ppl.from_text(text).condition(data)
-    found = build(posterior.model, posterior.joint, Wish(amortise=("z",), hidden=(4,), batch_size=12))
+    found = build(posterior.model, posterior.joint, Wish(batch_size=12))
     assert found.plan.numbers and not any(part.summand for part in found.plan.joint.parts)
     objective = Objective(found, 1, 50)
     phi = begin(found, rng) + rng.normal(0, 0.3, sum(found.plan.sizes()))
     eps = noise(found.plan, rng, objective.draws)
     value, _ = objective.at(phi, np.arange(12), eps)
     made = drawn(found.plan, phi, eps, found.features)
-    closed = sum(part.mean() for part in made.shared) + sum(
-        part.sum(axis=(1, 2)).mean() for part in made.by_row.values()
-    )
+    closed = sum(part.mean() for part in made.shared)
     whole = posterior.joint.sum_of_parts(made.values)
     priors = [part for part in posterior.joint.parts if part.name in ("V", "z")]
     values = posterior.joint.program.run(made.values)
@@ -276,7 +277,7 @@ def test_products_that_are_drawn_by_row_have_the_mean_and_variance_of_the_produc
     plain = build(*_conditioned(REGRESSION, table(data, tmp_path)), Wish(batch_size=8))
     split = plain.plan.batch.split  # type: ignore[union-attr]
     by_weights = split.at(rows).log_probs(made.values)[split.parts.index(2)]
-    by_row = next(term for term in rowwise_terms(found.plan, made, arrays[4], arrays[8:]) if term.likelihood)
+    by_row = next(term for term in of_rows(found.plan, made, arrays[4], arrays[8:]).terms if term.likelihood)
     one, other = by_row.by_row(), np.asarray(by_weights)
     error = np.hypot(one.std(axis=0), other.std(axis=0)) / np.sqrt(20_000)
     np.testing.assert_allclose(one.mean(axis=0), other.mean(axis=0), atol=5 * error.max())

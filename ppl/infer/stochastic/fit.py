@@ -18,7 +18,7 @@ from ppl.infer.stochastic import draws as all_draws
 from ppl.infer.stochastic import rows
 from ppl.infer.stochastic.begin import begin
 from ppl.infer.stochastic.build import Built, Sample, build
-from ppl.infer.stochastic.elbo import Noise, noise
+from ppl.infer.stochastic.drawn import Noise, noise
 from ppl.infer.stochastic.feed import Feed
 from ppl.infer.stochastic.objective import Objective
 from ppl.infer.stochastic.plan import Plan

@@ -13,7 +13,8 @@ from ppl.infer import watch
 from ppl.infer.draws import generator
 from ppl.infer.stochastic.build import Built
 from ppl.infer.stochastic.choose import is_network
-from ppl.infer.stochastic.elbo import Noise, negative_elbo, noise
+from ppl.infer.stochastic.drawn import Noise, noise
+from ppl.infer.stochastic.elbo import negative_elbo
 from ppl.infer.stochastic.plan import Plan
 
 _SHUFFLING = 7  # a stream of random numbers beside those of a training
