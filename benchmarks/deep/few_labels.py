@@ -74,7 +74,9 @@ def main() -> int:
     known = digits >= 0
     print(f"{known.sum()} of {len(ink):,} rows have a label; {len(new)} are to be told")
     plain = LogisticRegression(max_iter=10_000)
-    tuned = LogisticRegressionCV(Cs=10, cv=5, max_iter=10_000, use_legacy_attributes=False, scoring="neg_log_loss", l1_ratios=(0,))
+    tuned = LogisticRegressionCV(
+        Cs=10, cv=5, max_iter=10_000, use_legacy_attributes=False, scoring="neg_log_loss", l1_ratios=(0,)
+    )
     for name, classifier in (("logistic regression", plain), ("the same, penalty by cross-validation", tuned)):
         error = (classifier.fit(ink[known] / 16, digits[known]).predict(new / 16) != truth).mean()
         print(f"{name:40s} error {error:.2%}", flush=True)
