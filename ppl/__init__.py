@@ -9,6 +9,7 @@ from ppl.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from ppl.api import Fit, Model, Posterior, from_text, load, read_fit
+    from ppl.data.row_groups import stream
     from ppl.language.errors import DataError, FileError, ModelError, PplError, UsageError, VerdictError
     from ppl.report.summary import Summary
 
@@ -27,10 +28,12 @@ __all__ = [
     "from_text",
     "load",
     "read_fit",
+    "stream",
 ]
 
 _HOMES = {
     "ppl.api": ("Fit", "Model", "Posterior", "from_text", "load", "read_fit"),
+    "ppl.data.row_groups": ("stream",),
     "ppl.language.errors": ("DataError", "FileError", "ModelError", "PplError", "UsageError", "VerdictError"),
     "ppl.report.summary": ("Summary",),
 }

@@ -15,6 +15,7 @@ import numpy as np
 from ppl.compile.joint import LogJoint, compile_joint
 from ppl.data import dataset
 from ppl.data.dataset import Dataset
+from ppl.data.row_groups import RowStream, stream_of
 from ppl.infer import ladder, pipeline
 from ppl.infer.draws import generator
 from ppl.infer.stochastic import choose
@@ -26,6 +27,7 @@ from ppl.language.parser import parse
 from ppl.language.source import Source
 from ppl.language.syntax import Program
 from ppl.model import graph
+from ppl.model.behind import Behind
 from ppl.model.names import Names, find_names
 from ppl.model.settle import settle
 from ppl.numeric.threads import one_blas_thread
@@ -78,16 +80,19 @@ class Model:
     def condition(self, *data: Any, **tables: Any) -> Posterior:
         """The posterior given data: paths (CSV, TSV, Parquet, JSON, npz), mappings of names to arrays, data frames.
 
-        `condition("homes.csv", county="counties.csv")` adds a table with a row for each level of `county`.
+        `condition("homes.csv", county="counties.csv")` adds a table with a row for each level of `county`. Of
+        `ppl.stream("large.parquet")`, and of a Parquet file above 2 GB, few row groups are in memory at a time.
 
         Raises `DataError` and `FileError` for data that cannot be read, `ModelError` where model and data do not fit.
         """
-        return self._given(dataset.read(data, tables))
+        streamed = stream_of(data, tables, self.program.source.text)
+        return self._given(dataset.read(data, tables) if streamed is None else streamed.data, streamed)
 
-    def _given(self, data: Dataset) -> Posterior:
+    def _given(self, data: Dataset, streamed: RowStream | None = None) -> Posterior:
         settled = without_needless_guards(settle(self.names, data))
         summed = sum_out(settled)
-        return Posterior(settled, compile_joint(settled, summed), summed, data)
+        behind = None if streamed is None else Behind(streamed, self.names)
+        return Posterior(settled, compile_joint(settled, summed), summed, data, behind)
 
     def calibrate(
         self, *data: Any, rounds: int = 64, seed: int = 1, progress: Callable[[int], None] | None = None, **tables: Any
@@ -114,6 +119,7 @@ class Posterior:
     joint: LogJoint = field(repr=False)
     summed: SummedOut | None = field(repr=False)
     data: Dataset = field(repr=False)  # as it was read
+    behind: Behind | None = field(repr=False, default=None)  # of a stream, of which the data are a few rows
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -150,6 +156,7 @@ class Posterior:
         watch: Watch | None = None, standard_errors: bool = False, em: bool = False, stochastic: bool = False,
         amortise: str | Sequence[str] = (), encoder: Sequence[int] | None = None, batch_size: int | None = None,
         epochs: int | None = None, kl_anneal: float = 0.0, learning_rate: float | None = None,
+        validation: float | None = None, label_weight: float | None = None,
     ) -> Fit:  # fmt: skip
         """The posterior, found by the automatic mean-field guide and corrected.
 
@@ -161,31 +168,31 @@ class Posterior:
         coordinates and Gaussian draws with the curvature there, at best usable. Where there is nothing for a rung to
         do, the fit is that of the mean field.
 
-        Points (`Param`) are estimated first, together with a mean field; `em` takes steps by both in turn, to the same
-        end. The rest is found given them. With `standard_errors` those of the points stand for their sds, by the
-        observed information, and are NaN otherwise.
+        Points (`Param`) are estimated first, with a mean field; `em` takes steps by both in turn, to the same end. The
+        rest is found given them. `standard_errors` are, as sds of the points, those by the observed information.
 
         `draws` is how many equally weighted draws the fit holds; `keep_all` keeps those of very long simulated and
-        derived names too, which `left_out` names otherwise. The same seed gives the same bits.
-        What is found on the way is kept in the file `checkpoint`; `resume` goes on from such a file, to the same bits.
-        `watch` is told how far the fit is, and a fit whose watch is stopped ends with what there is.
+        derived names too, which `left_out` names otherwise. The same seed gives the same bits. What is found is kept in
+        the file `checkpoint`; `resume` goes on from one. A fit whose `watch` is stopped ends with what there is.
 
         Any of the other arguments, and a model too large for all this, mean a fit by stochastic gradients: over batches
-        of `batch_size` rows, for so many `epochs` or until the ELBO is flat. The latents named by `amortise`, which
-        each row has of its own, come from an encoder with hidden layers of these sizes. Raises
-        `ModelError` where the density is not finite at the start, `UsageError` for what makes no sense or does not fit
-        into memory, `FileError` for a checkpoint that cannot be read or written.
+        of `batch_size` rows, for so many `epochs` or until the ELBO is flat. The latents named by `amortise` come from
+        an encoder with hidden layers of these sizes; of many rows a share, `validation`, is then held out. It gives
+        discrete latents too: what it says of known labels counts `label_weight` times beside the ELBO. Raises
+        `ModelError` where the density is not finite at the start, `UsageError` for what makes no sense or is too large,
+        `FileError` for a checkpoint that cannot be read or written.
         """
         seed, draws = whole("seed", seed, 0, 2**32 - 1), whole("draws", draws, 100, 1_000_000)
         now, given = watch or Watch(), keep(self.data, self.model)
         why = "" if em or standard_errors or guide != "auto" else choose.reason(self.joint)
-        numbers = (encoder, batch_size, epochs, learning_rate, kl_anneal or None)
+        why, mark = (why, "") if self.behind is None else (self.behind.why, self.behind.mark)
+        numbers = (encoder, batch_size, epochs, learning_rate, kl_anneal or None, validation, label_weight)
         wish = None
         if stochastic or why or amortise or any(number is not None for number in numbers):
             from ppl.infer.stochastic.wish import wish_of
 
             wish = wish_of(stochastic or bool(why), amortise, *numbers, guide, em or standard_errors)
-        further = "" if wish is None else str(wish)
+        further = ("" if wish is None else str(wish)) + mark
         if checkpoint is not None or resume is not None:
             from ppl.report.checkpoint import identity, store
 
@@ -194,8 +201,9 @@ class Posterior:
         if wish is not None:
             from ppl.use import deep_fit
 
+            asked = (wish, seed, draws, keep_all, given, why, self.behind)
             with one_blas_thread(), watched(now):
-                return Fit(deep_fit.fitted(self.model, self.joint, wish, seed, draws, keep_all, given, why), self)
+                return Fit(deep_fit.fitted(self.model, self.joint, *asked), self)
         rungs = rungs_of(self.model, guide)
         problem = ladder.Problem(self.model, self.summed, self.joint, seed, draws)
         with one_blas_thread(), watched(now):
@@ -309,13 +317,12 @@ class Fit:
         return Predictions(predict(self.record, self._data(), dataset.read(data, tables), wish))
 
     def encode(self, *data: Any, seed: int = 1, **tables: Any) -> dict[str, np.ndarray]:
-        """Mean and sd of the latents of new rows that a fit with `amortise` has an encoder for, by label: columns of a
-        table, `z[1]_mean`, `z[1]_sd`. Raises `UsageError` where there is no encoder, `DataError` for rows that it
-        cannot read.
+        """Mean and sd of the latents of new rows that a fit with `amortise` has an encoder for, by label: `z[1]_mean`,
+        `z[1]_sd`. Raises `UsageError` where there is no encoder, `DataError` for rows that it cannot read.
         """
-        from ppl.use.encode import encode
+        from ppl.use.encode import encode_all
 
-        return dict(encode(self.record, self._data(), dataset.read(data, tables), whole("seed", seed, 0, 2**32 - 1)))
+        return dict(encode_all(self.record, self._data(), data, tables, whole("seed", seed, 0, 2**32 - 1)))
 
     def evaluate(self, *data: Any, draws: int = 1000, seed: int = 1, **tables: Any) -> Evaluation:
         """The log likelihood of rows that the fit has not seen, latents of a row integrated out by importance sampling.

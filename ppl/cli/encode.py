@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ppl.cli.group import commands
-from ppl.cli.reopen import with_rows
+from ppl.cli.reopen import before_rows, with_rows
 from ppl.cli.use import DATA, OUTPUT, SEED, write_table
 
 
@@ -17,10 +17,9 @@ from ppl.cli.use import DATA, OUTPUT, SEED, write_table
 @OUTPUT
 def encode(fit: str, newdata: tuple[str, ...], seed: int, data: tuple[str, ...], output: str | None) -> int:
     """Encode the rows of NEWDATA: mean and sd of the latents that FIT was amortised for, without fitting again."""
-    from ppl.use.encode import encode as at_rows
+    from ppl.use.encode import encode_all
 
-    record, given, rows = with_rows(fit, newdata, data, output)
-    write_table(at_rows(record, given, rows, seed), output)
+    write_table(encode_all(*before_rows(fit, newdata, data, output), seed), output)
     return 0
 
 

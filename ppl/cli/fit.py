@@ -32,6 +32,9 @@ from ppl.language.errors import UsageError
 @click.option("--epochs", type=int, help="How often the data are gone through.  [default: until the ELBO is flat]")
 @click.option("--kl-anneal", type=float, default=0.0, help="Epochs over which the KL terms come in.  [default: 0]")
 @click.option("--learning-rate", type=float, help="Of Adam.  [default: the best of a few, tried on the first steps]")
+@click.option("--validation", type=float, metavar="SHARE", help="Rows held out to decide when to stop.")
+@click.option("--stream", is_flag=True, help="Read a Parquet file in row groups: done anyway above 2 GB.")
+@click.option("--label-weight", type=float, help="Of what the encoder says of known labels.  [default: numbers a row]")
 @click.option("--standard-errors", is_flag=True, help="Standard errors of point estimates, as their sds.")
 @click.option("--em", is_flag=True, help="Point estimates and guide in turn; otherwise together, to the same end.")
 @click.option("--checkpoint", type=click.Path(), help="Keep what is found on the way in this file.")
@@ -41,7 +44,7 @@ def fit(
     model: str, data: tuple[str, ...], seed: int, draws: int, output: str | None, as_json: bool, everything: bool,
     guide: str, require: str | None, checkpoint: str | None, resume: str | None, standard_errors: bool, em: bool,
     stochastic: bool, amortise: str | None, encoder: str | None, batch_size: int | None, epochs: int | None,
-    kl_anneal: float, learning_rate: float | None,
+    kl_anneal: float, learning_rate: float | None, validation: float | None, stream: bool, label_weight: float | None,
 ) -> int:  # fmt: skip
     """Find the posterior of MODEL given DATA (CSV, TSV, Parquet, JSON or npz; several files are merged).
 
@@ -56,13 +59,14 @@ def fit(
         raise UsageError(f"{output} is the checkpoint of this fit; choose another name for -o")
     names = [name.strip() for name in (amortise or "").split(",") if name.strip()]
     hidden = None if encoder is None else _sizes(encoder)
-    posterior = condition(model, data)
+    posterior = condition(model, data, stream)
     with watching() as watch:
         try:
             found = posterior.fit(
                 seed=seed, draws=draws, keep_all=everything, guide=guide, checkpoint=checkpoint, resume=resume,
                 watch=watch, standard_errors=standard_errors, em=em, stochastic=stochastic, amortise=names,
                 encoder=hidden, batch_size=batch_size, epochs=epochs, kl_anneal=kl_anneal, learning_rate=learning_rate,
+                validation=validation, label_weight=label_weight,
             )  # fmt: skip
         except KeyboardInterrupt:
             if not watch.stopped:

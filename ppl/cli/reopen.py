@@ -27,6 +27,15 @@ def with_rows(
 ) -> tuple[Record, Dataset, Dataset]:
     """The fit in a file, its data and the new ones; before anything is read, `output` is seen to be writable."""
     from ppl.data import dataset
+
+    record, given, plain, tables = before_rows(fit, newdata, data, output)
+    return record, given, dataset.read(plain, tables)
+
+
+def before_rows(
+    fit: str, newdata: tuple[str, ...], data: tuple[str, ...], output: str | None
+) -> tuple[Record, Dataset, list[str], dict[str, str]]:
+    """The same with the new files, and those of tables, not read yet."""
     from ppl.report import export, fitfile
     from ppl.use import again
 
@@ -35,4 +44,4 @@ def with_rows(
         export.check_ending(output)
         check_output(output, (fit, *plain, *tables.values()))
     record = fitfile.read(fit)
-    return record, again.data_of(record, *split(data)), dataset.read(plain, tables)
+    return record, again.data_of(record, *split(data)), plain, tables

@@ -31,7 +31,7 @@ def uncollected() -> Iterator[None]:
         gc.enable()
 
 
-def condition(model: str, data: tuple[str, ...]) -> Posterior:
+def condition(model: str, data: tuple[str, ...], stream: bool = False) -> Posterior:
     """Load and condition, and say on standard error what was taken as observed."""
     with uncollected():
         import ppl.api
@@ -40,7 +40,7 @@ def condition(model: str, data: tuple[str, ...]) -> Posterior:
     plain, tables = split(data)
     loaded = ppl.load(model)
     try:
-        posterior = loaded.condition(*plain, **tables)
+        posterior = loaded.condition(*([ppl.stream(path) for path in plain] if stream else plain), **tables)
     except ModelError:
         if not data:
             click.echo(f"no data are given; they stand behind the model: {model} DATA", err=True)

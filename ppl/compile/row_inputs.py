@@ -38,10 +38,12 @@ class Layout:
         return len(self.kept)
 
 
-def observed_of(model: Model, names: Collection[str], axis: Axis) -> tuple[Factor, ...]:
-    """The observed parts over the axis that depend on the latents of these names."""
-    wanted = set(names)
-    over_rows = [factor for factor in model.observed if _place(factor.value, axis) >= 0]
+def observed_of(model: Model, names: Collection[str], axis: Axis, labels: Collection[str] = ()) -> tuple[Factor, ...]:
+    """The observed parts over the axis that depend on the latents of these names, or on the `labels`, discrete ones;
+    these themselves left out.
+    """
+    wanted = {*names, *labels}
+    over_rows = [x for x in model.observed if _place(x.value, axis) >= 0 and x.name not in labels]
     own = [factor for factor in over_rows if wanted & set(inputs([factor.log_prob]))]
     behind = {name for factor in own for name in inputs([factor.log_prob])}  # columns of which cells are missing
     return tuple(factor for factor in over_rows if factor in own or factor.name in behind)

@@ -24,6 +24,7 @@ from ppl.data.axes import Axis
 from ppl.language.errors import InternalError
 from ppl.model import terms
 from ppl.model.program import Program
+from ppl.rewrite.by_value import of_any_value
 
 if TYPE_CHECKING:
     from ppl.compile.joint import LogJoint, Part
@@ -148,6 +149,7 @@ def rowwise(joint: LogJoint, axis: Axis | None = None) -> Rowwise | None:
     wanted = tuple(log_probs[i] for i in kept)
     sources = [term for term in terms.ancestors(wanted) if term.source is not None]
     local = {str(term.source): places[id(term)] for term in sources if id(term) in places}
+    local |= {of_any_value(name): place for name, place in local.items()}
     others = tuple(i for i in everywhere if i not in kept)
     rest = joint.with_parts(tuple(joint.parts[i] for i in others))
     found = Rowwise(joint, chosen, kept, others, rest, local, Templates(wanted, chosen, places))
@@ -169,6 +171,7 @@ def _check(split: Rowwise) -> None:
     many = numpy.sort(rng.permutation(length)[:_MOST_COMPARED])
     few = numpy.sort(rng.permutation(len(many))[: min(_FEW, 1 + len(many) // 2)])
     values = joint.constrain(rng.normal(0.0, 0.5, (2, joint.dimension)))
+    values |= {name: values[of_any_value(name)] for name in split.local}
     with numpy.errstate(all="ignore"):
         larger, smaller = (_found(split.at(rows).program, split.of_rows(values, rows)) for rows in (many, many[few]))
         whole = _found(joint.program, values) if length <= _MOST_COMPARED else []

@@ -18,7 +18,11 @@ _MOST_SHOWN = 12  # coordinates
 @dataclass(frozen=True, slots=True, eq=False)
 class Deep:
     """`likelihood` less `divergence` (of what rows share), less the sum of `axes` (of each coordinate of the encoded
-    latents, summed over rows) and `others` is the ELBO, in nats over all data. `cells` counts observed numbers.
+    latents, summed over rows) and `others` is the ELBO, in nats over all data. `cells` counts observed numbers. The
+    ELBO of the rows `held_out`, and that of all others, are in nats a row, without what rows share.
+
+    `labels` are discrete latents of the rows with so many combinations of `values`, of which the encoder gives the
+    probabilities; in training that of a known label counted `label_weight` times beside the ELBO.
 
     `phi` are all numbers that were fitted; `kept`, `mean`, `scale` and `gaps` say how the encoder reads a row.
     """
@@ -46,6 +50,12 @@ class Deep:
     kept: np.ndarray
     mean: np.ndarray
     scale: np.ndarray
+    held_out: int = 0
+    elbo_held_out: float | None = None
+    elbo_of_others: float | None = None
+    labels: tuple[str, ...] = ()
+    values: int = 0
+    label_weight: float = 0.0
 
     @property
     def elbo(self) -> float:
@@ -63,7 +73,7 @@ class Deep:
 
 
 _ARRAYS = ("phi", "gaps", "kept", "mean", "scale")
-_TUPLES = ("amortise", "hidden", "notes")
+_TUPLES = ("amortise", "hidden", "notes", "labels")
 
 
 def lines(deep: Deep) -> list[str]:
@@ -87,7 +97,16 @@ def lines(deep: Deep) -> list[str]:
     if deep.batch:
         parts.append(f"batches of {deep.batch:,} of {deep.rows:,} rows, {deep.rows_a_second:,.0f} rows a second")
     told.append("  " + "; ".join(parts))
+    if deep.labels:
+        names = ", ".join(deep.labels)
+        counted = f"; known labels counted {deep.label_weight:g} times more than in the ELBO" * (deep.label_weight > 0)
+        told.append(f"  the encoder gives {names} too: probabilities of {deep.values} values{counted}")
     told.append(f"  {deep.epochs:,.0f} epochs ({deep.steps:,} steps) at rate {deep.rate:g}, until {deep.ended}")
+    if deep.held_out:
+        told.append(
+            f"  {deep.held_out:,} rows were held out: their ELBO, {deep.elbo_held_out:,.3f} nats a row, decided when to"
+            f" stop; that of the others is {deep.elbo_of_others:,.3f}"
+        )
     told += [f"  {note}" for note in (deep.why, *deep.notes) if note]
     return told
 
@@ -131,7 +150,7 @@ def read(file: Any) -> Deep | None:
     if int(group.attrs["format"]) != FORMAT:
         raise ValueError(f"format {group.attrs['format']}")
     words = json.loads(str(group.attrs["words"]))
-    words |= {name: tuple(words[name]) for name in _TUPLES}
+    words |= {name: tuple(words[name]) for name in _TUPLES if name in words}
     axes = {name: np.array(kl) for name, kl in json.loads(str(group.attrs["axes"])).items()}
     for name in _ARRAYS:
         variable = group.variables[name]

@@ -124,6 +124,11 @@ def _check_bounds(model: Model, found: list[Mistake]) -> None:
                     found.append(discrete_mistakes.range_depends(latent.span, latent.name, name))
 
 
+def values_of(latent: Latent) -> np.ndarray:
+    """All values of a latent that can be summed out."""
+    return _values(latent, [])
+
+
 def _values(latent: Latent, found: list[Mistake]) -> np.ndarray:
     """All values that the elements of a latent can have: 1..K, or a range of whole numbers."""
     lows: list[float] = []

@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from ppl.compile.joint import LogJoint
 from ppl.compile.nowhere import why_not_finite
+from ppl.data.axes import Axis
+from ppl.data.dataset import Dataset
 from ppl.infer import watch
 from ppl.infer.ladder import Attempt, Found, Nowhere
 from ppl.infer.stochastic.fit import Fitted, fit
@@ -17,6 +20,7 @@ from ppl.infer.stochastic.train import REASONS
 from ppl.infer.stochastic.wish import Wish
 from ppl.infer.verdict import judge
 from ppl.language.errors import ModelError
+from ppl.model.behind import Behind
 from ppl.model.graph import Model
 from ppl.model.terms import inputs
 from ppl.report.deep import Deep
@@ -31,16 +35,21 @@ _MOST_OF_ROWS = 50_000_000  # of the draws of an encoded latent
 
 
 def fitted(
-    model: Model, joint: LogJoint, wish: Wish, seed: int, draws: int, keep_all: bool, given: Given, why: str
+    model: Model, joint: LogJoint, wish: Wish, seed: int, draws: int, keep_all: bool, given: Given, why: str,
+    behind: Behind | None = None,
 ) -> Record:  # fmt: skip
     """`why` says that nobody asked for stochastic gradients. Raises `UsageError` and `ModelError`."""
     start = time.perf_counter()
     whole, notes = model, []
     long = tuple(name for name in wish.amortise if _FEWEST * sizes(model).get(name, 0) > _MOST_OF_ROWS)
+    if behind is not None:
+        long = wish.amortise
+        model = _without_rows(model, behind.rows.data)
     if long:
         model = without(model, long)
-        notes.append(f"draws of {', '.join(long)} are not kept, because too long: `ppl encode` gives them")
-    recorded_joint = joint if whole is model else of_shared(joint, long)
+        why_not = "too long" if behind is None else "the data are a stream"
+        notes.append(f"draws of {', '.join(long)} are not kept, because {why_not}: `ppl encode` gives them")
+    recorded_joint = of_shared(joint, long) if long else joint
     dimension = recorded_joint.dimension
     kept = min(draws, max(_FEWEST, _MOST_NUMBERS // max(1, dimension)))
     out = left_out(model, kept, keep_all)
@@ -50,7 +59,7 @@ def fitted(
     assert now is not None
     now.inferring = True
     try:
-        found = fit(whole, joint, wish, seed, kept, whole is model)
+        found = fit(whole, joint, wish, seed, kept, not long, behind)
     except Nowhere as error:
         raise ModelError(whole.source, [why_not_finite(whole, error.joint, error.z)]) from None
     finally:
@@ -59,6 +68,17 @@ def fitted(
     attempt = Attempt("stochastic", Found(recorded_joint, found.approximation, wish.amortise), verdict, seconds)
     climbed = Climbed(attempt, (attempt,), seed, seconds, given, deep=deep_of(whole, found, why, tuple(notes)))
     return recorded_in_time(model, climbed, kept, out)
+
+
+def _without_rows(model: Model, data: Dataset) -> Model:
+    """Without simulated and derived names over the rows, of which few are in memory, nor cells that are missing."""
+
+    def has(axes: tuple[Axis, ...]) -> bool:
+        return data.rows is not None and any(axis.identity == data.rows.identity for axis in axes)
+
+    derived = {name: term for name, term in model.derived.items() if not has((*term.plates, *term.axes))}
+    simulated = tuple(x for x in model.simulated if not has(x.axes) and x.name not in data.columns)
+    return replace(model, simulated=simulated, derived=derived)
 
 
 def without(model: Model, names: Collection[str]) -> Model:
@@ -95,8 +115,8 @@ def deep_of(model: Model, found: Fitted, why: str, notes: tuple[str, ...]) -> De
         hidden=wish.hidden if wish.amortise else (),
         activation=wish.activation,
         batch=0 if plan.batch is None else plan.batch.count,
-        rows=plan.rows,
-        cells=cells_of(model),
+        rows=plan.total,
+        cells=cells_of(model) * plan.total // max(1, plan.rows),
         epochs=found.epochs,
         steps=found.trained.steps,
         rate=found.trained.rate,
@@ -113,7 +133,19 @@ def deep_of(model: Model, found: Fitted, why: str, notes: tuple[str, ...]) -> De
         kept=none if layout is None else layout.kept,
         mean=none if layout is None else layout.mean,
         scale=none if layout is None else layout.scale,
+        labels=built.labels,
+        values=0 if plan.encoder is None else plan.encoder.values,
+        label_weight=plan.label_weight,
+        **_held_out(found),
     )
+
+
+def _held_out(found: Fitted) -> dict[str, Any]:
+    rows, by_row = found.built.plan.held_out, found.bound.by_row
+    if not len(rows):
+        return {}
+    others = float(np.delete(by_row, rows).mean())
+    return {"held_out": len(rows), "elbo_held_out": float(by_row[rows].mean()), "elbo_of_others": others}
 
 
 def drawn_of(found: Fitted) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 The new rows are put behind those of the fit, and the model is settled anew: levels keep their names, and what the data
 themselves decide (means, knots, counts) comes from the fit's rows. Observed names are missing in the new rows, which
 makes them random; they are drawn given the fit's draws of everything that was inferred. Where the fit has an encoder
-and the new rows hold what it reads, their latents come from it, and not from their priors.
+and the new rows hold what it reads, their latents come from it, and not from their priors; discrete ones by importance
+weights.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from ppl.data.append import append, with_rows
 from ppl.data.axes import Axis
 from ppl.data.dataset import Dataset
 from ppl.infer.draws import generator
+from ppl.infer.stochastic.draws import values_of
 from ppl.language.errors import DataError, ModelError, UsageError, nearest
 from ppl.model.graph import Factor, Latent, Model
 from ppl.model.settle import settle
@@ -37,9 +39,11 @@ from ppl.report.record import Record
 from ppl.use import vectors
 from ppl.use.again import count_of, names_of
 from ppl.use.reopened import Reopened, join, reopen
+from ppl.use.row_weights import row_weights, shares
 from ppl.values import dataclass
 
-_PREDICTIONS = 230  # a stream of random numbers
+_PREDICTIONS, _LABELS = 230, 231  # streams of random numbers
+_WEIGHING = 200  # draws that tell discrete latents of new rows
 _AT_ONCE = 4_000_000  # numbers drawn together
 _MOST = 250_000_000  # numbers of all predictions
 _MOST_LISTED = 5
@@ -99,22 +103,62 @@ def predict(record: Record, data: Dataset, new: Dataset, wish: Wish) -> tuple[Pr
             _check_levels(needed, known, new)
         _check_columns(model, joined, targets, outcomes, changed, new)
         vectors.check(before, model, needed, known, together)
-        again = _encoder(record, data, new)
+        again = _encoder(record, data, new, targets, wish.seed)
         return _drawn(model, joined, needed, known, targets, count_of(record), wish, again)
     except CannotExtend as error:
         raise UsageError(f"new rows cannot be predicted: {error.why}") from None
 
 
-def _encoder(record: Record, data: Dataset, new: Dataset) -> Reopened | None:
-    """The encoder of an amortised fit, where the new rows hold what it reads; None where latents of new rows are drawn
-    from their priors.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Encoded:
+    """The encoder at the new rows, with log probabilities (count, values) of their discrete latents."""
+
+    again: Reopened
+    log_shares: np.ndarray
+
+    def put_in(
+        self, values: dict[str, np.ndarray], needed: Sequence[Latent], joined: Dataset, rng: np.random.Generator
+    ) -> None:  # fmt: skip
+        """Draws of the latents of the new rows, in place of those from their priors; `joined` are the data that
+        `needed` latents go by.
+        """
+        draws = len(next(iter(values.values())))
+        again, found = self.again, self.again.values
+        numbers = again.numbers(draws, rng) if found is None else values_of(self.log_shares, draws, rng)
+        rows = again.coordinates(numbers, rng)
+        for latent in needed:
+            if latent.name in again.local:
+                values[latent.name] = again.put_in(latent.name, values[latent.name], rows)
+            elif found is not None and latent.name in found.latents:
+                own = again.value_at(latent.name, numbers)
+                column = joined.columns.get(latent.name)
+                if column is not None and column.missing is not None:  # a latent of its missing cells alone
+                    own = own[:, np.asarray(column.missing)[joined.fitted :]]
+                old = values[latent.name]
+                values[latent.name] = np.concatenate([old[:, : old.shape[1] - own.shape[1]], own], axis=1)
+
+
+def _encoder(
+    record: Record, data: Dataset, new: Dataset, targets: Sequence[str], seed: int
+) -> _Encoded | None:  # fmt: skip
+    """None without an encoder, and where the new rows do not hold what it reads: latents then come from their priors.
+
+    Labels that are to be predicted are not looked at.
     """
     if record.deep is None or not record.deep.amortise:
         return None
+    hidden = set(targets) & set(record.deep.labels)
+    new = replace(new, columns={name: column for name, column in new.columns.items() if name not in hidden})
     try:
-        return reopen(record, join(record, data, new), new)
+        again = reopen(record, join(record, data, new), new)
     except DataError:
         return None
+    if again.values is None:
+        return _Encoded(again, again.log_q)
+    weights = row_weights(record, again.joined, again)
+    found = shares(weights, _WEIGHING, generator(seed, _LABELS))
+    with np.errstate(divide="ignore"):
+        return _Encoded(again, np.log(found))
 
 
 def _targets(record: Record, of: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -218,7 +262,7 @@ def _check_levels(needed: Sequence[Latent], known: dict[str, Known], new: Datase
 
 def _drawn(
     model: Model, joined: Dataset, needed: Sequence[Latent], known: dict[str, Known], targets: Sequence[str],
-    draws: int, wish: Wish, again: Reopened | None,
+    draws: int, wish: Wish, again: _Encoded | None,
 ) -> tuple[Prediction, ...]:  # fmt: skip
     assert joined.fitted is not None and joined.rows is not None
     count = joined.rows.length - joined.fitted
@@ -237,8 +281,8 @@ def _drawn(
             old = known.get(latent.name)
             own = None if old is None else replace(old, draws=old.draws[first : first + size])
             values[latent.name] = extended(latent, own, values, size, rng)
-            if again is not None and latent.name in again.local:
-                values[latent.name] = again.put_in(latent.name, values[latent.name], rng)
+        if again is not None and needed:
+            again.put_in(values, needed, joined, rng)
         for name in targets:
             parts[name].append(_at_new_rows(model, joined, name, values, size, count, wish.kind, rng))
     found = {name: np.concatenate(parts[name]) for name in targets}

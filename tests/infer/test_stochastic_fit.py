@@ -14,11 +14,13 @@ from ppl.compile.staged.step import plain as by_autograd
 from ppl.infer.draws import generator
 from ppl.infer.stochastic.begin import begin
 from ppl.infer.stochastic.build import Built, build
-from ppl.infer.stochastic.elbo import Noise, drawn, noise, rowwise_terms
+from ppl.infer.stochastic.drawn import Noise, drawn, noise
 from ppl.infer.stochastic.objective import Objective, as_function, given
+from ppl.infer.stochastic.row_terms import of_rows
 from ppl.infer.stochastic.wish import Wish
 from ppl.infer.watch import Watch
 from ppl.model.graph import Model
+from ppl.report.deep import lines
 
 PCA = """
 X = columns("x_*")
@@ -67,7 +69,7 @@ class Stopping(Watch):
     """A watch that Ctrl-C reaches after some steps."""
 
     def tell(self) -> None:
-        if self.evaluations > 1000 and not self.stopped:
+        if self.evaluations > 500 and not self.stopped:
             self.stopped = True
             raise KeyboardInterrupt
 
@@ -228,7 +230,9 @@ u ~ Normal(V[kind], 1)
 
 @pytest.mark.parametrize("text", [FEW_LABELS, MIXTURE])
 def test_discrete_latents_of_rows_are_summed_out_within_the_batch(text: str, tmp_path: Path) -> None:
-    """The likelihood of all rows is that of the elimination of the whole model, which goes another way."""
+    """Without an encoder: the likelihood of all rows is that of the elimination of the whole model, which goes another
+    way.
+    """
     rng = np.random.default_rng(0)
     labels = np.where(rng.random(12) < 0.5, np.nan, rng.integers(1, 4, 12))
     labels[:3] = 1, 2, 3
@@ -236,16 +240,14 @@ def test_discrete_latents_of_rows_are_summed_out_within_the_batch(text: str, tmp
     if text is MIXTURE:
         data = table({"y": rng.normal(size=12), "u": rng.normal(size=12)}, tmp_path)
     posterior = ppl.from_text(text).condition(data)
-    found = build(posterior.model, posterior.joint, Wish(amortise=("z",), hidden=(4,), batch_size=12))
+    found = build(posterior.model, posterior.joint, Wish(batch_size=12))
     assert found.plan.numbers and not any(part.summand for part in found.plan.joint.parts)
     objective = Objective(found, 1, 50)
     phi = begin(found, rng) + rng.normal(0, 0.3, sum(found.plan.sizes()))
     eps = noise(found.plan, rng, objective.draws)
     value, _ = objective.at(phi, np.arange(12), eps)
     made = drawn(found.plan, phi, eps, found.features)
-    closed = sum(part.mean() for part in made.shared) + sum(
-        part.sum(axis=(1, 2)).mean() for part in made.by_row.values()
-    )
+    closed = sum(part.mean() for part in made.shared)
     whole = posterior.joint.sum_of_parts(made.values)
     priors = [part for part in posterior.joint.parts if part.name in ("V", "z")]
     values = posterior.joint.program.run(made.values)
@@ -275,7 +277,7 @@ def test_products_that_are_drawn_by_row_have_the_mean_and_variance_of_the_produc
     plain = build(*_conditioned(REGRESSION, table(data, tmp_path)), Wish(batch_size=8))
     split = plain.plan.batch.split  # type: ignore[union-attr]
     by_weights = split.at(rows).log_probs(made.values)[split.parts.index(2)]
-    by_row = next(term for term in rowwise_terms(found.plan, made, arrays[4], arrays[8:]) if term.likelihood)
+    by_row = next(term for term in of_rows(found.plan, made, arrays[4], arrays[8:]).terms if term.likelihood)
     one, other = by_row.by_row(), np.asarray(by_weights)
     error = np.hypot(one.std(axis=0), other.std(axis=0)) / np.sqrt(20_000)
     np.testing.assert_allclose(one.mean(axis=0), other.mean(axis=0), atol=5 * error.max())
@@ -355,3 +357,42 @@ def test_held_out_rows_of_a_mixture_are_evaluated_exactly(tmp_path: Path) -> Non
     density = (1 - w) * stats.norm(m[:, :1], 1).pdf(new) + w * stats.norm(m[:, 1:], 1).pdf(new)
     np.testing.assert_allclose(found.by_row, np.log(density.mean(axis=0)), rtol=1e-9)
     assert found.total == pytest.approx(np.log(density.mean(axis=0)).sum())
+
+
+def test_rows_that_are_held_out_are_not_seen(tmp_path: Path) -> None:
+    path = table(pixels(), tmp_path)
+    found, objective = built(PCA, path, amortise=("z",), batch_size=20, hidden=(3,), validation=0.25)
+    held_out, rows = found.plan.held_out, found.plan.rows
+    assert len(held_out) == rows // 4 and found.plan.seen == rows - rows // 4
+    seen = {row for step in range(20 * objective.batches) for row in objective.rows_of(step).tolist()}
+    assert seen == set(range(rows)) - set(held_out.tolist())
+    other, _ = built(PCA, path, amortise=("z",), batch_size=20, hidden=(3,))
+    assert not len(other.plan.held_out)  # few rows
+
+    fit = ppl.from_text(PCA).condition(path).fit(
+        amortise="z", encoder=(), batch_size=20, epochs=60, draws=100, validation=0.25, learning_rate=0.01
+    )  # fmt: skip
+    deep = fit.record.deep
+    assert deep is not None and deep.held_out == len(held_out)
+    bounds = fit.evaluate(path, draws=2000).bounds  # by importance weights, of all rows
+    assert deep.elbo_held_out == pytest.approx(bounds[held_out].mean(), abs=0.1)
+    assert deep.elbo_of_others == pytest.approx(np.delete(bounds, held_out).mean(), abs=0.1)
+    assert f"{deep.held_out} rows were held out" in "\n".join(lines(deep))
+    with pytest.raises(ppl.UsageError, match="validation: rows are held out where an encoder"):
+        ppl.from_text(PCA).condition(path).fit(validation=0.25)
+
+
+def test_the_value_alone_is_that_of_the_gradient(tmp_path: Path) -> None:
+    found, objective = built(PCA, table(pixels(20), tmp_path), amortise=("z",), batch_size=8, hidden=(3,))
+    phi, rows = begin(found, np.random.default_rng(0)), np.arange(8)
+    eps = noise(found.plan, np.random.default_rng(1), objective.draws)
+    assert objective.value_at(phi, rows, eps) == objective.at(phi, rows, eps)[0]
+
+
+def test_the_held_out_bound_is_below_the_likelihood(tmp_path: Path) -> None:
+    path = table(pixels(), tmp_path)
+    fit = ppl.from_text(PCA).condition(path).fit(amortise="z", encoder=(), batch_size=60, epochs=50, draws=100)
+    found = fit.evaluate(path, draws=500)
+    assert (found.bounds <= found.by_row + 1e-9).all()
+    assert found.bounds.sum() == pytest.approx(fit.elbo, abs=1.0)
+    assert "ELBO under their encodings" in str(found) and "elbo" in found.as_json()

@@ -133,6 +133,6 @@ def test_no_density_gives_no_gradient() -> None:
 def test_kl_of_normals_against_quadrature(mu: float, sigma: float, prior_mu: float, prior_sigma: float) -> None:
     q, p = stats.norm(mu, sigma), stats.norm(prior_mu, prior_sigma)
     expected = integrate.quad(lambda x: q.pdf(x) * (q.logpdf(x) - p.logpdf(x)), mu - 12 * sigma, mu + 12 * sigma)[0]
-    assert kl.normals(mu, sigma, prior_mu, prior_sigma) == pytest.approx(expected)
-    assert kl.normals(np.full(3, mu), sigma, prior_mu, prior_sigma).shape == (3,)
-    assert kl.normals(0.0, 1.0, 0.0, 1.0) == 0.0
+    assert kl.normals(mu, sigma, np.log(sigma), prior_mu, prior_sigma) == pytest.approx(expected)
+    assert kl.normals(np.full(3, mu), sigma, np.log(sigma), prior_mu, prior_sigma).shape == (3,)
+    assert kl.normals(0.0, 1.0, 0.0, 0.0, 1.0) == 0.0

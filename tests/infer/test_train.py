@@ -164,10 +164,10 @@ def test_a_resumed_training_ends_in_the_same_bits(after: int) -> None:
 
 def test_large_gradients_are_clipped() -> None:
     """A gradient a thousand times the others' norm counts as five times that."""
-    moments = Moments.none(2)
+    moments = Moments.none(np.zeros(2))
     for _ in range(50):
-        _, moments = adam.step(np.zeros(2), np.array([3.0, 4.0]), moments, 0.1)
-    _, after = adam.step(np.zeros(2), np.array([3000.0, -4000.0]), moments, 0.1)
+        _, moments = adam.step(np.zeros(2), np.array([3.0, 4.0]), 5.0, moments, 0.1)
+    _, after = adam.step(np.zeros(2), np.array([3000.0, -4000.0]), 5000.0, moments, 0.1)
     assert after.first - 0.9 * moments.first == pytest.approx([1.5, -2.0])
 
 
@@ -179,4 +179,73 @@ def test_steps_have_streams_of_their_own() -> None:
         return 0.0, np.zeros(len(phi))
 
     train(objective, np.zeros(1), replace(OPTIONS, rates=(0.1,), most=100))
-    assert seen[3] == (3, generator(1, 50, 0, 3).random())
+    jumped = generator(1, 50, 0).bit_generator.jumped(3)
+    assert seen[3] == (3, np.random.Generator(jumped).random())
+
+
+def by_heart(phi: np.ndarray, step: int, rng: np.random.Generator) -> tuple[float, np.ndarray]:
+    """Steps go on to 3, though what is held out is best at 1."""
+    return float(0.5 * (phi - 3) @ (phi - 3)), phi - 3
+
+
+def test_the_best_on_data_held_out_is_taken() -> None:
+    held_out = replace(OPTIONS, rates=(0.002,), window=20, by_chance=0.001)
+    found = train(by_heart, np.zeros(2), held_out, lambda phi, rng: -float(((phi - 1) ** 2).sum()))
+    assert not found.diverged
+    assert found.phi == pytest.approx(np.ones(2), abs=0.03)
+    assert found.elbo == found.history.max()
+
+
+def test_a_fall_on_data_held_out_is_no_divergence() -> None:
+    far = replace(OPTIONS, rates=(0.1,), window=20, by_chance=1.0, most=2000)
+    found = train(by_heart, np.zeros(2), far, lambda phi, rng: -1e4 * float(((phi - 1) ** 2).sum()))
+    assert not found.diverged
+    assert train(by_heart, np.zeros(2), replace(far, by_chance=np.inf), lambda phi, rng: -1e4 * phi.sum()).diverged
+
+
+@pytest.mark.parametrize("most", [7, 60, 333, 1000])
+def test_no_more_steps_than_the_largest_number(most: int) -> None:
+    found = train(
+        noisy(0.1), np.full(2, -1e3), replace(OPTIONS, rates=(0.001,), window=max(1, min(50, most // 4)), most=most)
+    )
+    assert found.reason == training.LIMIT
+    assert 0.8 * most < found.steps <= most
+
+
+@pytest.mark.parametrize(("dtype", "near"), [(np.float64, 1e-12), (np.float32, 2e-5)])
+def test_adam_is_that_of_the_paper(dtype: type, near: float) -> None:
+    """Algorithm 1 of Kingma and Ba, written down once more."""
+    rng = np.random.default_rng(0)
+    phi = rng.normal(size=5).astype(dtype)
+    theta, m, v = phi.astype(float), np.zeros(5), np.zeros(5)
+    moments = Moments.none(phi)
+    for t in range(1, 30):
+        g = rng.normal(size=5).astype(dtype)
+        m, v = 0.9 * m + 0.1 * g.astype(float), 0.999 * v + 0.001 * g.astype(float) ** 2
+        theta = theta - 0.01 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        phi, moments = adam.step(phi, g, float(np.sqrt(g @ g)), moments, 0.01)
+    assert phi.dtype == dtype
+    np.testing.assert_allclose(phi, theta, rtol=near, atol=near)
+
+
+def test_an_interruption_within_a_window_loses_no_step() -> None:
+    """What is kept then goes on to the bits of the whole."""
+
+    def cut(at: int) -> training.Objective:
+        inner, _ = objective_of("meanfield", 4)
+
+        def objective(phi: np.ndarray, step: int, rng: np.random.Generator) -> tuple[float, np.ndarray]:
+            now = watch.current()
+            if step == at and now is not None:
+                now.stopped = True
+                raise KeyboardInterrupt
+            return inner(phi, step, rng)
+
+        return objective
+
+    options, (_, phi), store = replace(OPTIONS, rates=(0.1,), most=400), objective_of("meanfield", 4), Shelf()
+    with watch.watched(Watch(store=store)):
+        assert train(cut(123), phi, options, key="training").steps == 123
+    with watch.watched(Watch(store=store)):
+        again = train(cut(-1), phi, options, key="training")
+    np.testing.assert_array_equal(again.phi, train(cut(-1), phi, options).phi)

@@ -49,12 +49,12 @@ def _softplus_of(call: Call) -> Any:
 
 
 def _softplus(x: Any, made: Made) -> tuple[Any, ...]:
-    small = made(np.log1p, made(np.exp, made(np.copysign, x, -1.0)))
+    small = made(np.log1p, made(np.exp, made(np.negative, made(np.absolute, x))))
     return np.add, made(np.maximum, x, 0.0), small
 
 
 def _inv_logit(x: Any, made: Made) -> tuple[Any, ...]:
-    below = made(np.add, made(np.exp, made(np.copysign, x, -1.0)), 1.0)
+    below = made(np.add, made(np.exp, made(np.negative, made(np.absolute, x))), 1.0)
     return np.divide, made(np.exp, made(np.minimum, x, 0.0)), below
 
 

@@ -58,7 +58,8 @@ class _Work:
     def total(self, call: Call, inner: Call) -> Iterator[Call]:
         x = _argument(inner)
         assert inner.shape is not None
-        minus = self.step(inner, np.copysign, x, -1.0)  # as `elementary` has it: shared with the inverse logit
+        size = self.step(inner, np.absolute, x)  # as `elementary` has it: shared with the inverse logit
+        minus = self.step(inner, np.negative, size.target)
         small = self.step(inner, np.exp, minus.target)
         whole = self.step(inner, np.add, small.target, 1.0)
         fewer = (*inner.shape[:-1], kernels.groups_of(inner.shape[-1]))
@@ -66,7 +67,7 @@ class _Work:
         logs = self.step(inner, np.log, products.target, shape=fewer)
         above = self.step(inner, np.maximum, x, 0.0)
         low, high = (self.step(call, kernels.total, part.target, *call.arguments[1:]) for part in (logs, above))
-        yield from (minus, small, whole, products, logs, low, above, high)
+        yield from (size, minus, small, whole, products, logs, low, above, high)
         yield replace(call, function=np.add, arguments=(high.target, low.target), options={})
 
 

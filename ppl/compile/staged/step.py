@@ -15,7 +15,7 @@ import numpy as np
 from autograd.core import backward_pass, make_vjp
 from autograd.tracer import Box, new_box, trace_stack
 
-from ppl.compile.staged.listing import Listing, Slot
+from ppl.compile.staged.listing import Listing, Slot, drop_dead
 from ppl.compile.staged.passes import optimised
 from ppl.compile.staged.run import Layout
 from ppl.compile.staged.trace import NotStaged, Tape, Untraceable, root_of_gradient, root_of_trace, strict_boxes
@@ -30,42 +30,59 @@ _AS_NEAR, _AS_NEAR_IN_SINGLE = 1e-7, 2e-3  # relative to the value, and to the l
 class Step:
     """Value and gradient by phi at one point; by autograd where the objective cannot be staged.
 
-    With `single` the listing calculates in numbers of 32 bits, in half of the time; what goes in and out has 64.
-    Staged with the first call, so that the bits of a step do not depend on how many went before. `shapes` are those of
-    the given arrays, all of real numbers.
+    With `single` the listing calculates in numbers of 32 bits, in half of the time, whatever goes in; the gradient has
+    as many as phi. Staged with the first call, so that the bits of a step do not depend on how many went before.
+    `shapes` are those of the given arrays, all of real numbers.
     """
 
     def __init__(self, objective: Objective, parameters: int, shapes: Sequence[tuple[int, ...]], single: bool = False):
         self.objective, self.parameters, self.shapes, self.single = objective, parameters, tuple(shapes), single
         self.never = ""  # why nothing is staged
         self.runner: _Runner | None = None
+        self.valuer: _Runner | None = None
 
     def __call__(self, phi: np.ndarray, *given: np.ndarray) -> tuple[float, np.ndarray]:
         """The value in nats and the gradient (P,). Raises `InternalError` where the listing gives another gradient."""
+        if not self._is_staged(phi, given):
+            value, gradient = plain(self.objective, phi, given)
+            return value, gradient.astype(phi.dtype)
+        assert self.runner is not None
+        return self.runner(phi, given), self.runner.gradient(phi.dtype)
+
+    def value(self, phi: np.ndarray, *given: np.ndarray) -> float:
+        """The value alone, in a third of the time."""
+        if not self._is_staged(phi, given):
+            with np.errstate(all="ignore"):
+                return float(self.objective(phi, *given)[0])
+        assert self.valuer is not None
+        return self.valuer(phi, given)
+
+    def _is_staged(self, phi: np.ndarray, given: Sequence[np.ndarray]) -> bool:
         if self.runner is None and not self.never:
             self._stage(phi, given, plain(self.objective, phi, given))
-        if self.runner is None:
-            return plain(self.objective, phi, given)
-        return self.runner(phi, given)
+        return self.runner is not None
 
     def _stage(self, phi: np.ndarray, given: Sequence[np.ndarray], expected: tuple[float, np.ndarray]) -> None:
         try:
             listing = _listing(self.objective, phi, given)
-            runner = _Runner(in_single(listing) if self.single else listing, len(phi), self.single)
+            listing = in_single(listing) if self.single else listing
+            runner = _Runner(listing, len(phi), self.single)
         except NotStaged as reason:
             self.never = str(reason)
             return
-        value, gradient = runner(phi, given)
+        value, gradient = runner(phi, given), runner.gradient(np.float64)
         size = max(1.0, float(np.abs(expected[1]).max(initial=0.0)))
         near = _AS_NEAR_IN_SINGLE if self.single else _AS_NEAR
         same = abs(value - expected[0]) <= near * max(1.0, abs(expected[0]))
         if np.isfinite(expected[1]).all() and not (same and (np.abs(gradient - expected[1]) <= near * size).all()):
             raise InternalError("the staged gradient differs from autograd's")
         self.runner = runner
+        self.valuer = _Runner(drop_dead(replace(listing, outputs=listing.outputs[:1])), len(phi), self.single)
 
 
 def plain(objective: Objective, phi: np.ndarray, given: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
-    """Value and gradient by autograd."""
+    """Value and gradient by autograd, in numbers of 64 bits."""
+    phi, given = phi.astype(np.float64), [np.asarray(part, np.float64) for part in given]
     with AUTOGRAD, np.errstate(all="ignore"):
         backward, value = make_vjp(lambda phi: objective(phi, *given), phi)
         return float(value[0]), np.asarray(backward(np.ones(1)))
@@ -78,12 +95,13 @@ class _Runner:
         self._layout = Layout(listing, dtype=np.float32 if single else np.float64)
         self._input = self._layout.arrays[0]
         self._parameters = parameters
-        value, gradient = (self._layout.array_of(output) for output in listing.outputs)
-        self._value, self._gradient = value, np.broadcast_to(gradient, (parameters,))
+        self._value, *others = (self._layout.array_of(output) for output in listing.outputs)
+        self._gradient = np.broadcast_to(others[0], (parameters,)) if others else np.zeros(parameters)
         self._steps = tuple(step for step, _ in self._layout.steps)
         self._careful = tuple(step if other is None else other for step, other in self._layout.steps)
 
-    def __call__(self, phi: np.ndarray, given: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
+    def __call__(self, phi: np.ndarray, given: Sequence[np.ndarray]) -> float:
+        """The value; the gradient is there until the next call."""
         np.concatenate([phi, *(part.reshape(-1) for part in given)], out=self._input, casting="same_kind")
         with np.errstate(all="ignore"):
             for function, arguments in self._steps:
@@ -91,7 +109,11 @@ class _Runner:
             if not np.isfinite(self._gradient).all():
                 for function, arguments in self._careful:  # 0 times infinity, somewhere on the way back
                     function(*arguments)
-        return float(np.reshape(self._value, -1)[0]), self._gradient.astype(np.float64)
+        return float(np.reshape(self._value, -1)[0])
+
+    def gradient(self, dtype: Any) -> np.ndarray:
+        """A copy (P,)."""
+        return self._gradient.astype(dtype)
 
 
 def _listing(objective: Objective, phi: np.ndarray, given: Sequence[np.ndarray]) -> Listing:

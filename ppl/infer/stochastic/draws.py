@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ppl.infer.stochastic.build import Built
-from ppl.infer.stochastic.elbo import shared_noise
+from ppl.infer.stochastic.drawn import shared_noise
 from ppl.infer.stochastic.plan import Local, size_of, starts_of
 from ppl.infer.stochastic.rows import encode
 
@@ -30,15 +30,31 @@ def draws(built: Built, phi: np.ndarray, rng: np.random.Generator, count: int, w
                 at = kind[block.start]
                 z[:, own] = source[:, at : at + size_of(block)]
     if plan.local and with_rows:
-        mean, sd = encode(plan, phi, built.features)
+        encoding = encode(plan, phi, built.features)
+        chosen = None if encoding.log_q is None else values_of(encoding.log_q, count, rng)
         for local in plan.local.values():
             own = slice(local.start, local.stop)
-            step = max(1, _AT_ONCE // max(1, mean[:, own].size))
+            mean, sd = encoding.mean[..., own], np.exp(encoding.log_sd[..., own])
+            step = max(1, _AT_ONCE // max(1, mean[:, 0].size))
             for i in range(0, count, step):
                 size = min(step, count - i)
-                rows = mean[:, own] + sd[:, own] * rng.standard_normal((size, *mean[:, own].shape))
+                numbers = np.zeros((1, 1), dtype=np.int64) if chosen is None else chosen[i : i + size]
+                own_at = (np.arange(len(mean)), numbers)
+                rows = mean[own_at] + sd[own_at] * rng.standard_normal((size, *mean[:, 0].shape))
                 z[i : i + size, local.block.start : local.block.stop] = _flat(local, rows)
     return z
+
+
+def values_of(log_q: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Draws (S, N) of the numbers of values with these log probabilities (N, values)."""
+    ends = np.cumsum(np.exp(log_q - log_q.max(axis=1, keepdims=True)), axis=1)
+    found = np.empty((count, len(log_q)), dtype=np.int64)
+    step = max(1, _AT_ONCE // max(1, log_q.size))
+    for i in range(0, count, step):
+        size = min(step, count - i)
+        goal = rng.random((size, len(log_q))) * ends[:, -1]
+        found[i : i + size] = np.minimum((goal[..., None] >= ends).sum(axis=2), log_q.shape[1] - 1)
+    return found
 
 
 def _flat(local: Local, rows: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,13 +17,16 @@ from ppl.infer.pipeline import FRESH, GUIDE, PROPOSALS, STARTS, Approximation
 from ppl.infer.stochastic import draws as all_draws
 from ppl.infer.stochastic import rows
 from ppl.infer.stochastic.begin import begin
-from ppl.infer.stochastic.build import Built, build
-from ppl.infer.stochastic.elbo import Noise, noise
+from ppl.infer.stochastic.build import Built, Sample, build
+from ppl.infer.stochastic.drawn import Noise, noise
+from ppl.infer.stochastic.feed import Feed
 from ppl.infer.stochastic.objective import Objective
+from ppl.infer.stochastic.plan import Plan
 from ppl.infer.stochastic.rows import Bound
 from ppl.infer.stochastic.train import INTERRUPTED, REASONS, Options, Trained, Validate, train
 from ppl.infer.stochastic.wish import Wish
 from ppl.infer.verdict import Evidence
+from ppl.model.behind import Behind
 from ppl.model.graph import Model
 
 _STREAM = 50  # of the random numbers of steps
@@ -54,20 +57,26 @@ class Fitted:
     rate: float
 
 
-def fit(model: Model, joint: LogJoint, wish: Wish, seed: int, draws: int, with_rows: bool = True) -> Fitted:
-    """Without `with_rows` the draws are of what rows share alone.
+def fit(
+    model: Model, joint: LogJoint, wish: Wish, seed: int, draws: int, with_rows: bool = True,
+    behind: Behind | None = None,
+) -> Fitted:  # fmt: skip
+    """Without `with_rows` the draws are of what rows share alone. Steps take the rows `behind` the model, if there are.
 
     Raises `UsageError` for what cannot be fitted so, `Nowhere` where the density is not finite at the start.
     """
     watch.enter("stochastic")
-    built = build(model, joint, wish)
-    objective = Objective(built, seed, _STREAM)
+    sample = None if behind is None else Sample(behind.rows.groups.rows, behind.rows.drawn)
+    built = build(model, joint, wish, seed, sample)
+    source = None if behind is None else Feed(behind.names, behind.rows, built, seed, _STREAM)
+    objective = Objective(built, seed, _STREAM, source)
     clock = _Clock(objective)
-    options = _options(objective, wish, seed)
+    options = options_of(objective, wish, seed)
     phi = begin(built, generator(seed, STARTS))
     if not np.isfinite(objective(phi, 0, generator(seed, FRESH))[0]):
         raise Nowhere(joint, all_draws.draws(built, phi, generator(seed, FRESH), 1)[0])
-    trained = train(objective, phi, options, _validation(objective), _KEY, clock.say)
+    trained = train(objective, phi.astype(objective.dtype), options, validation(objective), _KEY, clock.say)
+    trained = replace(trained, phi=trained.phi.astype(np.float64))
     now = watch.current()
     if now is not None:
         now.inferring = False  # what is left is short, and is done
@@ -101,7 +110,7 @@ class _Clock:
         return told
 
 
-def _options(objective: Objective, wish: Wish, seed: int) -> Options:
+def options_of(objective: Objective, wish: Wish, seed: int) -> Options:
     batches = objective.batches
     most = wish.epochs * batches if wish.epochs else _MOST_STEPS
     rates = _RATES if wish.learning_rate is None else (wish.learning_rate,)
@@ -111,23 +120,35 @@ def _options(objective: Objective, wish: Wish, seed: int) -> Options:
         rates=rates,
         search=max(1, min(_SEARCH, most // (2 * len(rates)))),
         window=max(1, min(max(_LEAST_WINDOW, batches), most // 4)),
-        tolerance=max(0.005, _NATS_A_ROW * objective.built.plan.rows),
+        tolerance=max(0.005, _NATS_A_ROW * objective.built.plan.total),
         least=min(most, int(wish.kl_anneal * batches)),
         most=most,
+        by_chance=_by_chance(objective.built.plan),
     )
 
 
-def _validation(objective: Objective) -> Validate | None:
-    """The ELBO over the same rows and draws each time, where a step sees a part of the rows alone."""
+def _by_chance(plan: Plan) -> float:
+    """Two models whose log densities differ by d nats a row on average differ by sqrt(2 d) or so from row to row: on n
+    rows what is below two standard errors, 8 / n, says nothing. In nats over all data; infinite where there are none.
+    """
+    return 8 / len(plan.held_out) * plan.seen if len(plan.held_out) else np.inf
+
+
+def validation(objective: Objective) -> Validate | None:
+    """The ELBO over the same rows and draws each time: of those held out, or where a step sees a part of the rows."""
     plan = objective.built.plan
-    if plan.batch is None or objective.batches == 1:
+    if plan.batch is None or (objective.batches == 1 and not len(plan.held_out)):
         return None
     batch = plan.batch
+    held_out = np.resize(plan.held_out, (-(-len(plan.held_out) // batch.count), batch.count))
 
     def validate(phi: np.ndarray, rng: np.random.Generator) -> float:
-        count = int(np.clip(_VALIDATED // batch.count, 1, objective.batches))
-        chosen = rng.permutation(plan.rows)[: count * batch.count].reshape(count, batch.count)
-        found = [objective.at(phi, own, noise(plan, rng, objective.draws))[0] for own in chosen]
+        rows = plan.drawn or plan.rows
+        count = int(np.clip(_VALIDATED // batch.count, 1, rows // batch.count))
+        chosen = held_out
+        if not len(held_out):
+            chosen = rng.permutation(rows)[: count * batch.count].reshape(count, batch.count)
+        found = [objective.value_at(phi, own, objective.noise(rng)) for own in chosen]
         return -float(np.mean(found))
 
     return validate

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import autograd.numpy as np
@@ -23,6 +24,7 @@ from ppl.model.distributions.family import canonical
 from ppl.model.program import Program, behind, compile_terms
 from ppl.model.terms import Term, ancestors, inputs
 from ppl.numeric.gather import pick
+from ppl.rewrite.by_value import at_value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +32,7 @@ class Prior:
     """Location and scale of a block's Normal prior, which lines up behind the draws of the block."""
 
     block: Block
-    part: int  # among those of the joint
+    parts: tuple[int, ...]  # of the joint, which are this prior: one for each value of discrete latents of rows
     program: Program
     shapes: tuple[tuple[int, ...], ...]
 
@@ -57,9 +59,8 @@ class Local:
     rest: tuple[int, ...]
 
     def shaped(self, rows: Any) -> Any:
-        """(S, M, coordinates of a row) -> (S, *shape of the block)."""
-        own = pick(rows, (slice(None), slice(None), slice(self.start, self.stop)))
-        own = np.reshape(own, (*np.shape(own)[:2], *self.rest))
+        """The coordinates of the block (S, M, stop - start) -> (S, *shape of the block)."""
+        own = np.reshape(rows, (*np.shape(rows)[:2], *self.rest))
         return own if self.place == 0 else np.moveaxis(own, 1, 1 + self.place)
 
     def by_row(self, shaped: Any) -> Any:
@@ -68,7 +69,7 @@ class Local:
         return np.reshape(own, (*np.shape(own)[:2], self.stop - self.start))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """`closed`, `open` and `points` say, of the blocks of each kind, where their coordinates start among those of the
     kind; `priors` are the Normal ones of closed and local blocks. All go by the block's own start in the joint.
@@ -85,10 +86,34 @@ class Plan:
     priors: Mapping[int, Prior]
     guide: Guide
     encoder: Encoder | None
+    held_out: numpy.ndarray  # rows that steps do not see, in order
     numbers: Mapping[int, int]  # of parts of the joint: at which value of discrete latents of rows they are
+    label_weight: float = 0.0
+    streamed: int = 0  # rows of the data, where the joint has a few of them alone
+    drawn: int = 0  # of these few, the first that were drawn at random
+
+    @property
+    def at_values(self) -> range:
+        """The values of discrete latents of rows that the encoder tells apart; one where there are none."""
+        return range(max(1, 0 if self.encoder is None else self.encoder.values))
+
+    def names_of(self, name: str) -> list[str]:
+        """What an encoded latent is called at each of these values."""
+        if self.encoder is None or not self.encoder.values:
+            return [name]
+        return [at_value(name, number) for number in self.at_values]
+
+    @property
+    def here(self) -> frozenset[str]:
+        """Names whose values are those of the rows of a batch alone."""
+        return frozenset(name for local in self.local.values() for name in self.names_of(local.block.name))
 
     def sizes(self) -> tuple[int, int, int, int]:
         """Of the parts of phi."""
+        return self._sizes
+
+    @cached_property
+    def _sizes(self) -> tuple[int, int, int, int]:
         closed, points = (sum(self._size(start) for start in own) for own in (self.closed, self.points))
         opened = 0 if not self.guide.dimension else _parameters(self.guide)
         return 2 * closed, opened, points, 0 if self.encoder is None else self.encoder.size
@@ -131,6 +156,16 @@ class Plan:
         """N, 1 where nothing is split."""
         return 1 if self.batch is None else self.batch.split.axis.length
 
+    @property
+    def total(self) -> int:
+        """The rows of the data, of which the joint may have a few alone."""
+        return self.streamed or self.rows
+
+    @property
+    def seen(self) -> int:
+        """The rows of the data that steps see."""
+        return self.total - len(self.held_out)
+
 
 def size_of(block: Block) -> int:
     return block.stop - block.start
@@ -150,9 +185,9 @@ def starts_of(blocks: Iterable[Block]) -> dict[int, int]:
     return found
 
 
-def normal_prior(joint: LogJoint, block: Block, lacks: str | None = None) -> Prior | None:
+def normal_prior(joint: LogJoint, block: Block, lacks: str | None = None, parts: tuple[int, ...] = ()) -> Prior | None:
     """The prior of a block that is Normal, cut nowhere and in coordinates of its own, where its location and scale lack
-    the axis of this identity.
+    the axis of this identity. `parts` of the joint, where it is there more than once.
     """
     distribution = block.piece.distribution
     plain = distribution.lower is None and distribution.upper is None and distribution.constraint is None
@@ -163,12 +198,12 @@ def normal_prior(joint: LogJoint, block: Block, lacks: str | None = None) -> Pri
         return None
     if block.name in inputs(distribution.parameters):
         return None
-    part = next((i for i, part in enumerate(joint.parts) if part.log_prob is block.piece.log_prob), None)
-    if part is None or joint.parts[part].summand is not None:
+    parts = parts or tuple(i for i, part in enumerate(joint.parts) if part.log_prob is block.piece.log_prob)
+    if not parts or any(joint.parts[i].summand is not None for i in parts):
         return None
     leading = len(block.piece.axes)
     shapes = tuple(behind(term, (), leading) for term in distribution.parameters)
-    return Prior(block, part, compile_terms(distribution.parameters), shapes)
+    return Prior(block, parts, compile_terms(distribution.parameters), shapes)
 
 
 def _has(term: Term, identity: str) -> bool:

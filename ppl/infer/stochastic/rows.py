@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from ppl.infer.stochastic import row_terms
 from ppl.infer.stochastic.build import Built
-from ppl.infer.stochastic.elbo import Drawn, Noise, drawn, is_likelihood, noise, rowwise_terms
+from ppl.infer.stochastic.drawn import Drawn, Noise, drawn, noise
+from ppl.infer.stochastic.encoder import Encoding, encoded
 from ppl.infer.stochastic.objective import given
 from ppl.infer.stochastic.plan import Plan
+from ppl.infer.stochastic.row_terms import is_likelihood
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,16 +39,18 @@ class Bound:
 
 
 def batches(built: Built) -> Iterator[tuple[np.ndarray, int]]:
-    """The rows of batches that cover the data once, and how many of them count: the last is filled up."""
-    batch = built.plan.batch
+    """The rows of batches that cover once the data, or what was drawn of them at random, and how many of them count:
+    the last is filled up.
+    """
+    batch, last = built.plan.batch, built.plan.drawn or built.plan.rows
     assert batch is not None
-    for first in range(0, built.plan.rows, batch.count):
+    for first in range(0, last, batch.count):
         rows = np.arange(first, first + batch.count)
-        yield np.minimum(rows, built.plan.rows - 1), int((rows < built.plan.rows).sum())
+        yield np.minimum(rows, last - 1), int((rows < last).sum())
 
 
 def bound(built: Built, phi: np.ndarray, rng: np.random.Generator, draws: int) -> Bound:
-    """Over a few draws of all latents."""
+    """Over a few draws of all latents; of data that are streamed estimated from the rows that were drawn of them."""
     plan = built.plan
     if plan.batch is None:
         made = drawn(plan, phi, noise(plan, rng, draws), np.zeros((0, 0)))
@@ -59,14 +64,15 @@ def bound(built: Built, phi: np.ndarray, rng: np.random.Generator, draws: int) -
             arrays = given(built, rows, eps, 1.0)
             made = drawn(plan, phi, eps, arrays[5])
             row = slice(0, count)
-            for part in rowwise_terms(plan, made, arrays[4], arrays[6 + len(eps.products) :]):
+            found = row_terms.of_rows(plan, made, arrays[4], arrays[6 + len(eps.products) :])
+            for part in found.terms:
                 mean = part.by_row().mean(axis=0)[row]
                 of_rows[rows[row]] += mean
                 if part.likelihood:
                     likelihood += float(mean.sum())
                 else:
                     others -= float(mean.sum())
-            for start, term in made.by_row.items():
+            for start, term in found.kl.items():
                 kl = term.mean(axis=0)[row]
                 of_rows[rows[row]] -= kl.sum(axis=1)
                 name = plan.local[start].block.name
@@ -74,11 +80,15 @@ def bound(built: Built, phi: np.ndarray, rng: np.random.Generator, draws: int) -
                     axes[name] = axes.get(name, 0.0) + kl.sum(axis=0)
                 else:
                     others += float(kl.sum())
-            for term in made.other:
+            for term in found.other:
                 of_rows[rows[row]] -= term.mean(axis=0)[row]
                 others += float(term.mean(axis=0)[row].sum())
         rest = plan.rest(made.values, made.done)
-    return _of_shared(plan, made, rest, of_rows, axes, others, likelihood)
+    if plan.drawn:
+        scale = plan.total / plan.drawn
+        likelihood, others = scale * likelihood, scale * others
+        axes = {name: scale * kl for name, kl in axes.items()}
+    return _of_shared(plan, made, rest, of_rows[: plan.drawn or plan.rows], axes, others, likelihood)
 
 
 def _of_shared(
@@ -94,17 +104,15 @@ def _of_shared(
     return Bound(likelihood, divergence, of_rows, axes, others)
 
 
-def encode(plan: Plan, phi: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Means and sds (N, coordinates of a row) of unconstrained coordinates."""
+def encode(plan: Plan, phi: np.ndarray, features: np.ndarray) -> Encoding:
+    """Of N rows, unconstrained coordinates."""
     assert plan.encoder is not None
-    weights = plan.cut(phi)[3]
-    parts = [plan.encoder(weights, features[i : i + 4096]) for i in range(0, len(features), 4096)]
-    mean, log_sd = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
-    return mean, np.exp(log_sd)
+    return encoded(plan.encoder, plan.cut(phi)[3], features)
 
 
 def log_weights(built: Built, phi: np.ndarray, rows: np.ndarray, eps: Noise) -> np.ndarray:
-    """log p(row, its latents | what is shared) - log q of its latents, at S draws of both -> (S, M), in nats.
+    """log p(row, its latents | what is shared) - log q of its latents, at S draws of both -> (S, M), in nats; discrete
+    latents of the row are summed out.
 
     Their log mean over draws of the latents estimates the log likelihood of the row (Burda et al. 2016).
     """
@@ -113,11 +121,5 @@ def log_weights(built: Built, phi: np.ndarray, rows: np.ndarray, eps: Noise) -> 
     arrays = given(built, rows, eps, 1.0)
     with np.errstate(all="ignore"):
         made = drawn(plan, phi, eps, arrays[5], closed_form=False)
-        total = np.zeros((len(eps.closed), len(rows)))
-        for part in rowwise_terms(plan, made, arrays[4], arrays[6 + len(eps.products) :]):
-            total = total + part.by_row()
-        for term in made.by_row.values():
-            total = total - term.sum(axis=2)
-        for term in made.other:
-            total = total - term
-    return total
+        found = row_terms.log_weights(plan, made, arrays[4], arrays[6 + len(eps.products) :])
+    return np.broadcast_to(found, (len(eps.closed), len(rows)))

@@ -33,7 +33,7 @@ class State:
     skipped: int
     flat: int  # windows in a row
     recent: np.ndarray  # ELBOs of the steps of this window
-    history: np.ndarray  # (windows, 2): the ELBO of each, and the sd of a step's within it
+    history: np.ndarray  # (windows, 3): the ELBO of each, the sd of a step's within it, and the mean of its steps
     good: np.ndarray  # (P,)
 
 
@@ -43,14 +43,14 @@ def begin(phi: np.ndarray, rate: float) -> State:
         stage=STEADY,
         rate=rate,
         phi=phi,
-        moments=Moments.none(len(phi)),
+        moments=Moments.none(phi),
         average=phi,
         averaged=0,
         turned=0,
         skipped=0,
         flat=0,
         recent=np.zeros(0),
-        history=np.zeros((0, 2)),
+        history=np.zeros((0, 3)),
         good=phi,
     )
 

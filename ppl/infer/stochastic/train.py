@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from ppl.infer import watch
-from ppl.infer.draws import generator
+from ppl.infer.draws import Streams, generator
 from ppl.infer.stochastic import adam
 from ppl.infer.stochastic import state as states
+from ppl.infer.stochastic.adam import Moments
 from ppl.infer.stochastic.state import DECAY, STEADY, State
 from ppl.values import dataclass
 
@@ -55,7 +56,9 @@ class Options:
     """Steps are counted in windows, at the end of each of which the ELBO is looked at.
 
     It is flat where the mean of the last `smooth` windows is not above that of as many before by more than `tolerance`
-    nats and by more than chance, `patience` looks in a row. `least` and `most` are steps.
+    nats and by more than chance, `patience` looks in a row. `least` and `most` are steps. Where what is validated
+    are data that steps do not see, `by_chance` are the nats by which it may fall without saying anything; from a fall
+    below that the best that was looked at is taken.
     """
 
     seed: int
@@ -69,6 +72,7 @@ class Options:
     least: int = 0
     most: int = 20_000
     decay: float = 0.5  # steps at falling rates, as a share of those before
+    by_chance: float = np.inf
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,26 +105,30 @@ def train(
 ) -> Trained:
     """Trained from phi (P,), or from the state that the watch's store holds under the key.
 
-    `validate` gives the ELBO that is looked at instead of that of the steps; `say` what the watch shows at a step.
+    Numbers are as long as those of phi. `validate` gives the ELBO that is looked at instead of that of the steps; `say`
+    what the watch shows at a step.
     An interruption ends the training with what there is, where the watch was stopped.
     """
     now = states.begin(phi, options.rates[0])
-    reason = ""
+    walk, reason = None, ""
     try:
         resumed = watch.recall(key, states.of) if key and watch.holds(key) else None
         now = resumed or _with_best_rate(objective, phi, options)
         while not reason:
-            now = _advance(objective, now, options)
-            if now.step % options.window == 0:
+            if _is_due(now, options):  # which an interruption may have come before
                 now = _look(now, options, validate)
                 watch.step(say(now.step))
                 watch.note(_latest(now))
                 if key:
                     watch.keep(key, partial(states.as_piece, now), eager=False)
             reason = _reason(now, options)
+            if not reason:
+                walk = _Walk(objective, now, options)
+                now = walk.window()
     except KeyboardInterrupt:
         if not watch.is_stopped():
             raise
+        now = now if walk is None or walk.is_over else walk.state()
         if key:
             watch.keep(key, partial(states.as_piece, now))
         return Trained(now.phi, _latest(now), np.nan, INTERRUPTED, now.rate, now.step, now.history[:, 0])
@@ -136,9 +144,7 @@ def _with_best_rate(objective: Objective, phi: np.ndarray, options: Options) -> 
     best, highest = None, -np.inf
     for rate in options.rates:
         watch.step(f"rate {rate:g}")
-        now = states.begin(phi, rate)
-        while now.step < options.search and not now.skipped:
-            now = _advance(objective, now, options)
+        now = _Walk(objective, states.begin(phi, rate), options).to(options.search, 1)
         reached = float(now.recent[now.step // 2 :].mean())
         if not now.skipped and reached > highest:
             best, highest = now, reached
@@ -146,44 +152,99 @@ def _with_best_rate(objective: Objective, phi: np.ndarray, options: Options) -> 
     return replace(found, recent=found.recent[len(found.recent) // options.window * options.window :])
 
 
-def _advance(objective: Objective, now: State, options: Options) -> State:
-    """One step further; without a finite gradient phi stays where it is."""
-    rng = generator(options.seed, options.stream, _STEPS, now.step)
-    value, gradient = objective(now.phi, now.step, rng)
-    recent = np.append(now.recent, -value)
-    if not np.isfinite(value) or not np.isfinite(gradient).all():
-        return replace(now, step=now.step + 1, skipped=now.skipped + 1, recent=recent)
-    rate = now.rate
-    average, averaged = now.average, now.averaged
-    if now.stage == DECAY:
-        rate *= _LAST_RATE ** min(1.0, (now.step - now.turned) / _falling(now, options))
-        averaged += 1
-        average = average + (now.phi - average) / averaged
-    phi, moments = adam.step(now.phi, gradient, now.moments, rate)
-    return replace(
-        now, step=now.step + 1, phi=phi, moments=moments, skipped=0, recent=recent, average=average, averaged=averaged
-    )
+class _Place(NamedTuple):
+    """What a step changes: see `State`."""
+
+    step: int
+    phi: np.ndarray
+    moments: Moments
+    average: np.ndarray
+    averaged: int
+    skipped: int
+
+
+class _Walk:
+    """The steps between two looks. `state()` is what there is after the last whole step."""
+
+    def __init__(self, objective: Objective, begun: State, options: Options):
+        self._objective, self._begun, self._options = objective, begun, options
+        self._streams = Streams(options.seed, options.stream, _STEPS)
+        self._now = _Place(begun.step, begun.phi, begun.moments, begun.average, begun.averaged, begun.skipped)
+        self._elbos: list[float] = []
+        self.is_over = False
+
+    def window(self) -> State:
+        """To the end of a window, or until too many steps had no gradient, or the rates have fallen."""
+        begun, window = self._begun, self._options.window
+        last = (begun.step // window + 1) * window
+        if begun.stage == DECAY:
+            last = min(last, begun.turned + _falling(begun, self._options))
+        elif begun.step < _latest_turn(self._options):
+            last = min(last, _latest_turn(self._options))
+        found = self.to(last, _DIVERGED)
+        self.is_over = True
+        return found
+
+    def to(self, last: int, most_skipped: int) -> State:
+        with np.errstate(all="ignore"):
+            while self._now.step < last and self._now.skipped < most_skipped:
+                self._now = self._after()
+        return self.state()
+
+    def state(self) -> State:
+        now, begun = self._now, self._begun
+        recent = np.concatenate([begun.recent, self._elbos[: now.step - begun.step]])
+        return replace(begun, recent=recent, **now._asdict())
+
+    def _after(self) -> _Place:
+        """One step further; without a finite gradient phi stays where it is."""
+        step, phi, moments, average, averaged, skipped = self._now
+        value, gradient = self._objective(phi, step, self._streams(step))
+        self._elbos.append(-value)
+        norm = float(np.sqrt(gradient @ gradient))  # neither infinite nor NaN if no element is
+        if not (np.isfinite(value) and np.isfinite(norm)):
+            return self._now._replace(step=step + 1, skipped=skipped + 1)
+        begun, rate = self._begun, self._begun.rate
+        if begun.stage == DECAY:
+            rate *= _LAST_RATE ** min(1.0, (step - begun.turned) / _falling(begun, self._options))
+            averaged += 1
+            average = average + (phi - average) / averaged
+        phi, moments = adam.step(phi, gradient, norm, moments, rate)
+        return _Place(step + 1, phi, moments, average, averaged, 0)
 
 
 def _falling(now: State, options: Options) -> int:
     """The steps at falling rates."""
-    return max(options.window, round(options.decay * now.turned))
+    return min(max(1, round(options.decay * now.turned)), options.most - now.turned)
 
 
 def _look(now: State, options: Options, validate: Validate | None) -> State:
     """At the end of a window: its ELBO, and whether it is time for the next stage."""
     finite = now.recent[np.isfinite(now.recent)]
-    elbo, spread = (float(finite.mean()), float(finite.std())) if len(finite) else (-np.inf, 0.0)
+    own, spread = (float(finite.mean()), float(finite.std())) if len(finite) else (-np.inf, 0.0)
+    elbo = own
     if validate is not None:
         elbo = validate(now.phi, generator(options.seed, options.stream, _VALIDATING))
     best = now.history[:, 0].max(initial=-np.inf)
-    history = np.concatenate([now.history, [[elbo, spread]]])
+    history = np.concatenate([now.history, [[elbo, spread, own]]])
     now = replace(now, recent=np.zeros(0), history=history, good=now.phi if elbo >= best else now.good)
     flat = now.flat + 1 if _is_flat(history, options) and now.step >= options.least else 0
-    late = now.step * (1 + options.decay) >= options.most
-    if now.stage == STEADY and (flat >= options.patience or late):
-        return replace(now, stage=DECAY, turned=now.step, average=now.phi, flat=flat)
+    if now.stage == STEADY and (flat >= options.patience or now.step >= _latest_turn(options)):
+        past = history[:, 0].max() - elbo > options.by_chance  # it learns by heart
+        phi = now.good if past else now.phi
+        return replace(now, stage=DECAY, turned=now.step, phi=phi, average=phi, flat=flat)
     return replace(now, flat=flat)
+
+
+def _is_due(now: State, options: Options) -> bool:
+    """Whether a window has ended that was not looked at."""
+    ended = now.step % options.window == 0 or (now.stage == STEADY and now.step == _latest_turn(options))
+    return ended and len(now.recent) > 0
+
+
+def _latest_turn(options: Options) -> int:
+    """The step after which the falling rates end with the largest number of steps."""
+    return max(1, int(options.most / (1 + options.decay)))
 
 
 def _is_flat(history: np.ndarray, options: Options) -> bool:
@@ -199,13 +260,15 @@ def _reason(now: State, options: Options) -> str:
     """Why the training ends here; empty where it does not."""
     if now.skipped >= _DIVERGED:
         return NO_NUMBERS
-    elbos, spreads = now.history.T
+    elbos, spreads, own = now.history.T
+    if np.isfinite(options.by_chance):  # which may fall while the steps gain
+        elbos = own[options.least // options.window :]
     if len(elbos) > _FALLEN and not len(now.recent):
         far = max(_FAR[0], _FAR[1] * float(np.median(spreads)))
         if elbos[-_FALLEN:].max() < elbos.max() - far:
             return FELL
     if now.stage == DECAY and now.step - now.turned >= _falling(now, options):
-        return FLAT if now.flat or now.turned * (1 + options.decay) < options.most else LIMIT
+        return LIMIT if not now.flat and now.turned >= _latest_turn(options) else FLAT
     return ""
 
 
@@ -214,11 +277,17 @@ def _latest(now: State) -> float:
 
 
 def _finished(objective: Objective, now: State, options: Options, reason: str, validate: Validate | None) -> Trained:
-    """The last iterate or the average, whichever has the higher ELBO; the last good one after a divergence."""
+    """The last iterate or the average, whichever has the higher ELBO; the last good one after a divergence, and where
+    rows are held out if it is the best.
+    """
     last = replace(now, step=now.turned or now.step)
     candidates = [now.good] if reason in (NO_NUMBERS, FELL) else [now.phi, now.average][: 1 + (now.averaged > 0)]
+    candidates += [now.good] if np.isfinite(options.by_chance) else []
     judged = [_judged(objective, phi, last, options, validate) for phi in candidates]
-    best = int(np.argmax([elbo for elbo, _ in judged]))
+    elbos = [elbo for elbo, _ in judged]
+    if np.isfinite(options.by_chance):
+        elbos[-1] -= options.by_chance
+    best = int(np.argmax(elbos))
     elbo, error = judged[best]
     return Trained(candidates[best], elbo, error, reason, now.rate, now.step, now.history[:, 0])
 

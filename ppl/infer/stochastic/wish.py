@@ -12,6 +12,7 @@ from ppl.language.errors import UsageError
 
 _MOST_UNITS = 100_000
 _MOST_LAYERS = 20
+_MOST_HELD_OUT = 0.5
 HIDDEN = (128, 64)
 
 
@@ -19,7 +20,9 @@ HIDDEN = (128, 64)
 class Wish:
     """`amortise` are latents that an encoder with `hidden` layers gives. None, of a number, means that it is chosen.
 
-    `kl_anneal` are the epochs over which the weight of the KL terms rises from 0 to 1.
+    `kl_anneal` are the epochs over which the weight of the KL terms rises from 0 to 1, `validation` the share of the
+    rows that are held out, to watch the ELBO of; `label_weight` what the log probability of each known label by the
+    encoder counts.
     """
 
     amortise: tuple[str, ...] = ()
@@ -30,6 +33,8 @@ class Wish:
     kl_anneal: float = 0.0
     learning_rate: float | None = None
     guide: str = "meanfield"
+    validation: float | None = None
+    label_weight: float | None = None
 
     def checked(self) -> Wish:
         """Raises `UsageError` for what makes no sense whatever the model."""
@@ -48,6 +53,14 @@ class Wish:
             raise UsageError(f"kl-anneal: a number of epochs, not {self.kl_anneal}")
         if self.learning_rate is not None and not 0 < self.learning_rate <= 10:
             raise UsageError(f"learning-rate: above 0 and at most 10, not {self.learning_rate:g}")
+        if self.validation is not None and not 0 <= self.validation <= _MOST_HELD_OUT:
+            raise UsageError(f"validation: a share of the rows from 0 to {_MOST_HELD_OUT:g}, not {self.validation:g}")
+        if self.validation and not self.amortise:
+            raise UsageError(
+                "validation: rows are held out where an encoder gives their latents; name these by amortise"
+            )
+        if self.label_weight is not None and not 0 <= self.label_weight < 1e9:
+            raise UsageError(f"label-weight: at least 0, not {self.label_weight:g}")
         return self
 
 
@@ -61,20 +74,23 @@ def hidden_of(text: str) -> tuple[int, ...]:
 
 def wish_of(
     stochastic: bool, amortise: str | Sequence[str], encoder: Sequence[int] | None, batch_size: Any, epochs: Any,
-    learning_rate: Any, kl_anneal: Any, guide: str, of_points: bool,
+    learning_rate: Any, kl_anneal: Any, validation: Any, label_weight: Any, guide: str, of_points: bool,
 ) -> Wish | None:  # fmt: skip
     """From the arguments of a public call; None where nobody asks for such a fit.
 
     `of_points` says that what only other fits give is asked for too. Raises `UsageError`.
     """
     names = (amortise,) if isinstance(amortise, str) else tuple(amortise)
-    given = (encoder, batch_size, epochs, learning_rate, kl_anneal)
+    given = (encoder, batch_size, epochs, learning_rate, kl_anneal, validation, label_weight)
     if not (stochastic or names or any(value is not None for value in given)):
         return None
     for name, value in (("batch_size", batch_size), ("epochs", epochs), *(("encoder", size) for size in encoder or ())):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
             raise UsageError(f"{name} must be a whole number, not {value!r}")
-    for name, value in (("kl_anneal", kl_anneal), ("learning_rate", learning_rate)):
+    numbers = {
+        "kl_anneal": kl_anneal, "learning_rate": learning_rate, "validation": validation, "label_weight": label_weight
+    }  # fmt: skip
+    for name, value in numbers.items():
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise UsageError(f"{name} must be a number, not {value!r}")
     if encoder is not None and not names:
@@ -84,4 +100,6 @@ def wish_of(
     hidden = HIDDEN if encoder is None else tuple(encoder)
     chosen = "meanfield" if guide == "auto" else guide
     unique = tuple(dict.fromkeys(names))
-    return Wish(unique, hidden, "tanh", batch_size, epochs, kl_anneal or 0.0, learning_rate, chosen).checked()
+    return Wish(
+        unique, hidden, "tanh", batch_size, epochs, kl_anneal or 0.0, learning_rate, chosen, validation, label_weight
+    ).checked()

@@ -1,0 +1,217 @@
+"""Parquet file -> its row groups, read one at a time, and a small table that stands for all its rows.
+
+The table has rows drawn at random, behind them the first row of every level of a column and of a missing cell: so
+levels, kinds and gaps are those of the whole file. Found in one pass.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ppl.data import axes, faults
+from ppl.data.arrays import from_arrow
+from ppl.data.csv_table import check_names
+from ppl.data.dataset import Dataset
+from ppl.language.errors import UsageError
+
+LARGE = 2_000_000_000  # bytes that the columns take in memory, above which a file is read so unasked
+_SAMPLED, _LEAST_SAMPLED, _SHARE_SAMPLED = 10_000, 500, 0.05  # rows drawn at random
+_MOST_LEVELS = 10_000  # of a column; whole numbers with more are no levels
+_SEED = 20_140_601  # of the sample: what a model is must not depend on the seed of a fit
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """A Parquet file that is to be read in row groups."""
+
+    path: Path
+
+
+def stream(path: Any) -> Streamed:
+    """Data that `condition` is given: a Parquet file of which never more is in memory than a few row groups."""
+    return Streamed(Path(path))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Groups:
+    """`names` are the columns that are read, `sizes` (G,) the rows of each group."""
+
+    path: Path
+    names: tuple[str, ...]
+    sizes: np.ndarray
+
+    @property
+    def file(self) -> str:
+        return str(self.path)
+
+    @property
+    def rows(self) -> int:
+        return int(self.sizes.sum())
+
+    @property
+    def bytes(self) -> int:
+        """Of the columns in memory, as numbers of 64 bits."""
+        return 8 * self.rows * len(self.names)
+
+    def read(self, group: int) -> Any:
+        """The pyarrow table of a group. Raises `DataError`."""
+        import pyarrow
+        import pyarrow.parquet
+
+        try:
+            with pyarrow.parquet.ParquetFile(self.path, pre_buffer=False) as opened:
+                return opened.read_row_group(group, columns=list(self.names), use_threads=False)
+        except (pyarrow.ArrowException, OSError):
+            raise faults.bad_parquet(self.file) from None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowStream:
+    """The groups, and the table that stands for them; its first `drawn` rows are drawn at random, and stand in the
+    file at `places` (drawn,), in order.
+    """
+
+    groups: Groups
+    data: Dataset = field(repr=False)
+    places: np.ndarray
+
+    @property
+    def drawn(self) -> int:
+        return len(self.places)
+
+
+def stream_of(sources: Sequence[Any], tables: Any, text: str) -> RowStream | None:
+    """The stream that data are read as; None where they are read whole. Raises what `groups_in` and reading raise."""
+    groups = groups_in(sources, tables, text)
+    return None if groups is None else sampled(groups)
+
+
+def groups_in(sources: Sequence[Any], tables: Any, text: str) -> Groups | None:
+    """The groups that data are read in: where that is asked for, or of one Parquet file that is large; else None.
+
+    Raises `UsageError` for other data beside one that is asked for.
+    """
+    asked = [source for source in sources if isinstance(source, Streamed)]
+    if asked and (len(sources) > 1 or tables):
+        raise UsageError("stream: one Parquet file alone is read as a stream; put what stands beside it into the file")
+    path = asked[0].path if asked else Path(sources[0]) if len(sources) == 1 and _is_path(sources[0]) else None
+    if path is None or tables or (not asked and path.suffix.lower() != ".parquet"):
+        return None
+    if not path.exists():
+        raise faults.no_such_file(str(path))
+    if path.suffix.lower() != ".parquet":
+        raise UsageError(f"stream: {path} is no Parquet file; its rows stand in no groups")
+    groups = groups_of(path, text)
+    return groups if asked or groups.bytes > LARGE else None
+
+
+def _is_path(source: Any) -> bool:
+    return isinstance(source, str | Path)
+
+
+def groups_of(path: Path, text: str) -> Groups:
+    """The groups with the columns that the text of a model may mean. Raises `DataError`."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        with pyarrow.parquet.ParquetFile(path) as opened:
+            meta, names = opened.metadata, opened.schema_arrow.names
+            sizes = np.array([meta.row_group(i).num_rows for i in range(meta.num_row_groups)], dtype=np.int64)
+    except (pyarrow.ArrowException, OSError):
+        raise faults.bad_parquet(str(path)) from None
+    check_names([str(name).strip() for name in names], str(path))
+    if not sizes.sum():
+        raise faults.no_rows(str(path))
+    return Groups(path, tuple(meant(names, text)), sizes)
+
+
+def meant(names: Sequence[str], text: str) -> list[str]:
+    """The columns that words, patterns and ranges in a text may mean; all where it means none."""
+    words = set(re.findall(r"\w+", text))
+    patterns = re.findall(r"\"([^\"\n]*)\"|'([^'\n]*)'", text)
+    wanted = {name for name in names if name.strip() in words}
+    wanted |= {n for n in names for pair in patterns for p in pair if p and fnmatch.fnmatchcase(n.strip(), p)}
+    for first, _ in re.findall(r"(\w+)\s*\.\.\s*(\w+)", text):
+        stem = first.rstrip("0123456789")
+        wanted |= {name for name in names if stem and name.strip().startswith(stem)}
+    return [name for name in names if name in wanted] or list(names)
+
+
+def sampled(groups: Groups) -> RowStream:
+    """One pass over all groups. Raises `DataError`."""
+    import pyarrow
+
+    rows = groups.rows
+    count = min(rows, _SAMPLED, max(_LEAST_SAMPLED, int(_SHARE_SAMPLED * rows)))
+    places = np.sort(np.random.default_rng(_SEED).permutation(rows)[:count])
+    starts = np.concatenate([[0], np.cumsum(groups.sizes)])
+    drawn, others, at = [], [], []
+    seen = _Seen()
+    for group, table in tables_of(groups):
+        first, stop = starts[group], starts[group + 1]
+        drawn.append(table.take(places[(places >= first) & (places < stop)] - first))
+        fresh = np.setdiff1d(seen.first_rows(table) + first, places)
+        others.append(table.take(fresh - first))
+        at.append(fresh)
+    whole = pyarrow.concat_tables([*drawn, *others])
+    where = np.concatenate([places, *at])
+    columns = [replace(column, rows=where) for column in from_arrow(whole, groups.file)]
+    note = (
+        f"{groups.file} is read as a stream: {rows:,} rows in {len(groups.sizes):,} row groups; {len(where):,} of them"
+        " stand for all where a model is read, and where it works on all rows at once (means, knots)"
+    )
+    axis = axes.rows(len(where))
+    data = Dataset({column.name: column for column in columns}, axis, (groups.file,), (note,))
+    return RowStream(groups, data, places)
+
+
+def tables_of(groups: Groups) -> Iterator[tuple[int, Any]]:
+    """Each group that has rows, one in memory at a time."""
+    for group, size in enumerate(groups.sizes):
+        if size:
+            yield group, groups.read(group)
+
+
+class _Seen:
+    """The levels that were met so far."""
+
+    def __init__(self) -> None:
+        self.levels: dict[str, set[Any]] = {}
+        self.gaps: set[str] = set()
+
+    def first_rows(self, table: Any) -> np.ndarray:
+        """The rows of a table where a level, or a missing cell of a column, is met for the first time."""
+        import pyarrow.types as types
+
+        found: list[int] = []
+        for name, chunked in zip(table.column_names, table.columns, strict=True):
+            column = chunked.combine_chunks()
+            if column.null_count and name not in self.gaps:
+                self.gaps.add(name)
+                found.append(int(np.argmax(np.asarray(column.is_null()))))
+            if types.is_floating(column.type) or len(self.levels.get(name, ())) > _MOST_LEVELS:
+                continue
+            found += self._new(name, column)
+        return np.unique(np.array(found, dtype=np.int64))
+
+    def _new(self, name: str, column: Any) -> list[int]:
+        import pyarrow.types as types
+
+        codes = column if types.is_dictionary(column.type) else column.dictionary_encode()
+        values = codes.dictionary.to_pylist()
+        numbers, rows = np.unique(np.asarray(codes.indices.fill_null(-1)), return_index=True)
+        known = self.levels.setdefault(name, set())
+        found = []
+        for number, row in zip(numbers.tolist(), rows.tolist(), strict=True):
+            if number >= 0 and values[number] not in known and len(known) <= _MOST_LEVELS:
+                known.add(values[number])
+                found.append(row)
+        return found

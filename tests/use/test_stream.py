@@ -1,0 +1,244 @@
+"""Parquet files read in row groups: the batches are those of a fit in memory, and so is what is found."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import ppl
+from ppl.data.row_groups import RowStream, groups_of, meant, sampled
+from ppl.infer.stochastic.build import Sample, build
+from ppl.infer.stochastic.feed import Feed
+from ppl.infer.stochastic.wish import Wish
+from ppl.infer.watch import Watch
+
+LEVELS = """X = columns("x_*")
+b[X] ~ Normal(0, 1)
+s ~ HalfNormal(1)
+a[g] ~ Normal(0, s)
+y ~ Bernoulli(logit = X @ b + a[g])
+"""
+FACTOR = """X = columns("x_*")
+W[1, X] ~ Param(); b[X] ~ Param(); s ~ Param(1) > 0
+z[rows, 1] ~ Normal(0, 1)
+twice = 2 * z
+X ~ Normal(b + z @ W, s)
+"""
+ROWS, GROUP = 3000, 170
+
+
+def written(path: Path, columns: dict[str, Any], group: int = GROUP) -> Path:
+    pq.write_table(pa.table(columns), path, row_group_size=group)
+    return path
+
+
+@pytest.fixture(scope="module")
+def coins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rng = np.random.default_rng(1)
+    x, g = rng.normal(size=(ROWS, 3)), np.sort(rng.integers(0, 5, ROWS))  # the last level is met at the end alone
+    logit = x @ [1.0, -0.5, 0.2] + np.array([-1.0, 0.0, 1.0, 0.5, -0.5])[g]
+    y = rng.random(ROWS) < 1 / (1 + np.exp(-logit))
+    columns = {f"x_{i}": x[:, i] for i in range(3)} | {"g": [f"level {k}" for k in g], "y": y.astype(int)}
+    return written(tmp_path_factory.mktemp("stream") / "coins.parquet", columns | {"unused": ["?"] * ROWS})
+
+
+@pytest.fixture(scope="module")
+def factors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(ROWS, 1)) @ np.array([[1.0, -1.0, 0.5]]) + rng.normal(0, 0.5, (ROWS, 3)) + [1.0, 2.0, 3.0]
+    return written(tmp_path_factory.mktemp("stream") / "factors.parquet", {f"x_{i}": x[:, i] for i in range(3)})
+
+
+def feed_of(text: str, path: Path, count: int = 128, **asked: Any) -> tuple[Feed, RowStream]:
+    model = ppl.from_text(text)
+    stream = sampled(groups_of(path, text))
+    posterior = model.condition(ppl.stream(path))
+    wish = Wish(batch_size=count, **asked)
+    built = build(posterior.model, posterior.joint, wish, 1, Sample(stream.groups.rows, stream.drawn))
+    return Feed(model.names, stream, built, 1, 50), stream
+
+
+def test_only_the_columns_that_a_model_may_mean_are_read(coins: Path) -> None:
+    assert groups_of(coins, LEVELS).names == ("x_0", "x_1", "x_2", "g", "y")
+    assert meant(["a1", "a2", "a3", "b"], "X = columns(a1..a3)") == ["a1", "a2", "a3"]
+
+
+def test_the_sample_has_every_level(coins: Path) -> None:
+    stream = sampled(groups_of(coins, LEVELS))
+    whole = pq.read_table(coins)
+    assert stream.data.columns["g"].levels == tuple(f"level {k}" for k in range(5))
+    assert stream.drawn == len(stream.places) == 500
+    assert stream.data.columns["x_1"].values[: stream.drawn].tolist() == whole["x_1"].take(stream.places).to_pylist()
+    rare = {"x": np.arange(5000.0), "k": ["common"] * 4999 + ["rare"]}
+    path = written(coins.parent / "rare.parquet", rare)
+    assert sampled(groups_of(path, "x k")).data.columns["k"].levels == ("common", "rare")
+
+
+def test_an_epoch_has_every_row_once(tmp_path: Path) -> None:
+    """Whatever the groups are, and values of a row stay together."""
+    x = np.arange(ROWS) * 1.0
+    path = written(tmp_path / "numbers.parquet", {"x": x, "y": 2 * x + 1})
+    feed, _ = feed_of("a ~ Normal(0, 1)\nb ~ Normal(0, 1)\ny ~ Normal(a + b * x, 1)\n", path)
+    feed._block_rows = 400
+    assert feed.batches == ROWS // 128
+    epochs = []
+    for epoch in range(2):
+        batches = [feed(epoch * feed.batches + i, np.float64) for i in range(feed.batches)]
+        one, other = (np.concatenate([batch[1 + k] for batch in batches]).reshape(-1) for k in (0, 1))
+        xs, ys = (one, other) if (one < ROWS).all() else (other, one)
+        np.testing.assert_array_equal(ys, 2 * xs + 1)
+        assert len(np.unique(xs)) == len(xs) == feed.batches * 128
+        assert set(xs) <= set(x)
+        epochs.append(xs)
+    assert not np.array_equal(*epochs)
+    fresh, _ = feed_of("a ~ Normal(0, 1)\nb ~ Normal(0, 1)\ny ~ Normal(a + b * x, 1)\n", path)
+    fresh._block_rows = 400
+    for one, other in zip(fresh(30, np.float64), feed(30, np.float64), strict=True):  # whatever came before
+        np.testing.assert_array_equal(one, other)
+
+
+def test_rows_held_out_are_in_no_batch(factors: Path) -> None:
+    feed, stream = feed_of(FACTOR, factors, amortise=("z",), hidden=(3,), validation=0.1)
+    held_out = stream.data.columns["x_0"].values[feed._built.plan.held_out]
+    assert len(held_out) == 300
+    seen = np.concatenate([feed(i, np.float64)[1][:, 0] for i in range(feed.batches)])
+    assert len(seen) == (2700 // 128) * 128
+    assert not np.isin(held_out, seen).any()
+
+
+def test_the_posterior_is_that_of_the_same_rows_in_memory(coins: Path) -> None:
+    model = ppl.from_text(LEVELS)
+    asked: dict[str, Any] = {"draws": 2000, "learning_rate": 0.03, "epochs": 60}
+    streamed = model.condition(ppl.stream(coins)).fit(**asked)
+    whole = model.condition(coins).fit(stochastic=True, **asked)
+    for name in ("b", "a", "s"):
+        ours, theirs = streamed.record.quantities[name], whole.record.quantities[name]
+        assert (np.abs(ours.mean - theirs.mean) < 0.5 * theirs.sd).all()
+        assert np.log(ours.sd / theirs.sd) == pytest.approx(0 * ours.sd, abs=0.4)
+    deep = streamed.record.deep
+    assert deep is not None and deep.rows == ROWS and "as a stream" in deep.why
+    assert streamed.elbo == pytest.approx(whole.elbo, abs=150)  # estimated from 500 rows of 3,000
+
+
+def test_an_autoencoder_of_a_stream(factors: Path, tmp_path: Path) -> None:
+    """The file holds what rows share; rows are encoded afterwards, with what was saved."""
+    asked: dict[str, Any] = {"amortise": "z", "encoder": (), "epochs": 60, "draws": 100, "learning_rate": 0.01}
+    model = ppl.from_text(FACTOR)
+    fit = model.condition(ppl.stream(factors)).fit(**asked)
+    whole = model.condition(factors).fit(**asked)
+    assert set(fit.record.quantities) == {"W", "b", "s"}
+    for name in ("W", "b", "s"):
+        ours, theirs = (each.record.quantities[name].mean for each in (fit, whole))
+        turned = np.sign(ours.flat[0] * theirs.flat[0]) if name == "W" else 1.0
+        np.testing.assert_allclose(ours, turned * theirs, atol=0.06)
+    fit.save(tmp_path / "fit.nc")
+    encoded = ppl.read_fit(tmp_path / "fit.nc").encode(factors)
+    assert len(encoded["z[1]_mean"]) == ROWS
+    for name, values in fit.encode(ppl.stream(factors)).items():  # a row group at a time
+        np.testing.assert_allclose(values, encoded[name], rtol=1e-9)
+    np.testing.assert_allclose(np.abs(encoded["z[1]_mean"]), np.abs(whole.encode(factors)["z[1]_mean"]), atol=0.15)
+
+
+class Stopping(Watch):
+    def tell(self) -> None:
+        if self.evaluations > 150 and not self.stopped:
+            self.stopped = True
+            raise KeyboardInterrupt
+
+
+def test_same_seed_same_bits_and_resumed(coins: Path, tmp_path: Path) -> None:
+    posterior = ppl.from_text(LEVELS).condition(ppl.stream(coins))
+    asked: dict[str, Any] = {"draws": 100, "learning_rate": 0.01, "epochs": 10}
+    whole = posterior.fit(**asked)
+    kept = tmp_path / "kept.npz"
+    cut = posterior.fit(**asked, checkpoint=kept, watch=Stopping())
+    assert not np.array_equal(cut.draws["b"], whole.draws["b"])
+    again = ppl.from_text(LEVELS).condition(ppl.stream(coins)).fit(**asked, resume=kept)
+    np.testing.assert_array_equal(again.draws["b"], whole.draws["b"])
+    other = written(tmp_path / "coins.parquet", pq.read_table(coins).to_pydict(), 300)
+    with pytest.raises(ppl.UsageError, match="other"):
+        ppl.from_text(LEVELS).condition(ppl.stream(other)).fit(**asked, resume=kept)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "a ~ Normal(0, 1)\nfor i in 2..rows { y[i] ~ Normal(a * y[i-1], 1) }\n",
+            "nothing observed in this model goes",
+        ),
+        (
+            "a ~ Normal(0, 1)\nx ~ Normal(a, 1)\nfor i in 2..rows { y[i] ~ Normal(a * y[i-1], 1) }\n",
+            "many rows at once",
+        ),
+        ("a ~ Normal(0, 1 / rows)\ny ~ Normal(a, 1)\n", "reckons with `rows`"),
+        ("a ~ Normal(0, 1)\nz[rows] ~ Normal(a, 1)\ny ~ Normal(z, 1)\n", "give it an encoder"),
+    ],
+)
+def test_what_cannot_be_streamed_is_refused(text: str, words: str, tmp_path: Path) -> None:
+    y = np.random.default_rng(0).normal(size=1000)
+    path = written(tmp_path / "y.parquet", {"y": y, "x": y})
+    with pytest.raises(ppl.UsageError, match=words):
+        ppl.from_text(text).condition(ppl.stream(path)).fit(epochs=1)
+
+
+def test_missing_outcomes_say_nothing_and_missing_predictors_are_refused(tmp_path: Path) -> None:
+    y = np.random.default_rng(0).normal(1.5, 1.0, 2000)
+    gaps = [None if i % 7 == 0 else value for i, value in enumerate(y)]
+    data = ppl.stream(written(tmp_path / "y.parquet", {"y": gaps, "x": gaps[::-1]}))
+    fit = ppl.from_text("a ~ Normal(0, 1)\ny ~ Normal(a, 1)\n").condition(data).fit(draws=500, learning_rate=0.01)
+    seen = np.array([value for value in gaps if value is not None])
+    found = fit.record.quantities["a"]
+    assert set(fit.record.quantities) == {"a"}
+    assert found.mean == pytest.approx(seen.sum() / (1 + len(seen)), abs=0.01)
+    assert found.sd == pytest.approx((1 + len(seen)) ** -0.5, rel=0.4)
+    imputed = "a ~ Normal(0, 1)\nx ~ Normal(0, 1)\ny ~ Normal(a * x, 1)\n"
+    with pytest.raises(ppl.UsageError, match="cells that are missing"):
+        ppl.from_text(imputed).condition(data).fit(epochs=1)
+
+
+def test_other_files_are_refused(coins: Path, tmp_path: Path) -> None:
+    model = ppl.from_text(LEVELS)
+    (tmp_path / "data.csv").write_text("y\n1\n")
+    with pytest.raises(ppl.UsageError, match="no Parquet file"):
+        model.condition(ppl.stream(tmp_path / "data.csv"))
+    with pytest.raises(ppl.UsageError, match="one Parquet file alone"):
+        model.condition(ppl.stream(coins), {"k": 1})
+    with pytest.raises(ppl.FileError, match=r"none\.parquet"):
+        model.condition(ppl.stream(tmp_path / "none.parquet"))
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1 but not so")
+    with pytest.raises(ppl.DataError, match="no Parquet file, or it is damaged"):
+        model.condition(ppl.stream(tmp_path / "bad.parquet"))
+
+
+def test_large_files_are_streams_unasked(coins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ppl.from_text(LEVELS).condition(coins).behind is None
+    monkeypatch.setattr("ppl.data.row_groups.LARGE", 1000)
+    assert ppl.from_text(LEVELS).condition(coins).behind is not None
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_memory_is_flat_over_epochs(streamed: bool, factors: Path) -> None:
+    """What Python and NumPy hold after each look at a training."""
+    held: list[int] = []
+
+    class Looking(Watch):
+        def tell(self) -> None:
+            if "epoch" in self.step:
+                held.append(tracemalloc.get_traced_memory()[0])
+
+    posterior = ppl.from_text(FACTOR).condition(ppl.stream(factors) if streamed else factors)
+    tracemalloc.start()
+    try:
+        posterior.fit(amortise="z", encoder=(4,), epochs=30, draws=100, learning_rate=0.01, watch=Looking())
+    finally:
+        tracemalloc.stop()
+    later = held[len(held) // 4 :]
+    assert len(later) > 10
+    assert max(later[len(later) // 2 :]) - max(later[: len(later) // 2]) < 100_000  # bytes
