@@ -355,11 +355,20 @@ class Fit:
 
         return checks.replicates(self.record, self._model(), self._data(), draws, seed)
 
-    def plot(self, kind: str = "intervals", of: str | Sequence[str] = ()) -> Any:
-        """A matplotlib figure of a kind that `ppl plot` draws, of all names or only these. Raises `UsageError`."""
+    def plot(
+        self, kind: str = "intervals", of: str | Sequence[str] = (), *, color: str | None = None,
+        shape: tuple[int, int] | None = None, new: Any = None,
+    ) -> Any:  # fmt: skip
+        """A matplotlib figure of a kind that `ppl plot` draws, of all names or only these. Points of a latent space are
+        coloured by the column `color`, images have the `shape` (rows, columns), and `new` are data, as `condition`
+        takes them, of rows that the fit has not seen. Raises `UsageError` and `DataError`.
+        """
+        from ppl.report.plots.asked import Asked
         from ppl.use.material import figure
 
-        return figure(self.record, self._data, self._model, kind, (of,) if isinstance(of, str) else tuple(of))
+        names = (of,) if isinstance(of, str) else tuple(of)
+        asked = Asked(names, color, shape, None if new is None else dataset.read([new]))
+        return figure(self.record, self._data, self._model, kind, asked)
 
     def _data(self) -> Dataset:
         from ppl.use import again

@@ -9,7 +9,7 @@ and the new rows hold what it reads, their latents come from it, and not from th
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +21,7 @@ from ppl.compile.extend import (
     in_order,
     means,
     places_of,
+    probabilities,
     random_names,
 )
 from ppl.compile.replicate import piece_of
@@ -30,7 +31,7 @@ from ppl.data.axes import Axis
 from ppl.data.dataset import Dataset
 from ppl.infer.draws import generator
 from ppl.language.errors import DataError, ModelError, UsageError, nearest
-from ppl.model.graph import Factor, Latent, Model
+from ppl.model.graph import Factor, Latent, Model, Piece
 from ppl.model.settle import settle
 from ppl.model.terms import ancestors, inputs
 from ppl.report.record import Record
@@ -43,11 +44,14 @@ _PREDICTIONS = 230  # a stream of random numbers
 _AT_ONCE = 4_000_000  # numbers drawn together
 _MOST = 250_000_000  # numbers of all predictions
 _MOST_LISTED = 5
+Of = Callable[[Piece, Mapping[str, np.ndarray], int], np.ndarray]
+_KINDS: Mapping[str, Of] = {"mean": means, "probabilities": probabilities}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """`draws` (S, rows, *axes) of one observed name at the new rows, or of its mean; categories count from 1.
+    """`draws` (S, rows, *axes) of one observed name at the new rows, or of its mean; categories count from 1. Of their
+    probabilities there is an axis more, the last.
 
     `levels` are what the categories are called, where the name is one of categories.
     """
@@ -60,7 +64,9 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be predicted: `of` these names (all observed, where None), as "response" or as "mean"."""
+    """What is to be predicted: `of` these names (all observed, where None), as "response", as "mean", or, of those with
+    categories or of 0 and 1, as "probabilities" of each.
+    """
 
     of: tuple[str, ...] | None = None
     kind: str = "response"
@@ -72,7 +78,7 @@ def predict(record: Record, data: Dataset, new: Dataset, wish: Wish) -> tuple[Pr
     """`data` are those of the fit. Raises `UsageError` for what cannot be predicted, `DataError` for new data that lack
     what the prediction needs.
     """
-    if wish.kind not in ("response", "mean"):
+    if wish.kind not in ("response", *_KINDS):
         raise UsageError(f'kind: "response" or "mean", not {wish.kind!r}')
     if not record.observed:
         raise UsageError("no name is observed in this fit: there is nothing to predict")
@@ -272,23 +278,26 @@ def _at_new_rows(
         piece = piece_of(factor)
         if factor.distribution.event_rank and factor.axes[-1] == joined.rows:
             return vectors.given(factor, piece, values, draws, joined.fitted or 0, kind, rng)
-        whole = means(piece, values, draws) if kind == "mean" else draw(piece, values, draws, rng)
+        whole = draw(piece, values, draws, rng) if kind == "response" else _KINDS[kind](piece, values, draws)
         return np.moveaxis(whole, 1 + factor.axes.index(joined.rows), 1)[:, joined.fitted :]
     latent = latents[name]
-    cells = values[name] if kind == "response" else _means(latent, values, draws)
-    rest = joined.columns[name].values.shape[1:]
+    cells = values[name] if kind == "response" else _of_pieces(_KINDS[kind], latent, values, draws)
+    rest = (*joined.columns[name].values.shape[1:], *cells.shape[1 + len(latent.shape) :])
     flat = cells.reshape(draws, -1)
     return flat[:, flat.shape[1] - count * int(np.prod(rest)) :].reshape(draws, count, *rest)
 
 
-def _means(latent: Latent, values: dict[str, np.ndarray], draws: int) -> np.ndarray:
-    found = np.empty((draws, latent.shape[0], *latent.shape[1:]))
+def _of_pieces(of: Of, latent: Latent, values: dict[str, np.ndarray], draws: int) -> np.ndarray:
+    """What a function gives of each piece, put together: (S, *shape, and further axes)."""
+    found = np.zeros(0)
     for piece in latent.pieces:
         positions = latent.positions(piece)
-        own = means(piece, values, draws)
+        own = of(piece, values, draws)
         if positions is None:
             return own
-        found[:, positions] = own.reshape(draws, len(positions), *latent.shape[1:])
+        rest = (*latent.shape[1:], *own.shape[1 + len(piece.shape) :])
+        found = found if found.size else np.empty((draws, latent.shape[0], *rest))
+        found[:, positions] = own.reshape(draws, len(positions), *rest)
     return found
 
 
