@@ -355,20 +355,14 @@ class Fit:
 
         return checks.replicates(self.record, self._model(), self._data(), draws, seed)
 
-    def plot(
-        self, kind: str = "intervals", of: str | Sequence[str] = (), *, color: str | None = None,
-        shape: tuple[int, int] | None = None, new: Any = None,
-    ) -> Any:  # fmt: skip
-        """A matplotlib figure of a kind that `ppl plot` draws, of all names or only these. Points of a latent space are
-        coloured by the column `color`, images have the `shape` (rows, columns), and `new` are data, as `condition`
-        takes them, of rows that the fit has not seen. Raises `UsageError` and `DataError`.
+    def plot(self, kind: str = "intervals", of: str | Sequence[str] = (), **options: Any) -> Any:
+        """A matplotlib figure of a kind that `ppl plot` draws, of all names or only these. Options: `color`, a column for
+        points of a latent space; `shape`, (rows, columns) of an image; `new`, data of rows that the fit has not seen.
+        Raises `UsageError` and `DataError`.
         """
-        from ppl.report.plots.asked import Asked
         from ppl.use.material import figure
 
-        names = (of,) if isinstance(of, str) else tuple(of)
-        asked = Asked(names, color, shape, None if new is None else dataset.read([new]))
-        return figure(self.record, self._data, self._model, kind, asked)
+        return figure(self.record, self._data, self._model, kind, of, **options)
 
     def _data(self) -> Dataset:
         from ppl.use import again

@@ -151,7 +151,7 @@ def _two(found: Coordinates, names: Sequence[str]) -> tuple[str, str]:
     if not two:
         raise UsageError(f"--of names {len(single)} coordinates: a latent space is drawn by two")
     if len(two) < 2:
-        raise UsageError(f"a latent space is drawn by two coordinates; and there is one: `{two[0]}`")
+        raise UsageError(f"a latent space is drawn by two coordinates, and there is one: `{two[0]}`")
     return two[0], two[1]
 
 

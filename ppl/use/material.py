@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
+from ppl.data import dataset
 from ppl.data.dataset import Dataset
 from ppl.model.graph import Model
 from ppl.report import diagram
@@ -45,7 +46,12 @@ def material(
 
 
 def figure(
-    record: Record, data: Callable[[], Dataset], model: Callable[[], Model], kind: str, asked: Asked
+    record: Record, data: Callable[[], Dataset], model: Callable[[], Model], kind: str, of: str | Sequence[str], *,
+    color: str | None = None, shape: tuple[int, int] | None = None, new: Any = None,
 ) -> Any:  # fmt: skip
-    """A matplotlib figure of a fit whose data are at hand. Raises `UsageError`."""
+    """A matplotlib figure of a fit whose data are at hand; `new` are data as they are given to `condition`. Raises
+    `UsageError` and `DataError`.
+    """
+    names = (of,) if isinstance(of, str) else tuple(of)
+    asked = Asked(names, color, shape, None if new is None else dataset.read([new]))
     return as_figure(kind, material(record, data, model, given=True), asked)

@@ -9,8 +9,8 @@ import numpy as np
 from ppl.report.plots import canvas
 from ppl.values import dataclass
 
-# Paul Tol's "muted" scheme, and a grey for what is left over
-PALETTE = ("#332288", "#CC6677", "#117733", "#DDAA33", "#88CCEE", "#882255", "#44AA99", "#999933", "#AA4499", "#777777")
+# Paul Tol's "muted" scheme, its sand darker, and black
+PALETTE = ("#332288", "#CC6677", "#117733", "#DDAA33", "#88CCEE", "#882255", "#44AA99", "#999933", "#AA4499", "#111111")
 _MARKERS = "osD^vPXp*h"
 _MOST = len(PALETTE)
 _MOST_POINTS = 4000
