@@ -356,9 +356,9 @@ class Fit:
         return checks.replicates(self.record, self._model(), self._data(), draws, seed)
 
     def plot(self, kind: str = "intervals", of: str | Sequence[str] = (), **options: Any) -> Any:
-        """A matplotlib figure of a kind that `ppl plot` draws, of all names or only these. Options: `color`, a column for
-        points of a latent space; `shape`, (rows, columns) of an image; `new`, data of rows that the fit has not seen.
-        Raises `UsageError` and `DataError`.
+        """A matplotlib figure of a kind that `ppl plot` draws, of all names or only these. Options: `color`, a column
+        that colours points of a latent space; `shape`, (rows, columns) of an image; `new`, data of rows that the fit
+        has not seen. Raises `UsageError` and `DataError`.
         """
         from ppl.use.material import figure
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import field
 from functools import partial
@@ -41,6 +41,7 @@ from ppl.model import ode as odes
 from ppl.model.brackets import Place
 from ppl.model.distribution import Distribution
 from ppl.model.expressions import Reader
+from ppl.model.gathered import gathered
 from ppl.model.graph import Factor, Latent, Model, Piece
 from ppl.model.impute import Gaps, gaps_of
 from ppl.model.names import Line, Names
@@ -59,10 +60,12 @@ def settle(names: Names, data: Dataset) -> Model:
     Raises `ModelError` with every independent mistake of names, axes and supports.
     """
     prepared = data_lines.prepare(names, data)
-    settler = _read(names, prepared.data, prepared)
+    matrices = gathered(names, prepared.data)
+    names, prepared.data, made_of = matrices.names, matrices.data, matrices.made_of
+    settler = _read(names, prepared.data, prepared, made_of)
     filled_up = [gaps for gaps in settler.gaps.values() if impute.is_filled_up(gaps, names)]
     if filled_up and not settler.found:
-        settler = _read(names, impute.without_filling(prepared.data, filled_up), prepared)
+        settler = _read(names, impute.without_filling(prepared.data, filled_up), prepared, made_of)
     settler.check_supports()
     settler.check_gaps()
     if settler.found:
@@ -70,10 +73,12 @@ def settle(names: Names, data: Dataset) -> Model:
     return settler.model()
 
 
-def _read(names: Names, data: Dataset, prepared: data_lines.Prepared) -> Settler:
+def _read(
+    names: Names, data: Dataset, prepared: data_lines.Prepared, made_of: Mapping[str, tuple[str, ...]]
+) -> Settler:  # fmt: skip
     """All lines read, as far as they can be."""
     env = Environment(names, data, failed=set(prepared.failed))
-    settler = Settler(names, data, env, list(prepared.found), notes=list(data.notes))
+    settler = Settler(names, data, env, list(prepared.found), notes=list(data.notes), made_of=made_of)
     env.declare, env.impute = settler.declare, settler.whole
     settler.check_names()
     groups, circles = in_order(names, {name for name in data.columns if name not in names.derived})
@@ -113,6 +118,7 @@ class Settler:
     plates: dict[int, Axis] = field(default_factory=dict)  # of loops, by their binders
     declaring: set[str] = field(default_factory=set)
     gaps: dict[str, Gaps] = field(default_factory=dict)  # columns with missing cells
+    made_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # matrices of columns, as `gathered` made them
     half_said: set[str] = field(default_factory=set)  # columns of which a statement failed
 
     def check_names(self) -> None:
@@ -137,7 +143,9 @@ class Settler:
     def settle_line(self, line: Line) -> None:
         self.env.touched.clear()
         done = self.guarded(line.statement.span, lambda: self.say(line))
-        self.columns_read.setdefault(line.statement.span, set()).update(self.env.touched)
+        self.columns_read.setdefault(line.statement.span, set()).update(
+            self.env.touched, self.made_of.get(line.defines or "", ())
+        )
         if not done and line.defines is not None:
             (self.half_said if self.env.is_column(line.defines) else self.env.failed).add(line.defines)
 

@@ -9,7 +9,7 @@ and the new rows hold what it reads, their latents come from it, and not from th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -31,6 +31,7 @@ from ppl.data.axes import Axis
 from ppl.data.dataset import Dataset
 from ppl.infer.draws import generator
 from ppl.language.errors import DataError, ModelError, UsageError, nearest
+from ppl.model.gathered import may_have_gaps
 from ppl.model.graph import Factor, Latent, Model, Piece
 from ppl.model.settle import settle
 from ppl.model.terms import ancestors, inputs
@@ -92,14 +93,15 @@ def predict(record: Record, data: Dataset, new: Dataset, wish: Wish) -> tuple[Pr
     if fixed:
         raise UsageError(f"`{fixed[0]}` does not vary over the rows of the data: there is nothing new to predict")
     before = settle(names_of(record), data)
+    gaps = may_have_gaps(names_of(record), data)
     together = {name for name in outcomes if vectors.is_one(before, name)}
     known_new = replace(new, columns={key: column for key, column in new.columns.items() if key not in together})
-    joined = append(base, known_new, outcomes - together, random, _row_counts(record, base, outcomes))
+    joined = append(base, known_new, outcomes - together, random | gaps, _row_counts(record, base, outcomes))
     model = _settled(record, joined, new)
     assert joined.fitted is not None and joined.rows is not None
     known = {name: Known(q.axes, q.draws) for name, q in record.quantities.items() if q.role != "derived"}
     try:
-        needed = in_order(model, _random_parents(model, targets))
+        needed = in_order(model, _random_parents(model, targets, joined.columns))
         changed = {one.name for one in needed if places_of(one, known.get(one.name)) is not None}
         if not wish.sample_levels:
             _check_levels(needed, known, new)
@@ -162,12 +164,12 @@ def _factor(model: Model, name: str) -> Factor:
     return next(factor for factor in model.factors if factor.name == name)
 
 
-def _random_parents(model: Model, targets: Sequence[str]) -> set[str]:
-    """The random names that the targets are, or depend on where they are expressions."""
+def _random_parents(model: Model, targets: Sequence[str], columns: Collection[str]) -> set[str]:
+    """The random names that the targets are, or depend on where they are expressions, and no `columns`."""
     names = {latent.name for latent in random_names(model)}
-    found = {name for name in targets if name in names}
+    found = {name for name in targets if name in names and name in columns}
     for name in targets:
-        if name not in names:
+        if name not in found:
             distribution = _factor(model, name).distribution
             assert distribution is not None
             found |= set(inputs(distribution.all_terms))
@@ -270,7 +272,7 @@ def _at_new_rows(
 ) -> np.ndarray:  # fmt: skip
     """Draws (S, rows, *rest) of one observed name, or of its mean."""
     latents = {latent.name: latent for latent in random_names(model)}
-    if name not in latents:
+    if name not in latents or name not in joined.columns:  # the latter: a matrix of columns, some cells empty
         factor = _factor(model, name)
         assert factor.distribution is not None and factor.value is not None
         if not factor.axes or joined.rows not in factor.axes:
