@@ -3,7 +3,7 @@
 python docs/examples/make.py FOLDER [PAGE...]     # FOLDER holds what models/deep/write_data.py writes; PAGE: wine_pca
 
 On a page the block marked `ppl` is the model of models/deep of that name, and the commands of the block marked `sh` are
-run; the verdict of a fit, and what else they print, goes into the block marked `text`. Pictures are PNG of 64 colours.
+run; the verdict of a fit, and what else they print, goes into the block marked `text`. Pictures are PNG of 96 colours.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 MODELS = HERE.parents[1] / "models" / "deep"
-_COLOURS = 64
-_WIDEST = 900  # pixels
+_COLOURS = 96
+_WIDEST = 760  # pixels
 
 
 def block(mark: str) -> re.Pattern[str]:
@@ -38,7 +38,9 @@ def printed(command: str, folder: Path) -> str:
     if words[1] != "fit":
         return done.stdout
     found = done.stdout[done.stdout.index("\nverdict:") + 1 :]
-    return re.sub(r",? ?[\d.]+ s, seed 1\n", ", seed 1\n", found).replace("\n, seed 1", "").replace("  , seed 1\n", "")
+    return re.sub(
+        r"^  [\d.e+]+ s, seed 1\n|, [\d.e+]+ s(?=, seed)|, [\d,]+ rows a second", "", found, flags=re.MULTILINE
+    )
 
 
 def smaller(picture: Path, target: Path) -> None:
@@ -46,7 +48,7 @@ def smaller(picture: Path, target: Path) -> None:
         image = whole.convert("RGB")
     if image.width > _WIDEST:
         image = image.resize((_WIDEST, round(image.height * _WIDEST / image.width)), Image.Resampling.LANCZOS)
-    image.quantize(_COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+    image.quantize(_COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(target, optimize=True)
 
 
 def make(page: Path, tables: Path) -> None:

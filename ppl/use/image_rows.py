@@ -33,7 +33,7 @@ def reconstructions_of(model: Model, data: Dataset, record: Record, asked: Asked
     name, axis, shape = _pixels(model, data, asked)
     if asked.new is not None or (record.deep is not None and record.deep.amortise):
         return _encoded(record, data, asked, name, shape)
-    chosen = _evenly(axis.length)
+    chosen = _evenly(axis.length, shape)
     factor = next(factor for factor in model.observed if factor.name == name)
     observed = _observed(factor)[chosen]
     assert factor.value is not None
@@ -59,7 +59,7 @@ def _encoded(record: Record, data: Dataset, asked: Asked, name: str, shape: tupl
     source = data if asked.new is None else asked.new
     if source.rows is None:
         raise UsageError("no reconstructions: these data are no table, so that there are no rows to choose from")
-    chosen = _evenly(source.rows.length)
+    chosen = _evenly(source.rows.length, shape)
     some = _at(source, chosen)
     joined = join(record, data, some)
     reopen(record, joined, some)  # where the encoder cannot read these rows it says why
@@ -75,7 +75,9 @@ def _side_by_side(
     pictures = [values.reshape(len(chosen), *shape) for values in (observed, restored)]
     titles = tuple(f"row {i + 1}" for i in chosen)
     gaps = "; red: a cell that was empty" if np.isnan(observed).any() else ""
-    return Images((("observed", pictures[0]), ("restored", pictures[1])), titles, f"{what}; restored: mean{gaps}")
+    return Images(
+        (("observed", pictures[0]), ("restored", pictures[1])), titles, f"{what}; restored: posterior mean{gaps}"
+    )
 
 
 def samples_of(model: Model, data: Dataset, record: Record, asked: Asked) -> Images:
@@ -135,8 +137,10 @@ def _shape(name: str, pixels: int, asked: tuple[int, int] | None) -> tuple[int, 
     return side, side
 
 
-def _evenly(count: int) -> np.ndarray:
-    return np.unique(np.linspace(0, count - 1, min(_SHOWN, count)).round().astype(np.int64))
+def _evenly(count: int, shape: tuple[int, int]) -> np.ndarray:
+    """Positions of some rows; of images that are wide, fewer."""
+    shown = _SHOWN if shape[1] < 3 * shape[0] else _SHOWN // 2
+    return np.unique(np.linspace(0, count - 1, min(shown, count)).round().astype(np.int64))
 
 
 def _at(data: Dataset, chosen: np.ndarray) -> Dataset:

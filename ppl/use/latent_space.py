@@ -24,10 +24,11 @@ _MOST_CATEGORIES = 10  # different whole numbers that are taken for names, not a
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coordinates:
-    """Posterior means (n,) by label, all over one axis; `weights` say which matter most, where that is known."""
+    """Posterior means and sds (n,) by label, all over one axis; `weights` say which matter most, if known."""
 
     axis: Axis
     means: Mapping[str, np.ndarray]
+    sds: Mapping[str, np.ndarray]
     weights: Mapping[str, float]
 
 
@@ -43,7 +44,10 @@ def cloud_of(record: Record, data: Dataset, asked: Asked) -> Cloud:
     if asked.new is not None:
         what += " that the fit has not seen"
     shown = [_told(label, found.weights) for label in (across, up)]
-    return Cloud(shown[0], shown[1], found.means[across], found.means[up], colour, named, f"posterior means; {what}")
+    sds = np.stack([found.sds[across], found.sds[up]])
+    return Cloud(
+        shown[0], shown[1], found.means[across], found.means[up], colour, named, f"posterior means; {what}", sds
+    )
 
 
 def _told(label: str, weights: Mapping[str, float]) -> str:
@@ -71,13 +75,16 @@ def _coordinates(record: Record, data: Dataset, asked: Asked) -> Coordinates:
         if axis != axes[0]:
             raise UsageError(f"`{names[0]}` and `{name}` are not over the same rows or levels")
     means: dict[str, np.ndarray] = {}
+    sds: dict[str, np.ndarray] = {}
     for quantity in quantities:
         place, axis = _place(quantity), quantity.axes[_place(quantity)]
         rest = tuple(each for i, each in enumerate(quantity.axes) if i != place)
-        flat = np.moveaxis(quantity.draws.mean(axis=0), place, 0).reshape(axis.length, -1)
-        means |= dict(zip(label_all(quantity.name, rest), flat.T, strict=True))
+        labels = label_all(quantity.name, rest)
+        for into, moment in ((means, quantity.draws.mean(axis=0)), (sds, quantity.draws.std(axis=0))):
+            flat = np.moveaxis(moment, place, 0).reshape(axis.length, -1)
+            into |= dict(zip(labels, flat.T, strict=True))
     assert axes[0] is not None
-    return Coordinates(axes[0], means, weights)
+    return Coordinates(axes[0], means, sds, weights)
 
 
 def _weights(record: Record) -> dict[str, float]:
@@ -128,13 +135,10 @@ def _encoded(
 ) -> Coordinates:  # fmt: skip
     rows = data if asked.new is None else asked.new
     table = dict(encode(record, data, rows, _SEED))
-    means = {
-        label.removesuffix("_mean"): values
-        for label, values in table.items()
-        if label.endswith("_mean") and label.removesuffix("_mean").partition("[")[0] in names
-    }
+    own = [key.removesuffix("_mean") for key in table if key.endswith("_mean") and key.partition("[")[0] in names]
+    means, sds = ({label: table[f"{label}_{what}"] for label in own} for what in ("mean", "sd"))
     assert data.rows is not None
-    return Coordinates(data.rows if rows.rows is None else rows.rows, means, weights)
+    return Coordinates(data.rows if rows.rows is None else rows.rows, means, sds, weights)
 
 
 def _two(found: Coordinates, names: Sequence[str]) -> tuple[str, str]:

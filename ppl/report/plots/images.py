@@ -10,6 +10,7 @@ from ppl.report.plots import canvas
 from ppl.values import dataclass
 
 _GAP = "#e3b5ab"  # a cell that was missing
+_SIZE = 0.72  # inches, of an image that is a square
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,15 +33,17 @@ def draw(found: Images) -> Any:
     finite = every[np.isfinite(every)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     colours = mpl.colormaps["Greys"].with_extremes(bad=_GAP)
-    size = 0.72
+    stretch = np.clip(np.sqrt(width / height), 0.6, 2.2)
+    wide, tall = _SIZE * stretch, _SIZE / stretch
     with canvas.style((*found.titles, *(name for name, _ in found.lines), found.note)):
-        tall = len(found.lines) * size * height / width
-        figure = canvas.figure(size * count + 0.9, tall + 0.75)
+        figure = canvas.figure(max(wide * count + 0.9, 3.6), len(found.lines) * tall + 0.75)
         panels = figure.subplots(len(found.lines), count, squeeze=False)
         for line, (name, images) in enumerate(found.lines):
             for i, image in enumerate(images):
                 axes = panels[line, i]
-                axes.imshow(image, cmap=colours, vmin=low, vmax=max(high, low + 1e-9), interpolation="nearest")
+                axes.imshow(
+                    image, cmap=colours, vmin=low, vmax=max(high, low + 1e-9), interpolation="nearest", aspect="auto"
+                )
                 axes.set_xticks([])
                 axes.set_yticks([])
                 for spine in axes.spines.values():
