@@ -155,10 +155,11 @@ class Posterior:
 
         With the `guide` "auto" further rungs are tried while the verdict is not good. Others fix the rung: "meanfield"
         stays on the first, "noncentred" takes hierarchies as offset times scale, "partial" these and offsets written by
-        hand so far as the data leave them to their prior, "fullrank" and "lowrank" fit covariances, "realnvp" ("flow"),
-        "iaf" and "planar" train flows, "mixture" has a component for each mode; "chains" ends with Hamiltonian chains,
-        good or not before. "point" gives the mode in unconstrained coordinates and Gaussian draws with the curvature
-        there, at best usable. Where there is nothing for a rung to do, the fit is that of the mean field.
+        hand so far as the data leave them to their prior, "adapted" learns a mixture from the weights, "fullrank" and
+        "lowrank" fit covariances, "realnvp" ("flow"), "iaf" and "planar" train flows, "mixture" has a component for
+        each mode; "chains" ends with Hamiltonian chains, good or not before. "point" gives the mode in unconstrained
+        coordinates and Gaussian draws with the curvature there, at best usable. Where there is nothing for a rung to
+        do, the fit is that of the mean field.
 
         Points (`Param`) are estimated first, together with a mean field; `em` takes steps by both in turn, to the same
         end. The rest is found given them. With `standard_errors` those of the points stand for their sds, by the

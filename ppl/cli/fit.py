@@ -22,8 +22,8 @@ from ppl.language.errors import UsageError
     "--guide",
     default="auto",
     show_default=True,
-    help="auto (further rungs until good), meanfield, noncentred, partial, fullrank, lowrank, "
-    "realnvp (or flow), iaf, planar, mixture, chains, point.",
+    help="auto (further rungs until good), meanfield, noncentred, partial, adapted, fullrank, "
+    "lowrank, realnvp (or flow), iaf, planar, mixture, chains, point.",
 )
 @click.option("--stochastic", is_flag=True, help="Fit by stochastic gradients: chosen anyway where nothing else fits.")
 @click.option("--amortise", metavar="NAME[,NAME]", help="Latents of the rows that an encoder gives.")

@@ -26,6 +26,7 @@ from ppl.infer.centring import centrings, is_new, typical_draws
 from ppl.infer.doubts import listed
 from ppl.infer.draws import generator
 from ppl.infer.pipeline import Approximation, approximate
+from ppl.infer.proposals import HEAVY_TAILED_BELOW
 from ppl.infer.search import NoStart
 from ppl.infer.stand_in import stand_ins
 from ppl.infer.verdict import Verdict, could_help, judge
@@ -40,13 +41,16 @@ _ORDER = (Verdict.GOOD, Verdict.USABLE, Verdict.DO_NOT_USE)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Problem:
-    """A model, its log joint in centred coordinates, and what the user asked for."""
+    """A model, its log joint in centred coordinates, and what the user asked for; `adapts` where a rung is to come that
+    adapts proposals, so that others need not make many of uneven weights.
+    """
 
     model: Model
     summed: SummedOut | None
     joint: LogJoint
     seed: int
     draws: int
+    adapts: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,6 +122,7 @@ def climb(problem: Problem, rungs: tuple[Rung, ...]) -> tuple[Attempt, tuple[Att
     Raises `Nowhere` and `pipeline.TooLarge`, and `KeyboardInterrupt` where there is nothing yet.
     """
     tried: list[Attempt] = []
+    problem = replace(problem, adapts=ADAPTED in rungs)
     try:
         _up(problem, rungs, tried)
     except KeyboardInterrupt:
@@ -270,7 +275,8 @@ def _approximated(problem: Problem, joint: LogJoint, about: tuple[str, ...], bes
         also = joint.unconstrain(best.found.joint.constrain(best.found.approximation.modes))
         also = also[np.isfinite(also).all(axis=1)]
     try:
-        return Found(joint, approximate(joint, problem.seed, problem.draws, also), about)
+        hasty = problem.adapts and joint.dimension <= HEAVY_TAILED_BELOW
+        return Found(joint, approximate(joint, problem.seed, problem.draws, also, hasty), about)
     except NoStart as error:
         raise Nowhere(joint, error.z) from None
 
@@ -329,6 +335,12 @@ def _low_rank(joint: LogJoint, found: Approximation, seed: int, draws: int) -> A
     return fullrank.low_rank(joint, found, seed, draws)
 
 
+def _adapted(joint: LogJoint, found: Approximation, seed: int, draws: int) -> Approximation | None:
+    from ppl.infer import adapted
+
+    return adapted.adapted(joint, found, seed, draws)
+
+
 def _mixture(joint: LogJoint, found: Approximation, seed: int, draws: int) -> Approximation | None:
     from ppl.infer import mixture
 
@@ -360,6 +372,7 @@ def _point(problem: Problem, best: Attempt | None) -> Found | None:
 MEAN_FIELD = Rung("mean field", _mean_field)
 NONCENTRED = Rung("non-centred", _noncentred, content=_FINITE_VARIANCE)
 PARTLY_CENTRED = Rung("partly centred", _partly_centred)
+ADAPTED = Rung("adapted mixture", _refined("adapted mixture", _adapted, (MEAN_FIELD, NONCENTRED)), _FINITE_VARIANCE)
 FULL_RANK = Rung("full rank", _refined("full rank", _full_rank, (MEAN_FIELD,)))
 LOW_RANK = Rung("low rank", _refined("low rank", _low_rank, (MEAN_FIELD,)))
 MIXTURE = Rung("mixture over modes", _refined("mixture over modes", _mixture, (MEAN_FIELD,)))
@@ -367,10 +380,11 @@ CHAINS = Rung("chains", _chains, content=_FINITE_VARIANCE, wary_of=(FULL_RANK.na
 POINT = Rung("posterior mode", _point)
 REAL_NVP = _flow("RealNVP flow", "realnvp")
 GUIDES: dict[str, tuple[Rung, ...]] = {
-    "auto": (MEAN_FIELD, NONCENTRED, PARTLY_CENTRED, FULL_RANK, MIXTURE, CHAINS),
+    "auto": (MEAN_FIELD, NONCENTRED, PARTLY_CENTRED, ADAPTED, FULL_RANK, MIXTURE, CHAINS),
     "meanfield": (MEAN_FIELD,),
     "noncentred": (NONCENTRED,),
     "partial": (PARTLY_CENTRED,),
+    "adapted": (ADAPTED,),
     "fullrank": (FULL_RANK,),
     "lowrank": (LOW_RANK,),
     "mixture": (MIXTURE,),

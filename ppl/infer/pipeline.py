@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ from ppl.infer.draws import antithetic, generator
 from ppl.infer.importance import Weights
 from ppl.infer.meanfield import Optimum, maximise, newton_step
 from ppl.infer.objective import GUIDE_DRAWS, Counted, LogDensity, MeanField, negative_elbo
-from ppl.infer.proposals import Component, correct_twice, heavy_tailed
+from ppl.infer.proposals import Component, correct_twice, heavy_tailed, is_uneven
 from ppl.infer.search import Found, search
 from ppl.infer.verdict import Evidence, Verdict, judge
 from ppl.model.dependence import TooDense
@@ -38,7 +39,9 @@ MOST_COORDINATES = 50_000
 MOST_ELEMENTS = 60_000_000  # of the draws of all coordinates; a few such arrays are alive at once, 2 GB in all
 
 # One purpose a stream of random numbers.
-CLIMBING, STARTS, GUIDE, FRESH, PROPOSALS, RESAMPLING, SIMULATION, DISCRETE, CHAINS, POINTS, FLOW, ROWS = range(12)
+(CLIMBING, STARTS, GUIDE, FRESH, PROPOSALS, RESAMPLING, SIMULATION, DISCRETE, CHAINS, POINTS, FLOW, ROWS, ADAPTING) = (
+    range(13)
+)
 
 
 class TooLarge(Exception):
@@ -63,10 +66,12 @@ class Approximation:
     path: tuple[float, ...] = ()
 
 
-def approximate(joint: LogJoint, seed: int, draws: int = DRAWS, also: np.ndarray | None = None) -> Approximation:
+def approximate(
+    joint: LogJoint, seed: int, draws: int = DRAWS, also: np.ndarray | None = None, hasty: bool = False
+) -> Approximation:
     """The weighted posterior of a log joint; `also` are further points (N, D) to look for modes from.
 
-    Raises `NoStart` and `TooLarge`.
+    `hasty` where proposals are adapted next if these are uneven: then these are few. Raises `NoStart` and `TooLarge`.
     """
     if joint.dimension == 0:
         return _nothing_to_infer(joint, draws)
@@ -76,10 +81,10 @@ def approximate(joint: LogJoint, seed: int, draws: int = DRAWS, also: np.ndarray
     with np.errstate(all="ignore"):  # what is infinite or no number shows in the verdict
         if joint.dimension > MOST_SEEN:
             return _sparse(joint, seed, draws) or _guide_alone(joint, seed, draws)
-        return _approximate(joint, seed, draws, np.zeros((0, joint.dimension)) if also is None else also)
+        return _approximate(joint, seed, draws, np.zeros((0, joint.dimension)) if also is None else also, hasty)
 
 
-def _approximate(joint: LogJoint, seed: int, draws: int, also: np.ndarray) -> Approximation:
+def _approximate(joint: LogJoint, seed: int, draws: int, also: np.ndarray, hasty: bool) -> Approximation:
     directions = curvature.plan(interactions(joint))
     counted = Counted(joint)
     watch.step("ways up")
@@ -92,7 +97,7 @@ def _approximate(joint: LogJoint, seed: int, draws: int, also: np.ndarray) -> Ap
             return quick
     else:
         found = search(counted, joint, seed, (CLIMBING, STARTS, GUIDE), directions, also)
-    return _corrected(counted, joint, seed, draws, found, directions)
+    return _corrected(counted, joint, seed, draws, found, directions, hasty=hasty)
 
 
 def _corrected(
@@ -103,16 +108,19 @@ def _corrected(
     found: Found,
     directions: Directions,
     sparing: bool = False,
+    hasty: bool = False,
 ) -> Approximation:
-    """From where to begin to weighted proposals; `sparing` with passes over the data."""
+    """From where to begin to weighted proposals; `sparing` with passes over the data, `hasty` with uneven weights."""
     watch.step("guide")
     optimum, draw_error = settled_optimum(counted, seed, found.summit, directions, sparing)
     watch.step("weights")
     proposed = Component(optimum.guide.mu, root_of(optimum), shared=joint.shared)
-    z, weights, wider = correct_twice(counted, generator(seed, PROPOSALS), [proposed], draws)
+    z, weights, wider = correct_twice(counted, generator(seed, PROPOSALS), [proposed], draws, hasty)
     known = wider.max(initial=0.0) <= _KNOWN  # other modes, before the second look
     hidden = [r for r in found.rivals if not (known and doubts.is_covered(r, optimum, z, weights.weights))]
     evidence = gather(counted, joint, optimum, draw_error, hidden, z, weights, wider)
+    if hasty and is_uneven(weights):
+        evidence = replace(evidence, few=1)
     modes = np.array([mode.guide.mu for mode in (optimum, *hidden)])
     path = found.summit.path + optimum.trace
     return Approximation(optimum.guide, z, weights, evidence, counted.evaluations, optimum.elbo, modes, path)

@@ -6,7 +6,7 @@ whose weights are bounded wherever those of any one component are (Hesterberg 19
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -120,7 +120,7 @@ def _counts(joint: LogDensity, draws: int, batches: int) -> tuple[int, ...]:
 
 
 def correct_twice(
-    joint: LogDensity, rng: np.random.Generator, components: Sequence[Proposal], draws: int
+    joint: LogDensity, rng: np.random.Generator, components: Sequence[Proposal], draws: int, hasty: bool = False
 ) -> tuple[np.ndarray, Weights, np.ndarray]:
     """As `correct`; where few coordinates have heavy tails and Pareto k is above 0.5, once more with wider proposals
     beside the others.
@@ -128,20 +128,46 @@ def correct_twice(
     Proposals that end before a tail, as in the mouth of a funnel, do not know what they miss. Stretched along one axis
     of the covariance of these few at a time they stay efficient in up to a dozen dimensions. The third is how far that
     moved the mean of each coordinate, in sds, or its log sd (D,), beyond chance; zeros where one look was enough.
+    `hasty`: where both looks find the weights of few proposals uneven, these are all.
     """
-    z, weights = correct(joint, rng, components, draws)
+    if hasty:
+        few, _ = _counts(joint, draws, _BATCHES_OF_PROPOSALS)
+        state = rng.bit_generator.state
+        found = _twice(joint, components, lambda proposed: propose(joint, rng, proposed, few))
+        if is_uneven(found[1]):
+            return found
+        rng.bit_generator.state = state
+    return _twice(joint, components, lambda proposed: correct(joint, rng, proposed, draws))
+
+
+def _twice(
+    joint: LogDensity,
+    components: Sequence[Proposal],
+    look: Callable[[Sequence[Proposal]], tuple[np.ndarray, Weights]],
+) -> tuple[np.ndarray, Weights, np.ndarray]:
+    z, weights = look(components)
     none = np.zeros(joint.dimension)
-    if not components[0].heavy or not weights.pareto_k > _DOUBTED:
+    if not components[0].heavy or not is_uneven(weights):
         return z, weights, none
     wider = [one for component in components for one in component.wider()]
     if not wider:
         return z, weights, none
-    z2, weights2 = correct(joint, rng, [*components, *wider], draws)
+    z2, weights2 = look([*components, *wider])
+    return z2, weights2, moved(z, weights, z2, weights2)
+
+
+def is_uneven(weights: Weights) -> bool:
+    """Whether their Pareto k says that they have no variance."""
+    return not weights.pareto_k <= _DOUBTED
+
+
+def moved(z: np.ndarray, weights: Weights, z2: np.ndarray, weights2: Weights) -> np.ndarray:
+    """How far other weighted proposals have the mean of each coordinate, in sds, or its log sd, beyond chance (D,)."""
     with np.errstate(all="ignore"):
         (mean, sd, error), (mean2, sd2, error2) = _moments(z, weights), _moments(z2, weights2)
         noise = _SURE * np.hypot(error, error2)
-        moved = np.maximum(np.abs(mean2 - mean) / sd2, np.abs(np.log(sd2 / sd))) - noise
-    return z2, weights2, np.nan_to_num(np.maximum(moved, 0.0), nan=0.0, posinf=1e6)
+        apart = np.maximum(np.abs(mean2 - mean) / sd2, np.abs(np.log(sd2 / sd))) - noise
+    return np.nan_to_num(np.maximum(apart, 0.0), nan=0.0, posinf=1e6)
 
 
 def _moments(z: np.ndarray, weights: Weights) -> tuple[np.ndarray, np.ndarray, float]:

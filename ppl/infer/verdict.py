@@ -76,6 +76,7 @@ class Evidence:
     misfit: float = 0.0  # how far integrals moved means (in sds) and log sds of groups, given the border
     point: int = 0  # 1 for the posterior mode alone
     wider: float = 0.0  # how far wider proposals moved means, in sds, or log sds
+    few: int = 0  # 1 where the weights are uneven and more proposals were not made, as other ones are adapted next
     tails: float = 0.0  # 1 / the effective number of draws that an sd rests on
     rhat: float | None = None  # of Hamiltonian chains, the largest; None, as the two below, where none ran
     divergent: float | None = None  # share of their trajectories with small steps
@@ -182,6 +183,11 @@ RULES: dict[str, Rule] = {
         "Pareto k is {value:.2f} (good below {limit:.2f}): the guide does not cover the posterior of {where}",
         "let `--guide auto` try chains, or give scales tighter priors",
     ),
+    "few": Rule(
+        "few proposals", 0, np.inf,
+        "with Pareto k above 0.5 only a few proposals were looked at",
+        "let `--guide auto` try chains, or give scales tighter priors",
+    ),
     "wider": Rule(
         "wider proposals", 0.1, 0.3,
         "wider proposals move mean or log sd of {where} by {value:.2g} sds: others may still miss a tail",
@@ -271,6 +277,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
         "rivals": None if alone else evidence.rivals,
         "draw_error": None if evidence.not_definite or alone or chains else evidence.draw_error,
         "pareto_k": None if alone or chains else evidence.pareto_k,
+        "few": None if alone or chains else evidence.few,
         "wider": None if alone or chains else evidence.wider,
         "moved_mean": None if alone or chains else evidence.moved_mean,
         "moved_sd": None if alone or chains else evidence.moved_sd,

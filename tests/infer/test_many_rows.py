@@ -82,9 +82,9 @@ def test_what_is_not_good_that_way_is_fitted_as_any_other(few_are_many: None, mo
     asked = []
     corrected = pipeline._corrected
 
-    def noted(*args: object, sparing: bool = False) -> object:
+    def noted(*args: object, sparing: bool = False, hasty: bool = False) -> object:
         asked.append(sparing)
-        return corrected(*args, sparing=sparing)  # type: ignore[arg-type]
+        return corrected(*args, sparing=sparing, hasty=hasty)  # type: ignore[arg-type]
 
     monkeypatch.setattr(pipeline, "_corrected", noted)
     monkeypatch.setattr(pipeline, "judge", lambda evidence: ("do not use", []))
