@@ -62,7 +62,8 @@ def test_the_command_has_every_kind() -> None:
 
 def offsets(figure: Any) -> dict[str, np.ndarray]:
     """Points by the label of their group."""
-    return {str(one.get_label()): np.asarray(one.get_offsets()) for one in figure.axes[0].collections}
+    groups = [one for one in figure.axes[0].collections if not str(one.get_label()).startswith("_nolegend")]
+    return {str(one.get_label()): np.asarray(one.get_offsets()) for one in groups}
 
 
 def test_latent_space_is_where_the_encoder_puts_rows(images: ppl.Fit) -> None:
