@@ -5,7 +5,7 @@ What holds for a column with a `~` holds for such a matrix: its empty cells do n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -18,30 +18,23 @@ from ppl.model.columns import chosen
 from ppl.model.expressions import Reader
 from ppl.model.names import Line, Names
 from ppl.model.scope import Environment, Failed, Scope
-from ppl.values import dataclass
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Gathered:
-    """`made_of` says which columns a matrix is made of, by its name; `names` no longer derive it."""
-
-    names: Names
-    data: Dataset
-    made_of: Mapping[str, tuple[str, ...]]
-
-
-def gathered(names: Names, data: Dataset) -> Gathered:
-    """Matrices without empty cells, and those whose columns cannot be put together, are left as they are."""
-    made_of, columns = {}, dict(data.columns)
+def gathered(names: Names, data: Dataset) -> tuple[Names, Dataset]:
+    """Names that no longer derive such matrices, and data that hold them. Those without empty cells, and those whose
+    columns cannot be put together, are left as they are.
+    """
+    columns = dict(data.columns)
+    made = set()
     for name, parts in _matrices(names, data):
         own = [data.columns[part] for part in parts]
-        if any(column.missing is not None for column in own) and all(map(_fits, own, own[:1] * len(own))):
-            made_of[name] = parts
+        if any(column.missing is not None for column in own) and all(_fits(column, own[0]) for column in own):
+            made.add(name)
             columns[name] = _matrix(name, own)
-    if not made_of:
-        return Gathered(names, data, {})
-    lines = tuple(line for line in names.lines if line.random or line.defines not in made_of)
-    return Gathered(replace(names, lines=lines), replace(data, columns=columns), made_of)
+    if not made:
+        return names, data
+    lines = tuple(line for line in names.lines if line.random or line.defines not in made)
+    return replace(names, lines=lines), replace(data, columns=columns)
 
 
 def may_have_gaps(names: Names, data: Dataset) -> set[str]:

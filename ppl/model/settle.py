@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import field
 from functools import partial
 
@@ -45,13 +43,12 @@ from ppl.model.gathered import gathered
 from ppl.model.graph import Factor, Latent, Model, Piece
 from ppl.model.impute import Gaps, gaps_of
 from ppl.model.names import Line, Names
+from ppl.model.nesting import room_to_recurse
 from ppl.model.order import Group, in_order
 from ppl.model.read_distribution import read
 from ppl.model.scope import Environment, Failed, Levels, Scope, Skipped, as_scalar
 from ppl.model.terms import Misaligned, Term, TooLarge
 from ppl.values import dataclass
-
-_RECURSION = 12_000  # frames; expressions nest at most 200 levels, one-line functions multiply that
 
 
 def settle(names: Names, data: Dataset) -> Model:
@@ -60,12 +57,11 @@ def settle(names: Names, data: Dataset) -> Model:
     Raises `ModelError` with every independent mistake of names, axes and supports.
     """
     prepared = data_lines.prepare(names, data)
-    matrices = gathered(names, prepared.data)
-    names, prepared.data, made_of = matrices.names, matrices.data, matrices.made_of
-    settler = _read(names, prepared.data, prepared, made_of)
+    names, prepared.data = gathered(names, prepared.data)
+    settler = _read(names, prepared.data, prepared)
     filled_up = [gaps for gaps in settler.gaps.values() if impute.is_filled_up(gaps, names)]
     if filled_up and not settler.found:
-        settler = _read(names, impute.without_filling(prepared.data, filled_up), prepared, made_of)
+        settler = _read(names, impute.without_filling(prepared.data, filled_up), prepared)
     settler.check_supports()
     settler.check_gaps()
     if settler.found:
@@ -73,30 +69,18 @@ def settle(names: Names, data: Dataset) -> Model:
     return settler.model()
 
 
-def _read(
-    names: Names, data: Dataset, prepared: data_lines.Prepared, made_of: Mapping[str, tuple[str, ...]]
-) -> Settler:  # fmt: skip
+def _read(names: Names, data: Dataset, prepared: data_lines.Prepared) -> Settler:
     """All lines read, as far as they can be."""
     env = Environment(names, data, failed=set(prepared.failed))
-    settler = Settler(names, data, env, list(prepared.found), notes=list(data.notes), made_of=made_of)
+    settler = Settler(names, data, env, list(prepared.found), notes=list(data.notes))
     env.declare, env.impute = settler.declare, settler.whole
     settler.check_names()
     groups, circles = in_order(names, {name for name in data.columns if name not in names.derived})
     settler.found += circles
-    with _room_to_recurse():
+    with room_to_recurse():
         for group in groups:
             settler.settle(group)
     return settler
-
-
-@contextmanager
-def _room_to_recurse() -> Iterator[None]:
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(before, _RECURSION))
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(before)
 
 
 @dataclass(slots=True)
@@ -118,7 +102,6 @@ class Settler:
     plates: dict[int, Axis] = field(default_factory=dict)  # of loops, by their binders
     declaring: set[str] = field(default_factory=set)
     gaps: dict[str, Gaps] = field(default_factory=dict)  # columns with missing cells
-    made_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # matrices of columns, as `gathered` made them
     half_said: set[str] = field(default_factory=set)  # columns of which a statement failed
 
     def check_names(self) -> None:
@@ -143,9 +126,7 @@ class Settler:
     def settle_line(self, line: Line) -> None:
         self.env.touched.clear()
         done = self.guarded(line.statement.span, lambda: self.say(line))
-        self.columns_read.setdefault(line.statement.span, set()).update(
-            self.env.touched, self.made_of.get(line.defines or "", ())
-        )
+        self.columns_read.setdefault(line.statement.span, set()).update(self.env.touched)
         if not done and line.defines is not None:
             (self.half_said if self.env.is_column(line.defines) else self.env.failed).add(line.defines)
 
