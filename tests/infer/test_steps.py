@@ -255,6 +255,17 @@ def test_indefinite_hessians_are_refused() -> None:
 # -- importance weights -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("nats", "is_trusted"), [(0.0, True), (5.0, True), (20.0, False), (300.0, False)])
+def test_one_draw_that_outweighs_all_others_is_not_smoothed_away(nats: float, is_trusted: bool) -> None:
+    """Among 12,000 even weights one has e^20 times more: 40,000 times all others together."""
+    log_ratios = np.random.default_rng(1).normal(0, 0.3, 12_000)
+    log_ratios[7] += nats
+    found = importance.smooth(log_ratios)
+    assert (found.pareto_k < 0.7) == is_trusted
+    raw = np.exp(log_ratios - log_ratios.max())
+    assert found.largest == pytest.approx(1 / raw.sum())
+
+
 @pytest.mark.parametrize("spread", [1, 2, 5])
 @pytest.mark.parametrize("draws", [100, 1000, 4000])
 def test_pareto_smoothing_against_arviz(spread: float, draws: int) -> None:
