@@ -160,13 +160,10 @@ class Posterior:
     ) -> Fit:  # fmt: skip
         """The posterior, found by the automatic mean-field guide and corrected.
 
-        With the `guide` "auto" further rungs are tried while the verdict is not good. Others fix the rung: "meanfield"
-        stays on the first, "noncentred" takes hierarchies as offset times scale, "partial" these and offsets written by
-        hand so far as the data leave them to their prior, "adapted" learns a mixture from the weights, "fullrank" and
-        "lowrank" fit covariances, "realnvp" ("flow"), "iaf" and "planar" train flows, "mixture" has a component for
-        each mode; "chains" ends with Hamiltonian chains, good or not before. "point" gives the mode in unconstrained
-        coordinates and Gaussian draws with the curvature there, at best usable. Where there is nothing for a rung to
-        do, the fit is that of the mean field.
+        With the `guide` "auto" further rungs are tried while the verdict is not good; another name is that rung alone,
+        as docs/inference.md describes them: "meanfield", "noncentred", "partial", "adapted", "fullrank", "lowrank",
+        "realnvp" ("flow"), "iaf", "planar", "mixture", "chains", "point". Where there is nothing for a rung to do, the
+        fit is that of the mean field.
 
         Points (`Param`) are estimated first, with a mean field; `em` takes steps by both in turn, to the same end. The
         rest is found given them. `standard_errors` are, as sds of the points, those by the observed information.
@@ -363,11 +360,14 @@ class Fit:
 
         return checks.replicates(self.record, self._model(), self._data(), draws, seed)
 
-    def plot(self, kind: str = "intervals", of: str | Sequence[str] = ()) -> Any:
-        """A matplotlib figure of a kind that `ppl plot` draws, of all names or only these. Raises `UsageError`."""
+    def plot(self, kind: str = "intervals", of: str | Sequence[str] = (), **options: Any) -> Any:
+        """A matplotlib figure of a kind that `ppl plot` draws, of all names or only these. Options: `color`, a column
+        that colours points of a latent space; `shape`, (rows, columns) of an image; `new`, data of rows that the fit
+        has not seen. Raises `UsageError` and `DataError`.
+        """
         from ppl.use.material import figure
 
-        return figure(self.record, self._data, self._model, kind, (of,) if isinstance(of, str) else tuple(of))
+        return figure(self.record, self._data, self._model, kind, of, **options)
 
     def _data(self) -> Dataset:
         from ppl.use import again

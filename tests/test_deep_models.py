@@ -26,11 +26,7 @@ def tables() -> dict[str, dict[str, object]]:
         "digits_few_labels": {"digit": [*digits[:-2], "", ""], **pixels},
         "diabetes": {"progression": rng.normal(150.0, 70.0, ROWS), **reals},
         "wine": {"cultivar": [*"ABC" * (ROWS // 3)], **{name: rng.normal(size=ROWS) for name in wine}},
-        "wine_gaps": {
-            "wine": [f"w{i // 3}" for i in range(ROWS)],
-            "measure": [*"abc" * (ROWS // 3)],
-            "x": ["", *rng.normal(size=ROWS - 1)],
-        },
+        "wine_gaps": {"cultivar": [*"ABC" * (ROWS // 3)], **{name: ["", *rng.normal(size=ROWS - 1)] for name in wine}},
         "breast_cancer": {"benign": rng.integers(0, 2, ROWS), **reals},
         "words": {f"w_{i}": rng.integers(0, 9, ROWS) for i in range(7)},
     }

@@ -183,12 +183,13 @@ def _anchors(text: str) -> set[str]:
 
 def test_links_lead_somewhere() -> None:
     pages = {DOCS / f"{name}.md": text for name, text in PAGES.items()}
-    pages[ROOT / "README.md"] = (ROOT / "README.md").read_text(encoding="utf-8")
+    others = [ROOT / "README.md", ROOT / "models" / "deep" / "README.md", *(DOCS / "examples").glob("*.md")]
+    pages |= {path: path.read_text(encoding="utf-8") for path in others}
     for path, text in pages.items():
         for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
             name, _, anchor = target.partition("#")
             page = (path.parent / name).resolve() if name else path
-            assert page.exists() and (not anchor or anchor in _anchors(pages[page])), f"{path.name}: {target}"
+            assert page.exists() and (not anchor or anchor in _anchors(pages[page])), f"{path}: {target}"
 
 
 # -- errors ------------------------------------------------------------------------------------------------------------

@@ -28,9 +28,9 @@ def read(path: Path) -> np.ndarray:
     return np.array(rows)
 
 
-def fitted(model: str, data: Path) -> tuple[ppl.Fit, float]:
+def fitted(model: str, data: Path, stochastic: bool = False) -> tuple[ppl.Fit, float]:
     begin = time.process_time()
-    fit = ppl.load(MODELS / f"{model}.ppl").condition(data).fit(seed=1)
+    fit = ppl.load(MODELS / f"{model}.ppl").condition(data).fit(seed=1, stochastic=stochastic)
     return fit, time.process_time() - begin
 
 
@@ -49,24 +49,20 @@ def likelihoods(folder: Path) -> None:
 
 
 def restored(folder: Path) -> None:
-    """The empty cells, a row each in the table, in the order of the table: wine after wine."""
-    whole = read(folder / "wine.csv")
-    with (folder / "wine_gaps.csv").open() as file:
-        cells = [float(row["x"] or "nan") for row in csv.DictReader(file)]
-    gaps = np.array(cells).reshape(whole.shape)
+    """The empty cells, in the order of the table: wine after wine."""
+    whole, gaps = read(folder / "wine.csv"), read(folder / "wine_gaps.csv")
     hidden = np.isnan(gaps)
-    fit, seconds = fitted("wine_restored", folder / "wine_gaps.csv")
-    measures = fit.draws["m"].coords["measure"]
-    with (folder / "wine_gaps.csv").open() as file:
-        order = [measures.index(row["measure"]) for row, _ in zip(csv.DictReader(file), range(13), strict=False)]
-    w, m, sigma = (np.asarray(fit.draws[name])[0][..., order] for name in ("W", "m", "sigma"))
-    exact, sds = conditional(gaps, m, w.T @ w + np.diag(sigma**2))
-    drawn = np.asarray(fit.draws["x"]).mean(axis=0)
-    means = np.broadcast_to(np.nanmean(gaps, axis=0), gaps.shape)
-    errors = [np.sqrt(np.mean((x - whole[hidden]) ** 2)) for x in (drawn, exact[hidden], means[hidden])]
-    apart = np.abs(drawn - exact[hidden]) / sds[hidden]
     print("\ncells restored: rms error of ppl, of the exact conditional mean, of column means; worst distance, CPU s")
-    print("{:.3f} {:.3f} {:.3f}  ".format(*errors) + f"{apart.max():.3f} sd  {seconds:.0f}  {fit.verdict}")
+    for stochastic in (False, True):
+        fit, seconds = fitted("wine_restored", folder / "wine_gaps.csv", stochastic)
+        w, m, sigma = (np.asarray(fit.draws[name])[0] for name in ("W", "m", "sigma"))
+        exact, sds = conditional(gaps, m, w.T @ w + np.diag(sigma**2))
+        drawn = np.asarray(fit.draws["X"]).mean(axis=0)
+        means = np.broadcast_to(np.nanmean(gaps, axis=0), gaps.shape)
+        errors = [np.sqrt(np.mean((x - whole[hidden]) ** 2)) for x in (drawn, exact[hidden], means[hidden])]
+        apart = np.abs(drawn - exact[hidden]) / sds[hidden]
+        how = "by stochastic gradients" if stochastic else "by the ladder"
+        print("{:.3f} {:.3f} {:.3f}  ".format(*errors) + f"{apart.max():.3f} sd  {seconds:.0f}  {fit.verdict}, {how}")
 
 
 def conditional(gaps: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -81,20 +81,17 @@ def diabetes(folder: Path) -> None:
 
 
 def wine(folder: Path) -> None:
-    """Thirteen measurements of 178 wines, `x_alcohol` to `x_proline`, standardised; then a row a cell, some empty."""
+    """Thirteen measurements of 178 wines, `x_alcohol` to `x_proline`, standardised; and with empty cells."""
     data = load_wine()
     header = ["cultivar", *(f"x_{re.sub('[^a-z0-9]+', '_', name)}" for name in data.feature_names)]
     x = (data.data - data.data.mean(axis=0)) / data.data.std(axis=0, ddof=1)
     kinds = ["ABC"[k] for k in data.target]
     write(folder / "wine.csv", header, ([kind, *row] for kind, row in zip(kinds, x.tolist(), strict=True)))
     gaps = np.random.default_rng(4).random(x.shape) < HIDDEN_CELLS
-    names = [name.removeprefix("x_") for name in header[1:]]
-    cells = [
-        [f"wine {i + 1}", name, "" if gap else value]
-        for i, (row, own) in enumerate(zip(x.tolist(), gaps, strict=True))
-        for name, value, gap in zip(names, row, own, strict=True)
+    emptied = [
+        ["" if gap else value for value, gap in zip(*both, strict=True)] for both in zip(x.tolist(), gaps, strict=True)
     ]
-    write(folder / "wine_gaps.csv", ["wine", "measure", "x"], cells)
+    write(folder / "wine_gaps.csv", header, ([kind, *row] for kind, row in zip(kinds, emptied, strict=True)))
 
 
 def breast_cancer(folder: Path) -> None:

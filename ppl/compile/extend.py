@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ppl.compile.simulate import canonical_of, draw, indexed_axes, is_at_once, positions_of, rounds_of
+from ppl.compile.simulate import canonical_of, draw, indexed_axes, is_at_once, parameters_of, positions_of, rounds_of
 from ppl.data.axes import Axis
 from ppl.model.distributions.means import TooManyCounts, mean_between
 from ppl.model.graph import Latent, Model, Piece
@@ -220,3 +220,21 @@ def means(piece: Piece, values: Mapping[str, np.ndarray], draws: int) -> np.ndar
         none = f"{np.isnan(found).reshape(len(found), -1).any(axis=1).mean():.1%} of the draws"
         raise CannotExtend(f"`{distribution.name}` has no mean in {none}; predict the response")
     return np.broadcast_to(found, full)
+
+
+def probabilities(piece: Piece, values: Mapping[str, np.ndarray], draws: int) -> np.ndarray:
+    """The probability (S, *shape of the piece, K) of each category, or of 0 and of 1. Raises `CannotExtend` for what
+    has no categories.
+    """
+    distribution = piece.distribution
+    family = distribution.family
+    categories = family.support.kind == "category"
+    if not categories and family.name != "Bernoulli":
+        raise CannotExtend(f"`{distribution.name}` gives no categories: it has no probability of each")
+    with np.errstate(all="ignore"):
+        parameters = parameters_of(piece, values, draws)
+        found = [
+            np.exp(distribution.form.log_prob(np.full((draws, *piece.shape), float(k)), *parameters))
+            for k in range(distribution.categories if categories else 2)
+        ]
+    return np.stack([np.broadcast_to(one, (draws, *piece.shape)) for one in found], axis=-1)

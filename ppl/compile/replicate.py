@@ -81,7 +81,8 @@ def check_replicable(model: Model, given: Dataset, beside_observed: bool = False
             continue
         column = model.data.columns.get(name)
         if column is not None and given.columns.get(name) is not column and not _same(given, column):
-            raise CannotReplicate(f"`{name}` is recoded by a `data` line")
+            how = "is recoded by a `data` line" if name in given.columns else "is put together from columns"
+            raise CannotReplicate(f"`{name}` {how}")
         assert factor.value is not None
         if column is None or not _is_whole(factor.value, column) or name in seen:
             raise CannotReplicate(f"`{name}` is not observed as a whole, by one statement")

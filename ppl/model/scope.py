@@ -155,6 +155,8 @@ class Environment:
         Raises `Failed` where it is unusable, or no statement says how the missing cells come about.
         """
         self.touched.add(name)
+        for axis in filter(axes_of.is_columns, self.data.columns[name].axes):  # a matrix that was put together
+            self.touched.update(axis.labels or ())
         if name not in self._columns:
             column = self.data.columns[name]
             if column.unusable is not None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import field
 from functools import partial
 
@@ -41,16 +39,16 @@ from ppl.model import ode as odes
 from ppl.model.brackets import Place
 from ppl.model.distribution import Distribution
 from ppl.model.expressions import Reader
+from ppl.model.gathered import gathered
 from ppl.model.graph import Factor, Latent, Model, Piece
 from ppl.model.impute import Gaps, gaps_of
 from ppl.model.names import Line, Names
+from ppl.model.nesting import room_to_recurse
 from ppl.model.order import Group, in_order
 from ppl.model.read_distribution import read
 from ppl.model.scope import Environment, Failed, Levels, Scope, Skipped, as_scalar
 from ppl.model.terms import Misaligned, Term, TooLarge
 from ppl.values import dataclass
-
-_RECURSION = 12_000  # frames; expressions nest at most 200 levels, one-line functions multiply that
 
 
 def settle(names: Names, data: Dataset) -> Model:
@@ -59,6 +57,7 @@ def settle(names: Names, data: Dataset) -> Model:
     Raises `ModelError` with every independent mistake of names, axes and supports.
     """
     prepared = data_lines.prepare(names, data)
+    names, prepared.data = gathered(names, prepared.data)
     settler = _read(names, prepared.data, prepared)
     filled_up = [gaps for gaps in settler.gaps.values() if impute.is_filled_up(gaps, names)]
     if filled_up and not settler.found:
@@ -78,20 +77,10 @@ def _read(names: Names, data: Dataset, prepared: data_lines.Prepared) -> Settler
     settler.check_names()
     groups, circles = in_order(names, {name for name in data.columns if name not in names.derived})
     settler.found += circles
-    with _room_to_recurse():
+    with room_to_recurse():
         for group in groups:
             settler.settle(group)
     return settler
-
-
-@contextmanager
-def _room_to_recurse() -> Iterator[None]:
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(before, _RECURSION))
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(before)
 
 
 @dataclass(slots=True)

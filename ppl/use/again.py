@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,12 @@ def draws_of(record: Record) -> dict[str, np.ndarray]:
 def count_of(record: Record) -> int:
     """S, the number of draws."""
     return len(record.chosen)
+
+
+def with_few_draws(record: Record, most: int) -> Record:
+    """The same fit with its first draws alone."""
+    few = {name: replace(quantity, draws=quantity.draws[:most]) for name, quantity in record.quantities.items()}
+    return replace(record, quantities=few, chosen=record.chosen[:most])
 
 
 def check_same_latents(draws: Mapping[str, np.ndarray], model: Model, name: str) -> None:

@@ -16,37 +16,43 @@ from ppl.language.errors import PplError, UsageError, nearest
 from ppl.model.graph import Model
 from ppl.report.plots.curves import Curve
 from ppl.report.record import Record
+from ppl.use.again import with_few_draws
 from ppl.use.predict import Wish, predict
 from ppl.values import dataclass
 
 _POINTS = 40
 _DRAWS = 1000
+_REPEATS = 8  # values that each draw gives at each point of a predictive band: its quantiles need more of them
 
 
-def curves_of(model: Model, data: Dataset, record: Record, names: Sequence[str]) -> list[Curve]:
-    """`names` are predictors or observed names; all, where there are none. Raises `UsageError` where none can be drawn.
+def curves_of(
+    model: Model, data: Dataset, record: Record, names: Sequence[str], predictive: bool = False
+) -> list[Curve]:  # fmt: skip
+    """`names` are predictors or observed names; all, where there are none. `predictive` curves have draws of what would
+    be observed too. Raises `UsageError` where none can be drawn.
 
     Numbers are held at their mean, whole numbers at their median, and levels at the most frequent one, with what is the
     same in all its rows.
     """
     pairs = list(_asked(list(_pairs(model, data, record)), names))
     held = _held(model, data)
-    some = _with_few_draws(record)
+    some = with_few_draws(record, _DRAWS)
     curves, reasons = [], []
     for name, predictor in pairs:
         try:
-            curve = _curve(model, data, some, held, name, predictor)
+            curve = _curve(model, data, some, held, name, predictor, predictive)
         except PplError as error:
             reasons.append(f"along `{predictor}`: {error}")
             continue
-        if np.ptp(curve.means, axis=1).any():
+        if predictive and np.isin(curve.values, (0, 1)).all():
+            reasons.append(f"`{name}` is 0 or 1, of which a band says nothing: see --kind curves, or calibration")
+        elif predictive or np.ptp(curve.means, axis=1).any():
             curves.append(curve)
         else:
             reasons.append(f"the mean of `{name}` is the same all along `{predictor}`")
     if not curves:
-        raise UsageError(
-            f"no curves: {reasons[0] if reasons else 'no observed number depends on a column of numbers that vary'}"
-        )
+        why = reasons[0] if reasons else "no observed number depends on a column of numbers that vary"
+        raise UsageError(f"no {'band' if predictive else 'curves'}: {why}")
     return curves
 
 
@@ -133,7 +139,9 @@ def _same_within(column: Column, factor: Column) -> bool:
     return bool(np.all(column.values == column.values[first][np.searchsorted(levels, factor.values)]))
 
 
-def _curve(model: Model, data: Dataset, record: Record, held: Held, name: str, predictor: str) -> Curve:
+def _curve(
+    model: Model, data: Dataset, record: Record, held: Held, name: str, predictor: str, predictive: bool
+) -> Curve:  # fmt: skip
     column = data.columns[predictor]
     x = np.linspace(float(_known(column).min()), float(_known(column).max()), _POINTS)
     x = np.unique(np.round(x).astype(np.int64)) if column.kind is Kind.INTEGER else x
@@ -146,6 +154,12 @@ def _curve(model: Model, data: Dataset, record: Record, held: Held, name: str, p
     except UsageError:  # a family without a mean: the values themselves then
         [found] = predict(record, data, new, Wish(of=(name,), kind="response", seed=record.seed))
         simulated = True
+    values = None
+    if predictive:
+        often = {key: np.repeat(np.asarray(cells), _REPEATS) for key, cells in rows.items()}
+        more = replace(dataset.read([_Frame(often)]), sources=("the band",))
+        [drawn] = predict(record, data, more, Wish(of=(name,), kind="response", seed=record.seed))
+        values = np.moveaxis(drawn.draws.reshape(-1, len(x), _REPEATS), 2, 0).reshape(-1, len(x))
     observed = np.asarray(record.observed[name].values, dtype=np.float64)
     seen = np.asarray(column.values, dtype=np.float64)
     there = np.isfinite(observed) & np.isfinite(seen)
@@ -153,7 +167,7 @@ def _curve(model: Model, data: Dataset, record: Record, held: Held, name: str, p
     words = ", ".join(f"{key} {word}" for key, word in held.words.items() if key in behind and key != predictor)
     alike = _at_held_levels(data, held, behind)
     shown = None if alike is None else alike[there]
-    return Curve(name, predictor, x, found.draws, seen[there], observed[there], words, simulated, shown)
+    return Curve(name, predictor, x, found.draws, seen[there], observed[there], words, simulated, shown, values)
 
 
 def _at_held_levels(data: Dataset, held: Held, behind: set[str]) -> np.ndarray | None:
@@ -165,11 +179,6 @@ def _at_held_levels(data: Dataset, held: Held, behind: set[str]) -> np.ndarray |
             here = column.values == column.levels.index(value)
             found = here if found is None else found & here
     return found
-
-
-def _with_few_draws(record: Record) -> Record:
-    few = {name: replace(quantity, draws=quantity.draws[:_DRAWS]) for name, quantity in record.quantities.items()}
-    return replace(record, quantities=few, chosen=record.chosen[:_DRAWS])
 
 
 @dataclass(frozen=True, slots=True)

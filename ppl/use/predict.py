@@ -10,7 +10,7 @@ weights.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +22,7 @@ from ppl.compile.extend import (
     in_order,
     means,
     places_of,
+    probabilities,
     random_names,
 )
 from ppl.compile.replicate import piece_of
@@ -32,7 +33,8 @@ from ppl.data.dataset import Dataset
 from ppl.infer.draws import generator
 from ppl.infer.stochastic.draws import values_of
 from ppl.language.errors import DataError, ModelError, UsageError, nearest
-from ppl.model.graph import Factor, Latent, Model
+from ppl.model.gathered import may_have_gaps
+from ppl.model.graph import Factor, Latent, Model, Piece
 from ppl.model.settle import settle
 from ppl.model.terms import ancestors, inputs
 from ppl.report.record import Record
@@ -47,11 +49,14 @@ _WEIGHING = 200  # draws that tell discrete latents of new rows
 _AT_ONCE = 4_000_000  # numbers drawn together
 _MOST = 250_000_000  # numbers of all predictions
 _MOST_LISTED = 5
+Of = Callable[[Piece, Mapping[str, np.ndarray], int], np.ndarray]
+_KINDS: Mapping[str, Of] = {"mean": means, "probabilities": probabilities}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """`draws` (S, rows, *axes) of one observed name at the new rows, or of its mean; categories count from 1.
+    """`draws` (S, rows, *axes) of one observed name at the new rows, or of its mean; categories count from 1. Of their
+    probabilities there is an axis more, the last.
 
     `levels` are what the categories are called, where the name is one of categories.
     """
@@ -64,7 +69,9 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be predicted: `of` these names (all observed, where None), as "response" or as "mean"."""
+    """What is to be predicted: `of` these names (all observed, where None), as "response", as "mean", or, of those with
+    categories or of 0 and 1, as "probabilities" of each.
+    """
 
     of: tuple[str, ...] | None = None
     kind: str = "response"
@@ -76,7 +83,7 @@ def predict(record: Record, data: Dataset, new: Dataset, wish: Wish) -> tuple[Pr
     """`data` are those of the fit. Raises `UsageError` for what cannot be predicted, `DataError` for new data that lack
     what the prediction needs.
     """
-    if wish.kind not in ("response", "mean"):
+    if wish.kind not in ("response", *_KINDS):
         raise UsageError(f'kind: "response" or "mean", not {wish.kind!r}')
     if not record.observed:
         raise UsageError("no name is observed in this fit: there is nothing to predict")
@@ -90,14 +97,15 @@ def predict(record: Record, data: Dataset, new: Dataset, wish: Wish) -> tuple[Pr
     if fixed:
         raise UsageError(f"`{fixed[0]}` does not vary over the rows of the data: there is nothing new to predict")
     before = settle(names_of(record), data)
+    gaps = may_have_gaps(names_of(record), data)
     together = {name for name in outcomes if vectors.is_one(before, name)}
     known_new = replace(new, columns={key: column for key, column in new.columns.items() if key not in together})
-    joined = append(base, known_new, outcomes - together, random, _row_counts(record, base, outcomes))
+    joined = append(base, known_new, outcomes - together, random | gaps, _row_counts(record, base, outcomes))
     model = _settled(record, joined, new)
     assert joined.fitted is not None and joined.rows is not None
     known = {name: Known(q.axes, q.draws) for name, q in record.quantities.items() if q.role != "derived"}
     try:
-        needed = in_order(model, _random_parents(model, targets))
+        needed = in_order(model, _random_parents(model, targets, joined.columns))
         changed = {one.name for one in needed if places_of(one, known.get(one.name)) is not None}
         if not wish.sample_levels:
             _check_levels(needed, known, new)
@@ -200,12 +208,12 @@ def _factor(model: Model, name: str) -> Factor:
     return next(factor for factor in model.factors if factor.name == name)
 
 
-def _random_parents(model: Model, targets: Sequence[str]) -> set[str]:
-    """The random names that the targets are, or depend on where they are expressions."""
+def _random_parents(model: Model, targets: Sequence[str], columns: Collection[str]) -> set[str]:
+    """The random names that the targets are, or depend on where they are expressions, and no `columns`."""
     names = {latent.name for latent in random_names(model)}
-    found = {name for name in targets if name in names}
+    found = {name for name in targets if name in names and name in columns}
     for name in targets:
-        if name not in names:
+        if name not in found:
             distribution = _factor(model, name).distribution
             assert distribution is not None
             found |= set(inputs(distribution.all_terms))
@@ -308,7 +316,7 @@ def _at_new_rows(
 ) -> np.ndarray:  # fmt: skip
     """Draws (S, rows, *rest) of one observed name, or of its mean."""
     latents = {latent.name: latent for latent in random_names(model)}
-    if name not in latents:
+    if name not in latents or name not in joined.columns:  # the latter: a matrix of columns, some cells empty
         factor = _factor(model, name)
         assert factor.distribution is not None and factor.value is not None
         if not factor.axes or joined.rows not in factor.axes:
@@ -316,23 +324,26 @@ def _at_new_rows(
         piece = piece_of(factor)
         if factor.distribution.event_rank and factor.axes[-1] == joined.rows:
             return vectors.given(factor, piece, values, draws, joined.fitted or 0, kind, rng)
-        whole = means(piece, values, draws) if kind == "mean" else draw(piece, values, draws, rng)
+        whole = draw(piece, values, draws, rng) if kind == "response" else _KINDS[kind](piece, values, draws)
         return np.moveaxis(whole, 1 + factor.axes.index(joined.rows), 1)[:, joined.fitted :]
     latent = latents[name]
-    cells = values[name] if kind == "response" else _means(latent, values, draws)
-    rest = joined.columns[name].values.shape[1:]
+    cells = values[name] if kind == "response" else _of_pieces(_KINDS[kind], latent, values, draws)
+    rest = (*joined.columns[name].values.shape[1:], *cells.shape[1 + len(latent.shape) :])
     flat = cells.reshape(draws, -1)
     return flat[:, flat.shape[1] - count * int(np.prod(rest)) :].reshape(draws, count, *rest)
 
 
-def _means(latent: Latent, values: dict[str, np.ndarray], draws: int) -> np.ndarray:
-    found = np.empty((draws, latent.shape[0], *latent.shape[1:]))
+def _of_pieces(of: Of, latent: Latent, values: dict[str, np.ndarray], draws: int) -> np.ndarray:
+    """What a function gives of each piece, put together: (S, *shape, and further axes)."""
+    found = np.zeros(0)
     for piece in latent.pieces:
         positions = latent.positions(piece)
-        own = means(piece, values, draws)
+        own = of(piece, values, draws)
         if positions is None:
             return own
-        found[:, positions] = own.reshape(draws, len(positions), *latent.shape[1:])
+        rest = (*latent.shape[1:], *own.shape[1 + len(piece.shape) :])
+        found = found if found.size else np.empty((draws, latent.shape[0], *rest))
+        found[:, positions] = own.reshape(draws, len(positions), *rest)
     return found
 
 

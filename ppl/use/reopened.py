@@ -22,6 +22,7 @@ from ppl.infer.stochastic.encoder import Encoder, encoded
 from ppl.infer.stochastic.plan import Local, size_of
 from ppl.language.errors import DataError, ModelError, UsageError
 from ppl.model import transforms
+from ppl.model.gathered import may_have_gaps
 from ppl.model.graph import Factor, Model
 from ppl.model.settle import settle
 from ppl.report.deep import Deep
@@ -143,7 +144,7 @@ def join(record: Record, data: Dataset, new: Dataset) -> Joined:
     base = with_rows(data, [name for name in random if name in record.observed])
     assert base.rows is not None
     lacking = {name for name in random if name not in new.columns and _over_rows(base, name)}
-    joined = append(base, new, lacking, random, set())
+    joined = append(base, new, lacking, random | may_have_gaps(names_of(record), data), set())
     try:
         model = without_needless_guards(settle(names_of(record), joined))
     except ModelError as error:

@@ -15,6 +15,7 @@ from ppl.model.graph import Model
 from ppl.report import svg, tables
 from ppl.report.layers import shortened
 from ppl.report.plots import kinds
+from ppl.report.plots.asked import Asked
 from ppl.report.plots.kinds import Material
 from ppl.report.record import Record
 from ppl.values import dataclass
@@ -102,7 +103,7 @@ def _address(drawn: bytes) -> str:
 def _picture(kind: str, material: Material) -> Picture:
     title, about = _PICTURES[kind]
     try:
-        return Picture(title, about, _address(kinds.as_bytes(kind, material, (), "svg")))
+        return Picture(title, about, _address(kinds.as_bytes(kind, material, Asked(), "svg")))
     except PplError as error:
         return Picture(title, about, None, str(error))
 

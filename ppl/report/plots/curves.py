@@ -18,7 +18,8 @@ _POINTS = 800
 class Curve:
     """Along values `x` (G,) of a predictor: draws (S, G) of the mean of `name`; beside it the data, `seen` and `values`
     (N,); `held` says in words where the other predictors stand, and `alike` (N,) which data are at the held levels, if
-    there are any. With `simulated`, draws of values of `name` in place of its mean, which is not finite.
+    there are any. With `simulated`, draws of values of `name` in place of its mean, which is not finite. `predicted`
+    are draws (S, G) of values of `name`, where its predictive band is drawn.
     """
 
     name: str
@@ -30,10 +31,13 @@ class Curve:
     held: str
     simulated: bool = False
     alike: np.ndarray | None = None
+    predicted: np.ndarray | None = None
 
 
 def draw(curves: Sequence[Curve]) -> Any:
-    """A panel a predictor: the median of the mean, and its middle 90 %."""
+    """A panel a predictor: the median of the mean, and its middle 90 %; or the mean, and the middle 50 and 90 % of what
+    would be observed.
+    """
     shown = curves[:_MOST]
     with canvas.style(text for curve in shown for text in (curve.name, curve.predictor, curve.held)):
         figure, panels = canvas.grid(len(shown), most_columns=3, width=3.0 if len(shown) > 1 else 4.8, height=2.7)
@@ -44,17 +48,23 @@ def draw(curves: Sequence[Curve]) -> Any:
         typical = "others held at their mean, whole numbers at their median, levels at the most frequent"
         below = canvas.written(f"held: {held.pop()}", 76) if len(held) == 1 else typical if held else ""
         simulated = any(curve.simulated for curve in shown)
-        what = "simulated values (there is no mean), their middle 90 %" if simulated else "the mean, its middle 90 %"
+        band = any(curve.predicted is not None for curve in shown)
+        what = "the mean, the middle 50 % and 90 % of what is predicted" if band else "the mean, its middle 90 %"
+        what = "simulated values (there is no mean), their middle 90 %" if simulated and not band else what
         marked = ", dark at the held levels" if any(curve.alike is not None for curve in shown) else ""
-        note = f"line and band: {what}; dots: the data{marked}{more}\n{below}".strip()
+        join = ";\n" if band and len(shown) == 1 else "; "
+        note = f"line and band{'s' if band else ''}: {what}{join}dots: the data{marked}{more}\n{below}".strip()
         figure.supxlabel(note, fontsize=8, color=canvas.GREY)
     return figure
 
 
 def _panel(axes: Any, curve: Curve) -> None:
-    low, middle, high = np.nanquantile(
-        np.where(np.isfinite(curve.means), curve.means, np.nan), [0.05, 0.5, 0.95], axis=0
+    shown = curve.means if curve.predicted is None else curve.predicted
+    low, first, middle, third, high = np.nanquantile(
+        np.where(np.isfinite(shown), shown, np.nan), [0.05, 0.25, 0.5, 0.75, 0.95], axis=0
     )
+    if curve.predicted is not None and not curve.simulated:
+        middle = curve.means.mean(axis=0)
     step = max(1, len(curve.seen) // _POINTS)
     seen, values = curve.seen[::step], np.asarray(curve.values[::step], dtype=np.float64)
     alike = np.ones(len(seen), dtype=bool) if curve.alike is None else curve.alike[::step]
@@ -68,6 +78,8 @@ def _panel(axes: Any, curve: Curve) -> None:
             rasterized=len(seen) > 300,
         )  # fmt: skip
     axes.fill_between(curve.x, low, high, color=canvas.PALE, alpha=0.75, linewidth=0)
+    if curve.predicted is not None:
+        axes.fill_between(curve.x, first, third, color=canvas.BLUE, alpha=0.3, linewidth=0)
     axes.plot(curve.x, middle, color=canvas.BLUE, linewidth=1.6)
     axes.set_xlim(canvas.limits(curve.x, 0.02))
     axes.set_ylim(canvas.limits(np.concatenate([values, low, high])))

@@ -10,9 +10,25 @@ from ppl.language.errors import UsageError, nearest
 from ppl.model.graph import Model
 from ppl.report import svg
 from ppl.report.diagram import Diagram
-from ppl.report.plots import canvas, checks, curves, densities, intervals, network, pairs, path
+from ppl.report.plots import (
+    calibration,
+    canvas,
+    checks,
+    curves,
+    densities,
+    images,
+    intervals,
+    latent,
+    network,
+    pairs,
+    path,
+)
+from ppl.report.plots.asked import Asked
+from ppl.report.plots.calibration import Reliability
 from ppl.report.plots.checks import Check
 from ppl.report.plots.curves import Curve
+from ppl.report.plots.images import Images
+from ppl.report.plots.latent import Cloud
 from ppl.report.record import Record
 from ppl.values import dataclass
 
@@ -29,45 +45,54 @@ class Material:
     diagram: Callable[[], Diagram] = field(repr=False)
     checks: Callable[[], list[Check]] = field(repr=False)
     statistics: Callable[[], list[tuple[str, ...]]] = field(repr=False)
-    curves: Callable[[Sequence[str]], list[Curve]] = field(repr=False)
+    curves: Callable[[Sequence[str], bool], list[Curve]] = field(repr=False)  # with a predictive band?
+    cloud: Callable[[Asked], Cloud] = field(repr=False)
+    reconstructions: Callable[[Asked], Images] = field(repr=False)
+    samples: Callable[[Asked], Images] = field(repr=False)
+    reliability: Callable[[Asked], Reliability] = field(repr=False)
 
 
-Draw = Callable[[Material, Sequence[str]], Any]
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How a kind is drawn, and which options it takes."""
+
+    draw: Callable[[Material, Asked], Any]
+    takes: tuple[str, ...] = ("of",)
 
 
-def _without_names(kind: str, draw: Callable[[Material], Any]) -> Draw:
-    def drawn(material: Material, names: Sequence[str]) -> Any:
-        if names:
-            raise UsageError(f"--of does not go with --kind {kind}")
-        return draw(material)
-
-    return drawn
-
-
-KINDS: Mapping[str, Draw] = {
-    "densities": lambda material, names: densities.draw(material.record, names),
-    "intervals": lambda material, names: intervals.draw(material.record, names),
-    "pairs": lambda material, names: pairs.draw(material.record, names),
-    "checks": lambda material, names: checks.draw(material.checks(), names),
-    "curves": lambda material, names: curves.draw(material.curves(names)),
-    "path": _without_names("path", lambda material: path.draw(material.record)),
-    "graph": _without_names("graph", lambda material: network.draw(material.diagram())),
+KINDS: Mapping[str, Kind] = {
+    "densities": Kind(lambda material, asked: densities.draw(material.record, asked.names)),
+    "intervals": Kind(lambda material, asked: intervals.draw(material.record, asked.names)),
+    "pairs": Kind(lambda material, asked: pairs.draw(material.record, asked.names)),
+    "checks": Kind(lambda material, asked: checks.draw(material.checks(), asked.names)),
+    "curves": Kind(lambda material, asked: curves.draw(material.curves(asked.names, False))),
+    "band": Kind(lambda material, asked: curves.draw(material.curves(asked.names, True))),
+    "calibration": Kind(lambda material, asked: calibration.draw(material.reliability(asked)), ("of", "new")),
+    "latent": Kind(lambda material, asked: latent.draw(material.cloud(asked)), ("of", "color", "new")),
+    "reconstructions": Kind(
+        lambda material, asked: images.draw(material.reconstructions(asked)), ("of", "shape", "new")
+    ),
+    "samples": Kind(lambda material, asked: images.draw(material.samples(asked)), ("of", "shape")),
+    "path": Kind(lambda material, asked: path.draw(material.record), ()),
+    "graph": Kind(lambda material, asked: network.draw(material.diagram()), ()),
 }
 
 
-def as_bytes(kind: str, material: Material, names: Sequence[str], form: str) -> bytes:
+def as_bytes(kind: str, material: Material, asked: Asked, form: str) -> bytes:
     """The content of a file: "png", "svg" or "pdf". Raises `UsageError`."""
-    if kind == "graph" and form == "svg" and not names:
+    asked.check(kind, KINDS[kind].takes)
+    if kind == "graph" and form == "svg":
         return svg.as_svg(material.diagram()).encode()
     canvas.require_matplotlib()
-    return canvas.as_bytes(KINDS[kind](material, names), form, salt=kind)
+    return canvas.as_bytes(KINDS[kind].draw(material, asked), form, salt=kind)
 
 
-def as_figure(kind: str, material: Material, names: Sequence[str]) -> Any:
+def as_figure(kind: str, material: Material, asked: Asked) -> Any:
     """A matplotlib figure. Raises `UsageError`."""
     if kind not in KINDS:
         close = nearest(kind, KINDS)
         hint = f"; did you mean {close!r}?" if close else ""
         raise UsageError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}{hint}")
+    asked.check(kind, KINDS[kind].takes)
     canvas.require_matplotlib()
-    return KINDS[kind](material, names)
+    return KINDS[kind].draw(material, asked)
