@@ -272,7 +272,10 @@ def test_interrupt(tmp_path: Path) -> None:
         tmp_path, m_ppl="a ~ Normal(0, 1)\nb ~ Normal(0, 1)\ny ~ Bernoulli(logit = a + b*x)\n", d_csv=f"y,x\n{rows}\n"
     )
     command = [sys.executable, "-m", "ppl", "fit", "m.ppl", "d.csv", "--guide", "chains", "-o", "fit.nc"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+    )  # fmt: skip
     assert process.stderr is not None
     assert process.stderr.readline().startswith("observed")
     time.sleep(0.05)
