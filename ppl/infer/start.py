@@ -33,7 +33,7 @@ def first_point(joint: LogJoint, rng: np.random.Generator) -> np.ndarray:
     """Where points (`Param`) begin, and latents at the medians of their priors: one unconstrained point (D,).
 
     Points without a start of their own: arrays begin at random, a matrix with sd 1/sqrt(rows), as what multiplies it
-    from the left keeps its size then, and with sd 1 if its rows are picked by an index, of which no sum is taken; single
+    from the left keeps its size then, with sd 1 if its rows are picked by an index, of which no sum is taken; single
     numbers at the middle of their bounds, one above or below a single bound.
     """
     z = _prior_medians(joint)
