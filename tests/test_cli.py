@@ -265,13 +265,13 @@ def test_a_reader_that_leaves_early(tmp_path: Path) -> None:
 
 
 def test_interrupt(tmp_path: Path) -> None:
-    """A model with enough rows to be caught at work: Ctrl-C ends it with 130 and no traceback; a file says so."""
+    """Chains over many rows, to be caught at work: Ctrl-C ends it with 130 and no traceback; a file says so."""
     rng = np.random.default_rng(1)
     rows = "\n".join(f"{a},{b:.4f}" for a, b in zip(rng.integers(0, 2, 60_000), rng.normal(size=60_000), strict=True))
     write(
         tmp_path, m_ppl="a ~ Normal(0, 1)\nb ~ Normal(0, 1)\ny ~ Bernoulli(logit = a + b*x)\n", d_csv=f"y,x\n{rows}\n"
     )
-    command = [sys.executable, "-m", "ppl", "fit", "m.ppl", "d.csv", "-o", "fit.nc"]
+    command = [sys.executable, "-m", "ppl", "fit", "m.ppl", "d.csv", "--guide", "chains", "-o", "fit.nc"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     assert process.stderr.readline().startswith("observed")

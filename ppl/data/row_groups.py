@@ -128,6 +128,8 @@ def groups_of(path: Path, text: str) -> Groups:
     except (pyarrow.ArrowException, OSError):
         raise faults.bad_parquet(str(path)) from None
     check_names([str(name).strip() for name in names], str(path))
+    if not names:
+        raise faults.no_columns(str(path))
     if not sizes.sum():
         raise faults.no_rows(str(path))
     return Groups(path, tuple(meant(names, text)), sizes)

@@ -17,7 +17,7 @@ from ppl.report.export import Columns
 from ppl.report.record import Record, label_all
 from ppl.use.reopened import join, reopen
 
-_ENCODED = 240  # a stream of random numbers
+ENCODED = 240  # a stream of random numbers
 _DRAWS = 1000  # of latents that are no plain numbers, for their means and sds
 _AT_ONCE = 4_000_000
 
@@ -26,12 +26,12 @@ def encode_all(record: Record, data: Dataset, sources: Sequence[Any], tables: Ma
     """Of new rows as they are given: of a stream a row group at a time. Raises what `encode` and reading raise."""
     groups = groups_in(sources, tables, record.model_text)
     if groups is None:
-        return encode(record, data, dataset.read(sources, tables), generator(seed, _ENCODED))
+        return encode(record, data, dataset.read(sources, tables), generator(seed, ENCODED))
     parts = []
     for group, table in tables_of(groups):
         columns = {column.name: column for column in from_arrow(table, groups.file)}
         new = Dataset(columns, axes.rows(table.num_rows), (groups.file,))
-        parts.append(encode(record, data, new, generator(seed, _ENCODED, group)))
+        parts.append(encode(record, data, new, generator(seed, ENCODED, group)))
     names = [name for name, _ in parts[0]][1:]
     joined = [np.concatenate([part[i][1] for part in parts]) for i in range(1, len(names) + 1)]
     return [("row", np.arange(1, groups.rows + 1)), *zip(names, joined, strict=True)]

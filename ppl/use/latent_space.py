@@ -10,12 +10,13 @@ from ppl.data.axes import Axis
 from ppl.data.column import Column, Kind
 from ppl.data.dataset import Dataset
 from ppl.data.levels import codes_on
+from ppl.infer.draws import generator
 from ppl.language.errors import UsageError, nearest
 from ppl.report.plots import colours
 from ppl.report.plots.asked import Asked
 from ppl.report.plots.latent import Cloud
 from ppl.report.record import Quantity, Record, label_all
-from ppl.use.encode import encode
+from ppl.use.encode import ENCODED, encode
 from ppl.values import dataclass
 
 _SEED = 1  # as that of `ppl encode`
@@ -134,7 +135,7 @@ def _encoded(
     record: Record, data: Dataset, asked: Asked, names: Sequence[str], weights: Mapping[str, float]
 ) -> Coordinates:  # fmt: skip
     rows = data if asked.new is None else asked.new
-    table = dict(encode(record, data, rows, _SEED))
+    table = dict(encode(record, data, rows, generator(_SEED, ENCODED)))
     own = [key.removesuffix("_mean") for key in table if key.endswith("_mean") and key.partition("[")[0] in names]
     means, sds = ({label: table[f"{label}_{what}"] for label in own} for what in ("mean", "sd"))
     assert data.rows is not None

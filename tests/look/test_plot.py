@@ -150,7 +150,7 @@ def test_checks_show_labels_and_counts() -> None:
 def test_curves_are_the_mean_of_the_model(fits: dict[str, Path]) -> None:
     """Worked out here from the draws of a logistic regression: others at their mean, the level most frequent."""
     material = reopened(str(fits["logistic"]))
-    along_mites, along_stores = material.curves(())
+    along_mites, along_stores = material.curves((), False)
     assert (along_mites.name, along_mites.predictor, along_stores.predictor) == ("survived", "mites", "stores")
     draws = {name: quantity.draws[:, None] for name, quantity in material.record.quantities.items()}
     columns = material.model().data.columns
@@ -165,7 +165,7 @@ def test_curves_are_the_mean_of_the_model(fits: dict[str, Path]) -> None:
 
 def test_curves_hold_what_belongs_to_a_level(fits: dict[str, Path]) -> None:
     """The rain of a village is that of the village held, not the mean; along it there is no curve of one village."""
-    [curve] = reopened(str(fits["varying_intercepts"])).curves(())
+    [curve] = reopened(str(fits["varying_intercepts"])).curves((), False)
     assert curve.predictor == "nitrogen"
     assert re.fullmatch(r"village (\w+), rain \d+", curve.held)
 
