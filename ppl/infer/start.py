@@ -9,7 +9,8 @@ from ppl.compile.joint import LogJoint
 from ppl.compile.simulate import canonical_of, draw, quantile_between
 from ppl.model import transforms
 from ppl.model.distributions.constraint import spread_out
-from ppl.model.terms import inputs
+from ppl.model.indexing import picked_places
+from ppl.model.terms import ancestors, inputs
 
 _FURTHEST = 5.0  # from 0, of a coordinate of a bounded latent: vague priors have medians far out
 _WIDTH = 2.0  # dispersed points lie within this of 0, as Stan's do
@@ -32,17 +33,33 @@ def first_point(joint: LogJoint, rng: np.random.Generator) -> np.ndarray:
     """Where points (`Param`) begin, and latents at the medians of their priors: one unconstrained point (D,).
 
     Points without a start of their own: arrays begin at random, a matrix with sd 1/sqrt(rows), as what multiplies it
-    from the left keeps its size then; single numbers at the middle of their bounds, one above or below a single bound.
+    from the left keeps its size then, with sd 1 if its rows are picked by an index, of which no sum is taken; single
+    numbers at the middle of their bounds, one above or below a single bound.
     """
     z = _prior_medians(joint)
     for block in joint.blocks:
         if block.latent.is_point and block.shape:
             drawn = rng.standard_normal(block.stop - block.start)
             scale = _SMALL if len(block.shape) == 1 else block.shape[-2] ** -0.5
+            if len(block.shape) == 2 and _is_looked_up(joint, block.name):
+                scale = 1.0
             begins = np.isfinite(_begins(block)).reshape(-1)
             own = slice(block.start, block.stop)
             z[own] = np.where(begins, z[own], scale * drawn)
     return z
+
+
+def _is_looked_up(joint: LogJoint, name: str) -> bool:
+    """Whether a matrix is only used by its rows, `W[kind]`, and these in no product."""
+    every = ancestors([part.log_prob for part in joint.parts])
+    uses = [term for term in every if any(arg.source == name for arg in term.args)]
+    picked = {id(term) for term in uses}
+    multiplied = (
+        term.op is not None and term.op.core_rank(i) > 0 and id(arg) in picked
+        for term in every
+        for i, arg in enumerate(term.args)
+    )  # fmt: skip
+    return bool(uses) and all(picked_places(term) == (0,) for term in uses) and not any(multiplied)
 
 
 def _begins(block: Block) -> np.ndarray:

@@ -295,6 +295,13 @@ def pick_by(base: Term, places: tuple[int, ...], flat: Term, axes: tuple[Axis, .
     return terms.apply(op, (base,), axes, span, base.kind)
 
 
+def picked_places(term: Term) -> tuple[int, ...]:
+    """The axes of its argument that a term is picked from by an index; none where it is no such term."""
+    if term.op is None or term.op.name not in ("gather", "take"):
+        return ()
+    return tuple(term.op.options[0] if term.op.name == "take" else term.op.options[4:])
+
+
 def _one_axis(x: Any, places: tuple[int, ...], rank: int, before: int) -> Any:
     """The axes at `places` brought together behind `before` others, as one axis."""
     if len(places) == 1:

@@ -145,6 +145,11 @@ class _Encoded:
                 old = values[latent.name]
                 values[latent.name] = np.concatenate([old[:, : old.shape[1] - own.shape[1]], own], axis=1)
 
+    def probabilities(self, name: str, draws: int) -> np.ndarray | None:
+        """The shares of a discrete latent's values (S, count, values), the same in every draw; None of other names."""
+        found = {own: shares for own, _, shares in self.again.probabilities(np.exp(self.log_shares))}
+        return np.broadcast_to(found[name], (draws, *found[name].shape)) if name in found else None
+
 
 def _encoder(
     record: Record, data: Dataset, new: Dataset, targets: Sequence[str], seed: int
@@ -292,7 +297,9 @@ def _drawn(
         if again is not None and needed:
             again.put_in(values, needed, joined, rng)
         for name in targets:
-            parts[name].append(_at_new_rows(model, joined, name, values, size, count, wish.kind, rng))
+            shares_of = again.probabilities(name, size) if again is not None and wish.kind == "probabilities" else None
+            own_rows = _at_new_rows(model, joined, name, values, size, count, wish.kind, rng)
+            parts[name].append(own_rows if shares_of is None else shares_of)
     found = {name: np.concatenate(parts[name]) for name in targets}
     for name, drawn in found.items():
         _check_numbers(name, drawn)

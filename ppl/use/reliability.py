@@ -29,7 +29,9 @@ def reliability_of(model: Model, data: Dataset, record: Record, asked: Asked) ->
     some = with_few_draws(record, _DRAWS)
     try:
         with one_blas_thread():
-            said, outcome = _at_new(factor, data, some, asked.new) if asked.new is not None else _fitted(factor, some)
+            by_encoder = record.deep is not None and name in record.deep.labels
+            new = data if asked.new is None and by_encoder else asked.new  # labels given the rest of their rows
+            said, outcome = _fitted(factor, some) if new is None else _at_new(factor, data, some, new)
     except CannotExtend as error:
         raise UsageError(f"no calibration: {error.why}") from None
     there = outcome >= 0

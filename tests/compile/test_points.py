@@ -77,3 +77,19 @@ def test_a_matrix_begins_with_the_sd_that_keeps_sizes() -> None:
     posterior = ppl.from_text("W[400, 300] ~ Param()\ny ~ Normal((x @ W)[:, 1], 1)").condition({"x": x, "y": x[:, 0]})
     drawn = posterior.joint.constrain(first_point(posterior.joint, generator(1, 9))[None])["W"]
     assert drawn.std() == pytest.approx(1 / 20, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("mean", "sd"), [("W[kind]", 1.0), ("x @ W[1..4]", 0.5), ("W[kind] + x @ W", 0.5), ("W[kind] @ V", 0.5)]
+)
+def test_rows_of_a_matrix_that_an_index_picks_begin_with_sd_1(mean: str, sd: float) -> None:
+    rng = np.random.default_rng(1)
+    data = {f"y_{i}": rng.normal(size=40) for i in range(400)} | {f"x_{i}": rng.normal(size=40) for i in range(4)}
+    text = f"""
+y = columns("y_*"); x = columns("x_*")
+W[4, 400] ~ Param(){"; V[400, 400] ~ Param()" if "V" in mean else ""}
+y ~ Normal({mean}, 1)
+"""
+    posterior = ppl.from_text(text).condition({**data, "kind": np.arange(40) % 4 + 1})
+    drawn = posterior.joint.constrain(first_point(posterior.joint, generator(1, 9))[None])["W"]
+    assert drawn.std() == pytest.approx(sd, rel=0.06)

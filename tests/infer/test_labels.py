@@ -17,6 +17,8 @@ from ppl.infer.stochastic.build import Built, build
 from ppl.infer.stochastic.drawn import Noise, noise
 from ppl.infer.stochastic.objective import Objective, as_function, given
 from ppl.infer.stochastic.wish import Wish
+from ppl.report.plots.asked import Asked
+from ppl.use.reliability import reliability_of
 
 SHARE = np.array([0.2, 0.3, 0.5])
 FEW_LABELS = """
@@ -175,6 +177,13 @@ def test_labels_of_new_rows_have_their_posterior(text: str, labels: bool, tmp_pa
     for given_too in (new, table(tmp_path, {"y": y, "u": u, "kind": np.array([3.0, 3, 1, 1])}, "told.csv")):
         drawn = fit.predict(given_too, of="kind")["kind"]  # what the table says of it is not looked at
         np.testing.assert_allclose(np.stack([(drawn == k).mean(axis=0) for k in (1, 2, 3)], axis=1), share, atol=0.08)
+    probabilities = fit.predict(new, of="kind", kind="probabilities")["kind"]
+    np.testing.assert_allclose(probabilities.mean(axis=0), share, atol=0.03)
+    said = reliability_of(posterior.model, posterior.data, fit.record, Asked(names=("kind",)))
+    hidden = densities(center, columns["y"], columns["u"])[known]
+    hidden /= hidden.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(said.said, hidden.max(axis=1), atol=0.06)
+    np.testing.assert_array_equal(said.came, hidden.argmax(axis=1) == columns["kind"][known] - 1)
     one = fit.evaluate(table(tmp_path, {"y": y, "u": u, "kind": np.array([1.0, 2, 2, 3])}, "told.csv"), draws=1000)
     np.testing.assert_allclose(one.by_row, np.log(told[np.arange(4), [0, 1, 1, 2]]), atol=0.05)
     restored = fit.predict(new, of="y", kind="mean")["y"]  # of z and the label given the row
