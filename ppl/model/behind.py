@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ppl.data.row_groups import RowStream
 from ppl.model.names import Names
+from ppl.values import dataclass
+
+if TYPE_CHECKING:
+    from ppl.data.row_groups import RowStream
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,7 +12,6 @@ from ppl.data.column import Column
 from ppl.infer import importance, pipeline
 from ppl.infer.doubts import listed
 from ppl.infer.draws import generator
-from ppl.infer.em import Estimate
 from ppl.infer.ladder import Attempt
 from ppl.infer.verdict import Finding, Verdict, judge
 from ppl.infer.watch import Late, current
@@ -23,6 +23,9 @@ from ppl.report.record import Checked, Observed, Record, Tried
 from ppl.report.summarise import as_point, with_tails
 from ppl.values import dataclass
 from ppl.version import VERSION
+
+if TYPE_CHECKING:
+    from ppl.infer.em import Estimate
 
 _FEW, _FEWEST, _NUMBERS = 1000, 100, 2_000_000  # draws in a record that must be made at once, and their numbers
 
