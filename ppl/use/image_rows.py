@@ -12,7 +12,7 @@ from ppl.compile.replicate import piece_of
 from ppl.data.axes import Axis, rows
 from ppl.data.column import Column
 from ppl.data.dataset import Dataset
-from ppl.language.errors import UsageError, nearest
+from ppl.language.errors import UsageError
 from ppl.model.graph import Factor, Model
 from ppl.report.plots.asked import Asked
 from ppl.report.plots.images import Images
@@ -103,21 +103,13 @@ def _pixels(model: Model, data: Dataset, asked: Asked) -> tuple[str, Axis, tuple
         for factor in model.observed
         if len(factor.axes) == 2 and (data.rows is None or factor.axes[0] == data.rows)
     }
-    if len(asked.names) > 1:
-        raise UsageError(f"--of names {len(asked.names)}: images are drawn of one observed name")
-    for name in asked.names:
-        if name not in found:
-            likely = nearest(name, found)
-            meant = f"did you mean `{likely}`?" if likely else f"there are {', '.join(found) or 'none'}"
-            raise UsageError(f"--of {name}: it is no observed matrix with a row for each row of the data; {meant}")
-    if not found:
+    if not found and not asked.names:
         raise UsageError(
             "no images: no observed name is a matrix with a row for each row of the data, as `X` of"
             ' `X = columns("px_*")` is'
         )
-    if len(found) > 1 and not asked.names:
-        raise UsageError(f"{' and '.join(f'`{name}`' for name in found)} are observed: say which are pixels, --of NAME")
-    name = asked.names[0] if asked.names else next(iter(found))
+    refused = "it is no observed matrix with a row for each row of the data"
+    name = asked.one_of(found, "images are drawn of", refused, "which are pixels")
     return name, found[name].axes[0], _shape(name, found[name].axes[1].length, asked.shape)
 
 

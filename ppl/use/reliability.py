@@ -9,7 +9,7 @@ from ppl.compile.replicate import column_of, piece_of
 from ppl.data.column import Column
 from ppl.data.dataset import Dataset
 from ppl.data.levels import codes_on
-from ppl.language.errors import DataError, UsageError, nearest
+from ppl.language.errors import DataError, UsageError
 from ppl.model.graph import Factor, Model
 from ppl.numeric.threads import one_blas_thread
 from ppl.report.plots.asked import Asked
@@ -58,18 +58,10 @@ def _classified(model: Model, data: Dataset, asked: Asked) -> Factor:
         and len(factor.axes) == 1
         and (data.rows is None or factor.axes[0] == data.rows)
     }
-    if len(asked.names) > 1:
-        raise UsageError(f"--of names {len(asked.names)}: calibration is that of one observed name")
-    for name in asked.names:
-        if name not in found:
-            likely = nearest(name, found)
-            meant = f"did you mean `{likely}`?" if likely else f"there are {', '.join(found) or 'none'}"
-            raise UsageError(f"--of {name}: no category, nor 0 or 1, is observed of it in each row; {meant}")
-    if not found:
+    if not found and not asked.names:
         raise UsageError("no calibration: no category, nor 0 or 1, is observed in each row")
-    if len(found) > 1 and not asked.names:
-        raise UsageError(f"{' and '.join(f'`{name}`' for name in found)} are observed: say which, --of NAME")
-    return found[asked.names[0] if asked.names else next(iter(found))]
+    refused = "no category, nor 0 or 1, is observed of it in each row"
+    return found[asked.one_of(found, "calibration is that of", refused, "which")]
 
 
 def _fitted(factor: Factor, record: Record) -> tuple[np.ndarray, np.ndarray]:
