@@ -35,7 +35,6 @@ from ppl.rewrite.sum_out import SummedOut
 from ppl.values import dataclass
 
 _FINITE_VARIANCE = 0.5
-_FEW = 12  # coordinates; among more, the verdict also asks how far the weights moved means and sds
 _ORDER = (Verdict.GOOD, Verdict.USABLE, Verdict.DO_NOT_USE)
 
 
@@ -103,7 +102,8 @@ class Rung:
     wary_of: tuple[str, ...] = ()
 
     def is_content(self, best: Attempt) -> bool:
-        trusted = best.found.joint.dimension > _FEW or (bool(self.wary_of) and best.rung not in self.wary_of)
+        many = best.found.joint.dimension > HEAVY_TAILED_BELOW  # the verdict then asks how far moments moved, too
+        trusted = many or (bool(self.wary_of) and best.rung not in self.wary_of)
         small = best.found.approximation.weights.pareto_k <= self.content
         return best.verdict == Verdict.GOOD and (trusted or small)
 
