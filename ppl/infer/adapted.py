@@ -17,15 +17,25 @@ from ppl.infer.draws import generator
 from ppl.infer.importance import Weights
 from ppl.infer.objective import Counted, LogDensity
 from ppl.infer.pipeline import ADAPTING, Approximation, approximate
-from ppl.infer.proposals import HEAVY_TAILED_BELOW, Component, correct, is_uneven, log_densities, moved, propose
-from ppl.infer.verdict import Verdict, could_help, judge
+from ppl.infer.proposals import (
+    HEAVY_TAILED_BELOW,
+    Component,
+    are_enough,
+    correct,
+    is_uneven,
+    log_densities,
+    moved,
+    propose,
+)
+from ppl.infer.propriety import slowest_tail
+from ppl.infer.verdict import RULES, Verdict, could_help, judge
 
 _MOST_ROUNDS = 10
 _FIRST_ROUNDS = 3  # after which more draws must be effective than a share of the proposals
 _WORTHWHILE = 1 / 20
 _SETTLED_K = 0.3  # Pareto k up to which rounds end, once they no longer move anything
 _SETTLED = 0.03  # sds that means, or log sds, may have moved
-_PROPOSALS_PER_DRAW = 3  # of a round
+_PROPOSALS_PER_DRAW = 4  # of a round
 _POINTS = 3000  # that components are fitted to
 _MOST_COMPONENTS = 12
 _POINTS_PER_NUMBER = 10  # of a component's mean and covariance
@@ -59,7 +69,7 @@ def adapted(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> Ap
         if judge(again.evidence)[0] == Verdict.GOOD:
             return again
     try:
-        return _adapted(joint, again, seed, draws)
+        return _adapted(joint, again, seed, draws) or again
     except Outweighed:
         return again
 
@@ -77,6 +87,8 @@ def _adapted(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> A
         "pareto_k": doubts.names(joint.blocks, doubts.uncovered(z, weights.weights)),
         "wider": doubts.names(joint.blocks, apart),
     }
+    drawn = z[importance.resample(weights.weights, draws, generator(seed, ADAPTING, _MOST_ROUNDS))]
+    slow, where["slow_tail"] = slowest_tail(joint, drawn)
     found = replace(
         evidence,
         newton_step=0.0,  # nothing rests on the optimum, nor on the draws that it was found over
@@ -87,6 +99,7 @@ def _adapted(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> A
         draws=len(z),
         effective=weights.effective,
         wider=float(apart.max()),
+        slow_tail=slow if slow > RULES["slow_tail"].usable else None,  # weights cover tails that chains do not
         where=where,
     )
     return replace(so_far, z=z, weights=weights, evidence=found)
@@ -105,6 +118,8 @@ def _rounds(joint: LogDensity, so_far: Approximation, seed: int, draws: int) -> 
             raise Outweighed(z[np.argmax(weights.weights)])
         apart = moved(*before, z, weights)
         if weights.pareto_k <= _SETTLED_K and apart.max() <= _SETTLED:
+            if are_enough(z, weights):
+                return z, weights, apart
             z, weights = correct(joint, rng, components, draws)
             if not is_uneven(weights):
                 return z, weights, moved(*before, z, weights)

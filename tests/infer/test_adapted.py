@@ -92,6 +92,21 @@ def test_a_far_higher_mode_is_gone_to(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sd == pytest.approx(np.full(4, 0.5), rel=0.05)
 
 
+def test_a_far_higher_mode_with_rivals_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was begun again goes on to the mixture over modes, not the lower mode that it was left for."""
+    joint = ppl.from_text(TWO, "test.ppl").condition({}).joint
+    found = pipeline.approximate(joint, 1, 1000)
+    higher = replace(found, evidence=replace(found.evidence, rivals=1))
+
+    def slope(*_: object) -> object:
+        raise adapted.Outweighed(np.full(4, 3.0))
+
+    monkeypatch.setattr(adapted, "_rounds", slope)
+    monkeypatch.setattr(adapted, "approximate", lambda *_, **__: higher)
+    lower = replace(found, z=found.z - 8, evidence=replace(found.evidence, pareto_k=0.9))
+    assert adapted.adapted(joint, lower, 1, 1000) is higher
+
+
 def test_where_it_has_nothing_to_offer() -> None:
     joint = ppl.from_text("x[13] ~ Flat()\nfactor -0.5*x^2", "test.ppl").condition({}).joint
     assert adapted.adapted(joint, pipeline.approximate(joint, 1, 1000), 1, 1000) is None  # among too many coordinates

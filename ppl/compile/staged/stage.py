@@ -94,7 +94,7 @@ class Staging:
             return None
         if self.calls[draws] >= self.first:
             size = draws
-        elif 2 * _PIECE <= in_cache and self.asked >= FIRST_IN_PIECES:
+        elif in_cache >= 2 * _PIECE and self.asked >= FIRST_IN_PIECES:
             size = _PIECE
         else:
             return None
