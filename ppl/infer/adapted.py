@@ -31,6 +31,7 @@ from ppl.infer.propriety import slowest_tail
 from ppl.infer.verdict import RULES, Verdict, could_help, judge
 
 _MOST_ROUNDS = 10
+_EFFICIENT = 0.2  # share of the proposals that are effective, where the first rounds may end
 _FIRST_ROUNDS = 3  # after which more draws must be effective than a share of the proposals
 _WORTHWHILE = 1 / 20
 _SETTLED_K = 0.3  # Pareto k up to which rounds end, once they no longer move anything
@@ -80,7 +81,7 @@ def _adapted(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> A
         return None
     with np.errstate(all="ignore"):
         try:
-            z, weights, apart = _rounds(Counted(joint), so_far, seed, draws)
+            z, weights, apart = rounds(Counted(joint), so_far.z, so_far.weights, seed, draws)
         except np.linalg.LinAlgError:
             return None
     where = {
@@ -105,9 +106,13 @@ def _adapted(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> A
     return replace(so_far, z=z, weights=weights, evidence=found)
 
 
-def _rounds(joint: LogDensity, so_far: Approximation, seed: int, draws: int) -> tuple[np.ndarray, Weights, np.ndarray]:
-    """Weighted proposals (P, D), and how far they moved from those of the round before (D,)."""
-    z, weights = so_far.z, so_far.weights
+def rounds(
+    joint: LogDensity, z: np.ndarray, weights: Weights, seed: int, draws: int
+) -> tuple[np.ndarray, Weights, np.ndarray]:
+    """From weighted proposals (P, D) to better ones, and how far these moved from those of the round before (D,).
+
+    Raises `Outweighed`, and `LinAlgError` where proposals have no covariance.
+    """
     for again in range(_MOST_ROUNDS):
         rng = generator(seed, ADAPTING, again)
         points = z[importance.resample(weights.weights, _POINTS, rng)]
@@ -117,7 +122,8 @@ def _rounds(joint: LogDensity, so_far: Approximation, seed: int, draws: int) -> 
         if weights.largest > _OUTWEIGHED:
             raise Outweighed(z[np.argmax(weights.weights)])
         apart = moved(*before, z, weights)
-        if weights.pareto_k <= _SETTLED_K and apart.max() <= _SETTLED:
+        efficient = weights.effective >= _EFFICIENT * len(z) or again >= _FIRST_ROUNDS
+        if efficient and weights.pareto_k <= _SETTLED_K and apart.max() <= _SETTLED:
             if are_enough(z, weights):
                 return z, weights, apart
             z, weights = correct(joint, rng, components, draws)

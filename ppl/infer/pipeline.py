@@ -43,7 +43,7 @@ MOST_ELEMENTS = 60_000_000  # of the draws of all coordinates; a few such arrays
 
 # One purpose a stream of random numbers.
 (CLIMBING, STARTS, GUIDE, FRESH, PROPOSALS, RESAMPLING, SIMULATION, DISCRETE, CHAINS, POINTS, FLOW, ROWS) = range(12)
-(ADAPTING, DRIFT) = range(12, 14)
+(ADAPTING, DRIFT, NESTED) = range(12, 15)
 
 
 class TooLarge(Exception):
