@@ -168,8 +168,8 @@ class Marginal:
 
 
 def nested(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> Approximation | None:
-    """None in few coordinates or very many, where no few hubs leave a narrow band, where other modes are known, and where it would
-    cost more than chains.
+    """None in few coordinates or very many, where no few hubs leave a narrow band, where other modes are known, and
+    where it would cost more than chains.
     """
     outside = not HEAVY_TAILED_BELOW < joint.dimension <= MOST_SEEN  # among more, other modes were hardly looked for
     if outside or joint.elimination is not None or so_far.evidence.rivals or not could_help(so_far.evidence):
