@@ -24,6 +24,7 @@ from ppl.language.errors import UsageError
 LARGE = 2_000_000_000  # bytes that the columns take in memory, above which a file is read so unasked
 _SAMPLED, _LEAST_SAMPLED, _SHARE_SAMPLED = 10_000, 500, 0.05  # rows drawn at random
 _MOST_LEVELS = 10_000  # of a column; whole numbers with more are no levels
+_AT_ONCE = 65_536  # rows that are decoded together
 _SEED = 20_140_601  # of the sample: what a model is must not depend on the seed of a fit
 
 
@@ -98,22 +99,39 @@ def groups_in(sources: Sequence[Any], tables: Any, text: str) -> Groups | None:
 
     Raises `UsageError` for other data beside one that is asked for.
     """
-    asked = [source for source in sources if isinstance(source, Streamed)]
-    if asked and (len(sources) > 1 or tables):
-        raise UsageError("stream: one Parquet file alone is read as a stream; put what stands beside it into the file")
-    path = asked[0].path if asked else Path(sources[0]) if len(sources) == 1 and _is_path(sources[0]) else None
-    if path is None or tables or (not asked and path.suffix.lower() != ".parquet"):
+    if any(isinstance(source, Streamed) for source in sources):
+        return groups_asked(sources, tables, text)
+    if not is_parquet(sources, tables):
         return None
+    groups = groups_asked(sources, tables, text)
+    return groups if groups.bytes > LARGE else None
+
+
+def is_parquet(sources: Sequence[Any], tables: Any) -> bool:
+    """Whether data are one Parquet file alone, which can be read in row groups."""
+    return len(sources) == 1 and not tables and _is_path(sources[0]) and _path(sources[0]).suffix.lower() == ".parquet"
+
+
+def groups_asked(sources: Sequence[Any], tables: Any, text: str) -> Groups:
+    """The groups of data that can be read in no other way. Raises `UsageError` for what is no Parquet file alone."""
+    if len(sources) != 1 or tables:
+        raise UsageError("stream: one Parquet file alone is read as a stream; put what stands beside it into the file")
+    if not _is_path(sources[0]):
+        raise UsageError("stream: the data of this fit are a Parquet file, which is read as a stream; give its path")
+    path = _path(sources[0])
     if not path.exists():
         raise faults.no_such_file(str(path))
     if path.suffix.lower() != ".parquet":
         raise UsageError(f"stream: {path} is no Parquet file; its rows stand in no groups")
-    groups = groups_of(path, text)
-    return groups if asked or groups.bytes > LARGE else None
+    return groups_of(path, text)
 
 
 def _is_path(source: Any) -> bool:
-    return isinstance(source, str | Path)
+    return isinstance(source, str | Path | Streamed)
+
+
+def _path(source: Any) -> Path:
+    return source.path if isinstance(source, Streamed) else Path(source)
 
 
 def groups_of(path: Path, text: str) -> Groups:
@@ -173,6 +191,34 @@ def sampled(groups: Groups) -> RowStream:
     axis = axes.rows(len(where))
     data = Dataset({column.name: column for column in columns}, axis, (groups.file,), (note,))
     return RowStream(groups, data, places)
+
+
+def blocks_of(groups: Groups, count: int) -> Iterator[Dataset]:
+    """The rows in order, so many at a time whatever the groups are, the last fewer. Raises `DataError`."""
+    import pyarrow
+    import pyarrow.parquet
+
+    start = 0
+    held: list[Any] = []
+    try:
+        with pyarrow.parquet.ParquetFile(groups.path, pre_buffer=False) as opened:
+            read = opened.iter_batches(min(count, _AT_ONCE), columns=list(groups.names), use_threads=False)
+            for batch in read:
+                held.append(batch)
+                while sum(len(one) for one in held) >= count:
+                    table = pyarrow.Table.from_batches(held)
+                    yield _as_data(table.slice(0, count), groups, start)
+                    start, held = start + count, table.slice(count).to_batches()
+    except (pyarrow.ArrowException, OSError):
+        raise faults.bad_parquet(groups.file) from None
+    if held:
+        yield _as_data(pyarrow.Table.from_batches(held), groups, start)
+
+
+def _as_data(table: Any, groups: Groups, start: int) -> Dataset:
+    places = np.arange(start, start + table.num_rows)
+    columns = {column.name: replace(column, rows=places) for column in from_arrow(table, groups.file)}
+    return Dataset(columns, axes.rows(table.num_rows), (groups.file,))
 
 
 def tables_of(groups: Groups) -> Iterator[tuple[int, Any]]:
