@@ -302,9 +302,9 @@ class Fit:
     ) -> Predictions:  # fmt: skip
         """Draws of what would be observed at new rows, given as to `condition`: the posterior predictive.
 
-        `of` are observed names, all unless given; `kind="mean"` gives their means instead. Levels of a factor that the
-        fit has not seen are drawn from their prior with `new_levels="sample"`. Raises `UsageError` for what cannot be
-        predicted, `DataError` for data that lack what is needed.
+        `of` are observed names, all unless given; `kind="mean"` gives their means instead, "probabilities" that of each
+        category. Levels of a factor that the fit has not seen are drawn from their prior with `new_levels="sample"`.
+        Raises `UsageError` for what cannot be predicted, `DataError` for data that lack what is needed.
         """
         from ppl.use.predict import Wish, predict
         from ppl.use.predicted import Predictions
