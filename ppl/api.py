@@ -331,7 +331,7 @@ class Fit:
         from ppl.use.evaluate import evaluate
 
         draws, seed = whole("draws", draws, 2, 1_000_000), whole("seed", seed, 0, 2**32 - 1)
-        return evaluate(self.record, self._data(), dataset.read(data, tables), draws, seed)
+        return evaluate(self.record, self._data(), data, tables, draws, seed)
 
     def log_likelihood(self) -> dict[str, np.ndarray]:
         """The log density (S, *shape) of each observed element, in nats, at all draws. Raises `UsageError`."""
