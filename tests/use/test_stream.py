@@ -345,3 +345,31 @@ def test_large_data_are_not_simulated_by_halves(coins: Path, monkeypatch: pytest
     for name in ("simulate", "prior"):
         done = run(name, tmp_path / "coins.ppl", coins)
         assert done.code == 2 and "too large to be read whole" in done.err
+
+
+def test_splines_of_a_stream_reach_over_all_rows(tmp_path: Path) -> None:
+    """The ends of the column stand in rows of their own, which the sample has, each once."""
+    rng = np.random.default_rng(6)
+    x = rng.normal(0, 2, 9000)
+    y = np.sin(x) + rng.normal(0, 0.3, 9000)
+    path = written(tmp_path / "waves.parquet", {"x": x, "y": y, "z": rng.integers(0, 400, 9000)}, 800)
+    text = "B = bspline(x, 8)\nw[8] ~ Normal(0, 2)\ny ~ Normal(B @ w + 0 * z, 0.3)\n"
+    stream = sampled(groups_of(path, text))
+    held = stream.data.columns["x"].values
+    assert held.min() == x.min() and held.max() == x.max()
+    where = stream.data.columns["x"].rows
+    assert where is not None and len(np.unique(where)) == len(where) < 600  # not a row for each whole number of z
+    np.testing.assert_array_equal(held, x[where])
+    fit = ppl.from_text(text).condition(ppl.stream(path)).fit(learning_rate=0.03)
+    at = np.array([-3.0, -1.0, 0.5, 2.0])
+    found = fit.predict({"x": at, "z": np.zeros(4)}, kind="mean")["y"]
+    np.testing.assert_allclose(found.mean(axis=0), np.sin(at), atol=0.1)
+    small = written(tmp_path / "few.parquet", {"x": x[:40], "y": y[:40], "z": np.zeros(40)}, 7)
+    assert len(sampled(groups_of(small, text)).data.columns["x"].values) == 40
+
+
+def test_levels_of_an_index_are_all_in_the_sample(tmp_path: Path) -> None:
+    numbers = np.arange(2000) // 4
+    path = written(tmp_path / "levels.parquet", {"g": numbers, "y": numbers * 1.0})
+    assert len(np.unique(sampled(groups_of(path, "y ~ Normal(a[g], 1)")).data.columns["g"].values)) == 500
+    assert len(np.unique(sampled(groups_of(path, "y ~ Normal(a * g, 1)")).data.columns["g"].values)) < 500
