@@ -22,14 +22,17 @@ from ppl.infer.stochastic.build import Built
 from ppl.infer.stochastic.choose import is_network
 from ppl.infer.stochastic.drawn import Noise, noise
 from ppl.infer.stochastic.objective import Objective, as_function, given, inputs
+from ppl.infer.stochastic.plan import Plan
+from ppl.infer.stochastic.wish import Wish
 
-PASSES = 15  # over all rows, at most, where nobody says how many epochs
+_PASSES, _MOST_PASSES = 15, 100  # over all rows, at most, where nobody says how many epochs: more of few rows
+_WORK = 20_000_000  # rows times draws of all passes, up to which there are more
 _SHARE_OF_EPOCHS = 5  # one pass for so many epochs that were asked for
 _MOST_PARAMETERS = 100_000
 _PAIRS = 1024  # of draws, in all batches together, unless a batch would get too long by them
 _ELEMENTS = 4_000_000  # of a batch at all draws
 _NATS = 1e-3  # that a full step promises, below which nothing is gained
-_FEWEST = 8  # batches whose gradients tell the information about points
+_BATCHES = 16  # at least, of the rows that there are: their gradients tell the information about points
 _DRAWS = (60, 61)  # streams of random numbers
 
 
@@ -43,27 +46,33 @@ class Refined:
 
 def refine(objective: Objective, phi: np.ndarray) -> Refined:
     """phi (P,) as it is where there is nothing to refine, and where an interruption comes before the end."""
-    plan, wish = objective.built.plan, objective.built.wish
-    if (
-        plan.encoder is not None or wish.guide != "meanfield" or len(phi) > _MOST_PARAMETERS or is_network(plan.joint)
-        or not len(phi)
-    ):  # fmt: skip
+    if not _applies(objective.built.plan, objective.built.wish, len(phi)):
         return Refined(phi)
-    passes = PASSES if wish.epochs is None else int(np.clip(wish.epochs // _SHARE_OF_EPOCHS, 1, PASSES))
+    epochs = objective.built.wish.epochs
     over_all = _OverAll(objective)
+    passes = over_all.passes if epochs is None else int(np.clip(epochs // _SHARE_OF_EPOCHS, 1, over_all.passes))
     try:
         watch.step("all rows")
-        scale = over_all.scale(phi)
+        value, gradient = over_all.at(1)(phi)
         if passes > 1:
-            square = scale * scale
-            phi = lbfgs(over_all.at(0), phi, lambda gradient: square * gradient, _NATS, passes - 1).x
-            scale = over_all.scale(phi)
-        _, gradient = over_all.at(1)(phi)
+            square = over_all.scale(phi) ** 2
+            found = lbfgs(over_all.at(0), phi, lambda gradient: square * gradient, _NATS, passes - 1).x
+            other, its_gradient = over_all.at(1)(found)
+            if other < value:
+                phi, gradient = found, its_gradient
+        return Refined(phi, over_all.longest(over_all.scale(phi) * gradient))
     except KeyboardInterrupt:
         if not watch.is_stopped():
             raise
         return Refined(phi)
-    return Refined(phi, over_all.longest(scale * gradient))
+
+
+def _applies(plan: Plan, wish: Wish, parameters: int) -> bool:
+    """To a mean field of few numbers that rows share: no encoder, no network, no latents of single rows."""
+    if plan.encoder is not None or wish.guide != "meanfield" or not 0 < parameters <= _MOST_PARAMETERS:
+        return False
+    local = set() if plan.batch is None else set(plan.batch.split.local)
+    return not local & {block.name for block in plan.joint.blocks} and not is_network(plan.joint)
 
 
 class _OverAll:
@@ -73,12 +82,14 @@ class _OverAll:
         self._objective = objective
         plan = objective.built.plan
         self._seen = 0 if plan.batch is None else plan.seen
-        self._count = 0 if plan.batch is None else plan.batch.count
+        self._count = 0 if plan.batch is None else min(plan.batch.count, max(1, plan.seen // _BATCHES))
         starts = range(0, self._seen, self._count) if self._count else (0,)
         self._cuts = [(start, min(start + self._count, self._seen)) for start in starts]
         widest = max([1, *(int(np.prod(part.log_prob.shape)) for part in plan.joint.parts)])
         at_once = widest * max(1, self._count) // plan.rows
         self._pairs = int(np.clip(-(-_PAIRS // len(self._cuts)), 1, max(8, _ELEMENTS // at_once)))
+        work = 2 * self._pairs * max(1, self._seen)
+        self.passes = int(np.clip(_WORK // work, _PASSES, _MOST_PASSES))
         self._order = objective.rows
         if self._count and objective.source is None:
             self._order = objective.rows[generator(objective.seed, _DRAWS[0]).permutation(len(objective.rows))]
@@ -111,14 +122,16 @@ class _OverAll:
         return max(of_sds, float(np.abs(steps[~sds]).max(initial=0.0)))
 
     def _informed(self, phi: np.ndarray) -> np.ndarray:
-        """(P,): N times the variance of a row's score, as gradients of whole batches have it."""
+        """(P,): N times the variance of a row's score, as gradients of whole batches have it. Infinite, so that a point
+        stays where it is, where these do not differ.
+        """
         if self._information is None:
             parts = self.batches(phi, (self._objective.seed, _DRAWS[0]))
             whole = np.array(
                 [gradient for (a, b), (_, gradient) in zip(self._cuts, parts, strict=True) if b - a == self._count]
             )
-            spread = whole.var(axis=0, ddof=1) * self._count / max(1, self._seen) if len(whole) >= _FEWEST else 0.0
-            self._information = np.where(spread > 0, spread, max(1, self._seen))
+            spread = whole.var(axis=0, ddof=min(1, len(whole) - 1)) * self._count / max(1, self._seen)
+            self._information = np.where(spread > 0, spread, np.inf)
         return self._information
 
     def batches(self, phi: np.ndarray, seeds: tuple[int, int]) -> list[tuple[float, np.ndarray]]:
