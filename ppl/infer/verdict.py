@@ -253,7 +253,7 @@ def rules(draws: int) -> dict[str, Rule]:
     return RULES | {"pareto_k": replace(RULES["pareto_k"], good=good_k(draws), usable=good_k(draws))}
 
 
-OF_SOME = ("unbounded", "tied", "stochastic", "diverged", "short", "row_k", "drift")  # of points, stochastic fits, mixtures
+OF_SOME = ("unbounded", "tied", "stochastic", "diverged", "short", "row_k", "drift")  # of points, mixtures and more
 
 
 def _rate(rule: Rule, value: float | None) -> Verdict:
