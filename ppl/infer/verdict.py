@@ -86,6 +86,7 @@ class Evidence:
     stochastic: int | None = None  # 1 where stochastic gradients found it; None, as the next, of other fits
     diverged: int | None = None  # 1 where these diverged
     trained: str = ""  # why they ended
+    short: float | None = None  # the longest step that is left after these, in posterior sds
     row_k: float | None = None  # share of rows, of those looked at, whose encoded latents have a Pareto k above 0.7
     unbounded: int | None = None  # 1 where nothing holds a point; None, as the next, where there are no points
     tied: int | None = None  # 1 where other values of points are as good
@@ -153,6 +154,11 @@ RULES: dict[str, Rule] = {
         "stochastic gradients", 0, np.inf,
         "found by stochastic gradients: nothing proves that this is the optimum, or that the guide covers all",
         "see what it says of rows that were held out (`ppl evaluate`)",
+    ),
+    "short": Rule(
+        "distance", 0.1, 0.3,
+        "over all rows the ELBO is highest {value:.2g} posterior sds from what was found",
+        "train longer (`--epochs`), or leave the number of epochs to ppl",
     ),
     "row_k": Rule(
         "encoded rows", 0.1, 0.9,
@@ -247,7 +253,7 @@ def rules(draws: int) -> dict[str, Rule]:
     return RULES | {"pareto_k": replace(RULES["pareto_k"], good=good_k(draws), usable=good_k(draws))}
 
 
-OF_SOME = ("unbounded", "tied", "stochastic", "diverged", "row_k", "drift")  # of points, stochastic fits, mixtures
+OF_SOME = ("unbounded", "tied", "stochastic", "diverged", "short", "row_k", "drift")  # of points, mixtures and more
 
 
 def _rate(rule: Rule, value: float | None) -> Verdict:
@@ -277,6 +283,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
         "point": evidence.point,
         "diverged": evidence.diverged,
         "stochastic": evidence.stochastic,
+        "short": evidence.short,
         "row_k": evidence.row_k,
         "interrupted": int(evidence.interrupted == 1),
         "unfinished": int(evidence.interrupted > 1),
