@@ -85,6 +85,7 @@ class Evidence:
     stochastic: int | None = None  # 1 where stochastic gradients found it; None, as the next, of other fits
     diverged: int | None = None  # 1 where these diverged
     trained: str = ""  # why they ended
+    relaxed: float | None = None  # the temperature of relaxed discrete latents; None where there are none
     row_k: float | None = None  # share of rows, of those looked at, whose encoded latents have a Pareto k above 0.7
     unbounded: int | None = None  # 1 where nothing holds a point; None, as the next, where there are no points
     tied: int | None = None  # 1 where other values of points are as good
@@ -152,6 +153,11 @@ RULES: dict[str, Rule] = {
         "stochastic gradients", 0, np.inf,
         "found by stochastic gradients: nothing proves that this is the optimum, or that the guide covers all",
         "see what it says of rows that were held out (`ppl evaluate`)",
+    ),
+    "relaxed": Rule(
+        "relaxation", 0, np.inf,
+        "{where} was relaxed at temperature {value:g}: probabilities of its values, and all that goes with it, have a bias",
+        "compare a fit at half the `--temperature`, or write the model such that it can be summed out",
     ),
     "row_k": Rule(
         "encoded rows", 0.1, 0.9,
@@ -241,7 +247,7 @@ def rules(draws: int) -> dict[str, Rule]:
     return RULES | {"pareto_k": replace(RULES["pareto_k"], good=good_k(draws), usable=good_k(draws))}
 
 
-OF_SOME = ("unbounded", "tied", "stochastic", "diverged", "row_k")  # of models with points, of stochastic fits
+OF_SOME = ("unbounded", "tied", "stochastic", "diverged", "relaxed", "row_k")  # of models with points, of stochastic fits
 
 
 def _rate(rule: Rule, value: float | None) -> Verdict:
@@ -271,6 +277,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
         "point": evidence.point,
         "diverged": evidence.diverged,
         "stochastic": evidence.stochastic,
+        "relaxed": evidence.relaxed,
         "row_k": evidence.row_k,
         "interrupted": int(evidence.interrupted == 1),
         "unfinished": int(evidence.interrupted > 1),

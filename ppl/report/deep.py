@@ -24,6 +24,8 @@ class Deep:
     `labels` are discrete latents of the rows with so many combinations of `values`, of which the encoder gives the
     probabilities; in training that of a known label counted `label_weight` times beside the ELBO.
 
+    Discrete latents of the names in `relax` were trained at weights of this `temperature`.
+
     `phi` are all numbers that were fitted; `kept`, `mean`, `scale` and `gaps` say how the encoder reads a row.
     """
 
@@ -56,6 +58,8 @@ class Deep:
     labels: tuple[str, ...] = ()
     values: int = 0
     label_weight: float = 0.0
+    relax: tuple[str, ...] = ()
+    temperature: float = 0.0
 
     @property
     def elbo(self) -> float:
@@ -73,7 +77,7 @@ class Deep:
 
 
 _ARRAYS = ("phi", "gaps", "kept", "mean", "scale")
-_TUPLES = ("amortise", "hidden", "notes", "labels")
+_TUPLES = ("amortise", "hidden", "notes", "labels", "relax")
 
 
 def lines(deep: Deep) -> list[str]:
@@ -97,6 +101,11 @@ def lines(deep: Deep) -> list[str]:
     if deep.batch:
         parts.append(f"batches of {deep.batch:,} of {deep.rows:,} rows, {deep.rows_a_second:,.0f} rows a second")
     told.append("  " + "; ".join(parts))
+    if deep.relax:
+        told.append(
+            f"  {', '.join(deep.relax)} relaxed at temperature {deep.temperature:g} (Gumbel-softmax): biased; the ELBO above"
+            " is that of draws of its values"
+        )
     if deep.labels:
         names = ", ".join(deep.labels)
         counted = f"; known labels counted {deep.label_weight:g} times more than in the ELBO" * (deep.label_weight > 0)
@@ -115,6 +124,8 @@ def as_words(deep: Deep) -> dict[str, Any]:
     """What JSON shows of it."""
     words = _words(deep)
     del words["why"], words["notes"]
+    if not deep.relax:
+        del words["relax"], words["temperature"]
     return {
         **words,
         "elbo": deep.elbo,

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ppl.data.axes import Axis
 from ppl.language.errors import Mistake, ModelError, UsageError, nearest
 from ppl.model import mistakes, relax_mistakes, terms
 from ppl.model.discrete_mistakes import range_depends
@@ -30,8 +31,12 @@ class Soft:
 
     name: str
     values: np.ndarray
-    shape: tuple[int, ...]
+    axes: tuple[Axis, ...]
     possible: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(axis.length for axis in self.axes)
 
     @property
     def size(self) -> int:
@@ -54,9 +59,8 @@ class Relaxed:
 
 def relaxed(model: Model, names: Collection[str], temperature: float) -> Relaxed:
     """Raises `UsageError` for what is no discrete latent, `ModelError` for uses of it that cannot be relaxed."""
-    if not (np.isfinite(temperature) and temperature > 0):
-        raise UsageError(f"temperature: a number above 0, not {temperature:g}")
-    gone = [_latent(model, name) for name in dict.fromkeys(names)]
+    asked = {_latent(model, name).name for name in names}
+    gone = [latent for latent in model.discrete if latent.name in asked]
     found: list[Mistake] = []
     values = {latent.name: _values(latent, found) for latent in gone}
     _raise(model, found)
@@ -71,7 +75,7 @@ def relaxed(model: Model, names: Collection[str], temperature: float) -> Relaxed
         for piece in latent.pieces:
             prior = _prior(latent, piece, made, possible, found)
             factors += [] if prior is None else [prior]
-        softs.append(Soft(latent.name, values[latent.name], latent.shape, possible.reshape(*latent.shape, -1)))
+        softs.append(Soft(latent.name, values[latent.name], latent.axes, possible.reshape(*latent.shape, -1)))
     _raise(model, found)
     soft = replace(model, latents=tuple(latents), discrete=tuple(discrete), factors=tuple(factors))
     return Relaxed(soft, tuple(softs), temperature)

@@ -20,6 +20,7 @@ from ppl.infer.stochastic.plan import Plan
 _SHUFFLING = 7  # a stream of random numbers beside those of a training
 _DRAWS_OF_ROWS = 128  # a step takes as many draws as there are rows to fill, up to
 _MOST_DRAWS = 16
+FIXED = 7  # inputs of every objective, before those of products and data
 _EXACT_IN_SINGLE = 1 << 24  # whole numbers below: positions of rows
 
 
@@ -147,7 +148,8 @@ def inputs(
     eps: Noise, anneal: float, rows: np.ndarray, features: np.ndarray, arrays: Sequence[np.ndarray]
 ) -> list[np.ndarray]:  # fmt: skip
     """In the order in which the objective takes them."""
-    fixed = [eps.closed, eps.opened, eps.rows, np.array([anneal]), rows.astype(np.float64), features]
+    gumbel = np.zeros((len(eps.closed), 0)) if eps.gumbel is None else eps.gumbel
+    fixed = [eps.closed, eps.opened, eps.rows, np.array([anneal]), rows.astype(np.float64), features, gumbel]
     return [*fixed, *eps.products, *arrays]
 
 
@@ -157,8 +159,9 @@ def as_function(plan: Plan) -> Callable[..., Any]:
     count = 0 if plan.batch is None else len(plan.batch.products)
 
     def objective(phi: Any, *inputs: Any) -> Any:
-        closed, opened, of_rows, anneal, rows, features, *others = inputs
+        closed, opened, of_rows, anneal, rows, features, gumbel, *others = inputs
         products, arrays = tuple(others[:count]), others[count:]
-        return negative_elbo(plan, phi, Noise(closed, opened, of_rows, products), anneal, rows, features, arrays)
+        eps = Noise(closed, opened, of_rows, products, gumbel)
+        return negative_elbo(plan, phi, eps, anneal, rows, features, arrays)
 
     return objective
