@@ -86,6 +86,7 @@ class Evidence:
     diverged: int | None = None  # 1 where these diverged
     trained: str = ""  # why they ended
     relaxed: float | None = None  # the temperature of relaxed discrete latents; None where there are none
+    relaxed_k: float | None = None  # Pareto k of draws of their values, where it was looked at
     row_k: float | None = None  # share of rows, of those looked at, whose encoded latents have a Pareto k above 0.7
     unbounded: int | None = None  # 1 where nothing holds a point; None, as the next, where there are no points
     tied: int | None = None  # 1 where other values of points are as good
@@ -156,8 +157,13 @@ RULES: dict[str, Rule] = {
     ),
     "relaxed": Rule(
         "relaxation", 0, np.inf,
-        "{where} was relaxed at temperature {value:g}: probabilities of its values, and all that goes with it, have a bias",
+        "the guide was found with {where} relaxed at temperature {value:g} (Gumbel-softmax): it has a bias",
         "compare a fit at half the `--temperature`, or write the model such that it can be summed out",
+    ),
+    "relaxed_k": Rule(
+        "relaxed draws", 0.7, 0.7,
+        "Pareto k of draws of {where} is {value:.2f}: the biased guide is too far from the posterior to be corrected",
+        "give a guide that knows correlations (`--guide fullrank`), or relax fewer elements",
     ),
     "row_k": Rule(
         "encoded rows", 0.1, 0.9,
@@ -247,7 +253,7 @@ def rules(draws: int) -> dict[str, Rule]:
     return RULES | {"pareto_k": replace(RULES["pareto_k"], good=good_k(draws), usable=good_k(draws))}
 
 
-OF_SOME = ("unbounded", "tied", "stochastic", "diverged", "relaxed", "row_k")  # of models with points, of stochastic fits
+OF_SOME = ("unbounded", "tied", "stochastic", "diverged", "relaxed", "relaxed_k", "row_k")  # of models with points, of stochastic fits
 
 
 def _rate(rule: Rule, value: float | None) -> Verdict:
@@ -278,6 +284,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
         "diverged": evidence.diverged,
         "stochastic": evidence.stochastic,
         "relaxed": evidence.relaxed,
+        "relaxed_k": evidence.relaxed_k,
         "row_k": evidence.row_k,
         "interrupted": int(evidence.interrupted == 1),
         "unfinished": int(evidence.interrupted > 1),

@@ -78,7 +78,7 @@ def fit(
     if not np.isfinite(objective(phi, 0, generator(seed, FRESH))[0]):
         rng = generator(seed, FRESH)
         z = all_draws.draws(built, phi, rng, 1)
-        raise Nowhere(joint, z[0]) if hard is None else Nowhere(hard.joint, hard.beside(z, built.plan, phi, rng)[0])
+        raise Nowhere(joint, z[0]) if hard is None else Nowhere(hard.joint, hard.proposed(built, phi, rng, 1).z[0])
     trained = train(objective, phi.astype(objective.dtype), options, validation(objective), _KEY, clock.say)
     trained = replace(trained, phi=trained.phi.astype(np.float64))
     now = watch.current()
@@ -165,16 +165,20 @@ def _finished(
     phi = trained.phi
     bound = rows.bound(built, phi, generator(seed, GUIDE), _final_draws(built))
     rng = generator(seed, PROPOSALS)
-    z = all_draws.draws(built, phi, rng, draws, with_rows)
-    z = z if hard is None else hard.beside(z, built.plan, phi, rng)
+    if hard is None:
+        z = all_draws.draws(built, phi, rng, draws, with_rows)
+        weights, hard_k, softened = Weights(np.full(draws, 1 / draws), -np.inf), None, ()
+    else:
+        found = hard.proposed(built, phi, rng, draws, with_rows)
+        z, weights, hard_k, softened = found.z, found.weights, found.pareto_k, hard.relaxed.names
     rows_k = _rows_k(built, phi, generator(seed, FRESH))
-    weights = Weights(np.full(len(z), 1 / len(z)), -np.inf)
-    where = {} if hard is None else {"relaxed": hard.relaxed.names}
     evidence = Evidence(
         newton_step=0.0, not_definite=0.0, flat=0.0, draw_error=0.0, pareto_k=weights.pareto_k, draws=len(z),
-        effective=np.inf, rivals=0, moved_mean=0.0, moved_sd=0.0, where=where,
+        effective=weights.effective if weights.pareto_k > -np.inf else np.inf, rivals=0, moved_mean=0.0, moved_sd=0.0, where={"relaxed": softened, "relaxed_k": softened},
         interrupted=int(trained.reason == INTERRUPTED), stochastic=1, diverged=int(trained.diverged),
-        trained=REASONS[trained.reason], relaxed=None if hard is None else hard.relaxed.temperature, row_k=float((rows_k > _GOOD_K).mean()) if len(rows_k) else None,
+        trained=REASONS[trained.reason], 
+        relaxed=None if hard is None else hard.relaxed.temperature, relaxed_k=hard_k,
+        row_k=float((rows_k > _GOOD_K).mean()) if len(rows_k) else None,
     )  # fmt: skip
     guide = MeanField(z.mean(axis=0), np.log(np.maximum(z.std(axis=0), 1e-300)))
     found = Approximation(

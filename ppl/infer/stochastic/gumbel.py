@@ -52,17 +52,22 @@ def log_probabilities(plan: Plan, logits: numpy.ndarray) -> dict[str, numpy.ndar
     return found
 
 
-def draw(plan: Plan, logits: numpy.ndarray, rng: numpy.random.Generator, count: int) -> dict[str, numpy.ndarray]:
-    """Values (S, *shape) of each latent from q."""
-    found = {}
-    for soft, log_q in zip(plan.soft, log_probabilities(plan, logits).values(), strict=True):
-        ends = numpy.cumsum(numpy.exp(log_q), axis=-1)
+def draw(
+    plan: Plan, phi: numpy.ndarray, rng: numpy.random.Generator, count: int, even: float = 0.0
+) -> tuple[dict[str, numpy.ndarray], numpy.ndarray]:
+    """Values (S, *shape) of each latent from q, a share of which is spread evenly over all values, and log q (S,)."""
+    found, total = {}, numpy.zeros(count)
+    for soft, log_q in zip(plan.soft, log_probabilities(plan, plan.cut(phi)[3]).values(), strict=True):
+        q = (1 - even) * numpy.exp(log_q) + even * soft.possible / soft.possible.sum(axis=-1, keepdims=True)
+        ends = numpy.cumsum(q, axis=-1)
         goal = rng.random((count, *soft.shape)) * ends[..., -1]
         places = numpy.zeros(goal.shape, dtype=numpy.int64)
         for k in range(len(soft.values) - 1):
             places += goal >= ends[..., k]
         found[soft.name] = soft.values[places]
-    return found
+        chosen = numpy.take_along_axis(q[None], places[..., None], axis=-1)
+        total += numpy.log(chosen).reshape(count, -1).sum(axis=1)
+    return found, total
 
 
 def gumbel(plan: Plan, rng: numpy.random.Generator, draws: int, dtype: Any = numpy.float64) -> numpy.ndarray:

@@ -1,14 +1,44 @@
-"""a fit of relaxed latents -> draws of their values beside those of all other latents."""
+"""a fit of relaxed latents -> draws of their values beside those of all other latents, weighed where that can be done.
+
+A guide without dependence gives too little probability to values that its other latents do not suit, and the other way
+round. So in each proposal about two elements of either kind come from something wider than the guide, and the weights,
+by the density of the model as it is written, say what the posterior makes of them: they take away what relaxing has
+done too, as far as the proposals reach.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ppl.compile.joint import LogJoint
-from ppl.infer.stochastic import gumbel
-from ppl.infer.stochastic.plan import Plan
+from ppl.infer import importance
+from ppl.infer.importance import Weights
+from ppl.infer.stochastic import draws, gumbel
+from ppl.infer.stochastic.build import Built
+from ppl.infer.stochastic.gaussians import HALF_LOG_TWO_PI, Factorised
+from ppl.infer.stochastic.guide import WithDensity
+from ppl.infer.stochastic.plan import Plan, size_of
 from ppl.rewrite.relax import Relaxed
 from ppl.values import dataclass
+
+_WIDER = 2.0  # elements of a proposal
+_EVEN, _WIDE = 0.3, 0.2  # of the proposals of each at most: evenly over all values, and so many sds wide
+_SDS = 3.0
+_PROPOSALS = 10  # for each draw
+_MOST_TERMS = 200_000_000  # of the log density at all proposals
+_MOST_COORDINATES = 100  # beyond, weights say nothing
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposed:
+    """Coordinates z (P, D), their weights, and the Pareto k of these, or None where they were not looked at.
+
+    Where k is too large the weights are equal and the draws the guide's own.
+    """
+
+    z: np.ndarray
+    weights: Weights
+    pareto_k: float | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,8 +50,72 @@ class Hard:
     relaxed: Relaxed
     joint: LogJoint
 
-    def beside(self, z: np.ndarray, plan: Plan, phi: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draws (S, D) of all other coordinates, and behind them draws of the values from the guide."""
-        values = gumbel.draw(plan, plan.cut(phi)[3], rng, len(z))
+    def proposed(
+        self, built: Built, phi: np.ndarray, rng: np.random.Generator, count: int, with_rows: bool = True
+    ) -> Proposed:  # fmt: skip
+        """At least `count`."""
+        plan, tried = built.plan, None
+        most = _MOST_TERMS // max(1, sum(int(np.prod(part.log_prob.shape)) for part in self.joint.parts))
+        if self.joint.dimension <= _MOST_COORDINATES and count <= most:
+            tried = self._weighed(plan, phi, rng, min(most, _PROPOSALS * count))
+            if tried is not None and tried.weights.pareto_k <= importance.good_k(len(tried.z)):
+                return tried
+        z = draws.draws(built, phi, rng, count, with_rows)
+        values, _ = gumbel.draw(plan, phi, rng, count)
+        even = Weights(np.full(count, 1 / count), -np.inf)
+        return Proposed(self._beside(z, values), even, None if tried is None else tried.pareto_k)
+
+    def _weighed(self, plan: Plan, phi: np.ndarray, rng: np.random.Generator, count: int) -> Proposed | None:
+        found = _wide(plan, phi, rng, count)
+        if found is None:
+            return None
+        z, log_q = found
+        elements = sum(int(np.prod(soft.shape)) for soft in plan.soft)
+        values, log_q_values = gumbel.draw(plan, phi, rng, count, min(_EVEN, _WIDER / elements))
+        whole = self._beside(z, values)
+        weights = importance.smooth(self.joint.value(whole) - log_q - log_q_values)
+        return Proposed(whole, weights, weights.pareto_k)
+
+    def _beside(self, z: np.ndarray, values: dict[str, np.ndarray]) -> np.ndarray:
+        """Values of the relaxed latents as coordinates behind all others."""
         blocks = [block for block in self.joint.blocks if block.name in values]
         return np.concatenate([z, *(self.joint.unconstrain_block(block, values) for block in blocks)], axis=1)
+
+
+def _wide(
+    plan: Plan, phi: np.ndarray, rng: np.random.Generator, count: int
+) -> tuple[np.ndarray, np.ndarray] | None:  # fmt: skip
+    """Draws (S, D) of what all rows share, some coordinates of each wider than the guide where that is Gaussian and
+    independent, and log q (S,); None where an encoder gives some, or the guide does not know its density.
+    """
+    if plan.local or (plan.guide.dimension and not isinstance(plan.guide, WithDensity)):
+        return None
+    closed, opened, points, *_ = plan.cut(phi)
+    free, log_q = _widened(closed, rng, count)
+    other = np.zeros((count, 0))
+    if isinstance(plan.guide, Factorised):
+        other, more = _widened(opened, rng, count)
+        log_q = log_q + more
+    elif plan.guide.dimension:
+        assert isinstance(plan.guide, WithDensity)
+        other, _ = plan.guide.draw(opened, plan.guide.noise(rng, count))
+        log_q = log_q + plan.guide.log_prob(opened, other)
+    z = np.empty((count, plan.joint.dimension))
+    kinds = ((free, plan.closed), (other, plan.open), (np.broadcast_to(points, (count, len(points))), plan.points))
+    for block in plan.joint.blocks:
+        for source, kind in kinds:
+            if block.start in kind:
+                at = kind[block.start]
+                z[:, block.start : block.stop] = source[:, at : at + size_of(block)]
+    return z, log_q
+
+
+def _widened(phi: np.ndarray, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draws (S, D) and log q (S,), from means and log sds."""
+    mu, log_sd = np.split(phi, 2)
+    share = min(_WIDE, _WIDER / max(1, len(mu)))
+    far = rng.random((count, len(mu))) < share
+    away = np.where(far, _SDS, 1.0) * rng.standard_normal(far.shape)
+    near = np.log1p(-share) - 0.5 * away**2
+    wide = np.log(share) - 0.5 * (away / _SDS) ** 2 - np.log(_SDS)
+    return mu + np.exp(log_sd) * away, (np.logaddexp(near, wide) - HALF_LOG_TWO_PI - log_sd).sum(axis=1)
