@@ -86,6 +86,7 @@ class Evidence:
     diverged: int | None = None  # 1 where these diverged
     trained: str = ""  # why they ended
     relaxed: float | None = None  # the temperature of relaxed discrete latents; None where there are none
+    unweighed: int | None = None  # 1 where draws of these have no weights
     relaxed_k: float | None = None  # Pareto k of draws of their values, where it was looked at
     row_k: float | None = None  # share of rows, of those looked at, whose encoded latents have a Pareto k above 0.7
     unbounded: int | None = None  # 1 where nothing holds a point; None, as the next, where there are no points
@@ -159,6 +160,11 @@ RULES: dict[str, Rule] = {
         "relaxation", 0, np.inf,
         "the guide was found with {where} relaxed at temperature {value:g} (Gumbel-softmax): it has a bias",
         "compare a fit at half the `--temperature`, or write the model such that it can be summed out",
+    ),
+    "unweighed": Rule(
+        "relaxed, no weights", 0, np.inf,
+        "draws of {where} were not weighed by the density as it is written: probabilities may be too near 0 and 1",
+        "see what it says of simulated data; up to 100 unknown numbers in all are weighed",
     ),
     "relaxed_k": Rule(
         "relaxed draws", 0.7, 0.7,
@@ -253,7 +259,7 @@ def rules(draws: int) -> dict[str, Rule]:
     return RULES | {"pareto_k": replace(RULES["pareto_k"], good=good_k(draws), usable=good_k(draws))}
 
 
-OF_SOME = ("unbounded", "tied", "stochastic", "diverged", "relaxed", "relaxed_k", "row_k")  # of models with points, of stochastic fits
+OF_SOME = ("unbounded", "tied", "stochastic", "diverged", "relaxed", "unweighed", "relaxed_k", "row_k")  # of models with points, of stochastic fits
 
 
 def _rate(rule: Rule, value: float | None) -> Verdict:
@@ -284,6 +290,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
         "diverged": evidence.diverged,
         "stochastic": evidence.stochastic,
         "relaxed": evidence.relaxed,
+        "unweighed": evidence.unweighed,
         "relaxed_k": evidence.relaxed_k,
         "row_k": evidence.row_k,
         "interrupted": int(evidence.interrupted == 1),

@@ -10,7 +10,6 @@ import numpy as np
 from ppl.compile.joint import LogJoint
 from ppl.infer import importance, watch
 from ppl.infer.draws import generator
-from ppl.infer.importance import Weights
 from ppl.infer.ladder import Nowhere
 from ppl.infer.objective import MeanField
 from ppl.infer.pipeline import FRESH, GUIDE, PROPOSALS, STARTS, Approximation
@@ -20,7 +19,7 @@ from ppl.infer.stochastic.begin import begin
 from ppl.infer.stochastic.build import Built, Sample, build
 from ppl.infer.stochastic.drawn import Noise, noise
 from ppl.infer.stochastic.feed import Feed
-from ppl.infer.stochastic.hard import Hard
+from ppl.infer.stochastic.hard import Hard, even
 from ppl.infer.stochastic.objective import Objective
 from ppl.infer.stochastic.plan import Plan
 from ppl.infer.stochastic.rows import Bound
@@ -166,19 +165,16 @@ def _finished(
     bound = rows.bound(built, phi, generator(seed, GUIDE), _final_draws(built))
     rng = generator(seed, PROPOSALS)
     if hard is None:
-        z = all_draws.draws(built, phi, rng, draws, with_rows)
-        weights, hard_k, softened = Weights(np.full(draws, 1 / draws), -np.inf), None, ()
+        z, weights, of_hard = all_draws.draws(built, phi, rng, draws, with_rows), even(draws), {}
     else:
-        found = hard.proposed(built, phi, rng, draws, with_rows)
-        z, weights, hard_k, softened = found.z, found.weights, found.pareto_k, hard.relaxed.names
+        proposed = hard.proposed(built, phi, rng, draws, with_rows)
+        z, weights, of_hard = proposed.z, proposed.weights, hard.evidence(proposed)
     rows_k = _rows_k(built, phi, generator(seed, FRESH))
     evidence = Evidence(
         newton_step=0.0, not_definite=0.0, flat=0.0, draw_error=0.0, pareto_k=weights.pareto_k, draws=len(z),
-        effective=weights.effective if weights.pareto_k > -np.inf else np.inf, rivals=0, moved_mean=0.0, moved_sd=0.0, where={"relaxed": softened, "relaxed_k": softened},
+        effective=weights.effective if weights.pareto_k > -np.inf else np.inf, rivals=0, moved_mean=0.0, moved_sd=0.0,
         interrupted=int(trained.reason == INTERRUPTED), stochastic=1, diverged=int(trained.diverged),
-        trained=REASONS[trained.reason], 
-        relaxed=None if hard is None else hard.relaxed.temperature, relaxed_k=hard_k,
-        row_k=float((rows_k > _GOOD_K).mean()) if len(rows_k) else None,
+        trained=REASONS[trained.reason], row_k=float((rows_k > _GOOD_K).mean()) if len(rows_k) else None, **of_hard,
     )  # fmt: skip
     guide = MeanField(z.mean(axis=0), np.log(np.maximum(z.std(axis=0), 1e-300)))
     found = Approximation(

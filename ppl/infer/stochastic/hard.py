@@ -8,6 +8,8 @@ done too, as far as the proposals reach.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ppl.compile.joint import LogJoint
@@ -62,8 +64,13 @@ class Hard:
                 return tried
         z = draws.draws(built, phi, rng, count, with_rows)
         values, _ = gumbel.draw(plan, phi, rng, count)
-        even = Weights(np.full(count, 1 / count), -np.inf)
-        return Proposed(self._beside(z, values), even, None if tried is None else tried.pareto_k)
+        return Proposed(self._beside(z, values), even(count), None if tried is None else tried.pareto_k)
+
+    def evidence(self, proposed: Proposed) -> dict[str, Any]:
+        """What the verdict looks at."""
+        names, k = self.relaxed.names, proposed.pareto_k
+        found = {"relaxed": self.relaxed.temperature, "relaxed_k": k, "unweighed": 1 if k is None else None}
+        return {**found, "where": dict.fromkeys(found, names)}
 
     def _weighed(self, plan: Plan, phi: np.ndarray, rng: np.random.Generator, count: int) -> Proposed | None:
         found = _wide(plan, phi, rng, count)
@@ -80,6 +87,11 @@ class Hard:
         """Values of the relaxed latents as coordinates behind all others."""
         blocks = [block for block in self.joint.blocks if block.name in values]
         return np.concatenate([z, *(self.joint.unconstrain_block(block, values) for block in blocks)], axis=1)
+
+
+def even(count: int) -> Weights:
+    """Equal ones."""
+    return Weights(np.full(count, 1 / count), -np.inf)
 
 
 def _wide(
