@@ -17,7 +17,6 @@ from ppl.data import dataset
 from ppl.data.dataset import Dataset
 from ppl.data.row_groups import RowStream, stream_of
 from ppl.infer import ladder, pipeline
-from ppl.infer.draws import generator
 from ppl.infer.stochastic import choose
 from ppl.infer.verdict import FROM_BEST, is_worse
 from ppl.infer.watch import Watch, watched
@@ -46,8 +45,6 @@ if TYPE_CHECKING:
     from ppl.use import checks
     from ppl.use.evaluate import Evaluation
     from ppl.use.predicted import Predictions
-
-_PRIOR = 100  # a stream of random numbers, apart from those of a fit
 
 
 def load(path: str | PathLike[str]) -> Model:
@@ -118,7 +115,9 @@ class Model:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Posterior:
-    """A model given data. `model` is its graph and terms, `joint` the compiled log joint density."""
+    """A model given data. `model` is its graph and terms, `joint` the compiled log joint density; discrete latents that
+    are `relaxed` are not summed out in these, but drawn.
+    """
 
     model: graph.Model = field(repr=False)
     joint: LogJoint = field(repr=False)
@@ -133,18 +132,6 @@ class Posterior:
         from ppl.compile.warnings import warnings_of
 
         return warnings_of(self.model, self.joint) if self.relaxed is None else ()
-
-    def true_values(self, draws: int, seed: int) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-        """Draws (S, *shape) of all latents from their priors and no names, or from the posterior and the names of
-        those without a proper prior.
-        """
-        from ppl.compile.replicate import draw_prior, without_proper_prior
-
-        improper = tuple(without_proper_prior(self.model))
-        if not improper:
-            return draw_prior(self.model, draws, generator(seed, _PRIOR)), ()
-        found = self.fit(seed=seed, draws=max(draws, 100)).draws
-        return {name: value[:draws] for name, value in found.items()}, improper
 
     def log_density(self, values: Mapping[str, Any]) -> float:
         """The log joint density at values of all latents on their own scale, in nats: no Jacobian, all constants.

@@ -38,7 +38,11 @@ def names_in(text: str) -> tuple[str, ...]:
 
 
 def condition(
-    model: str, data: tuple[str, ...], stream: bool = False, relax: tuple[str, ...] = (), temperature: float | None = None
+    model: str,
+    data: tuple[str, ...],
+    stream: bool = False,
+    relax: tuple[str, ...] = (),
+    temperature: float | None = None,
 ) -> Posterior:
     """Load and condition, with these discrete latents relaxed, and say on standard error what was taken as observed."""
     with uncollected():

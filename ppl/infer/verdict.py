@@ -259,7 +259,16 @@ def rules(draws: int) -> dict[str, Rule]:
     return RULES | {"pareto_k": replace(RULES["pareto_k"], good=good_k(draws), usable=good_k(draws))}
 
 
-OF_SOME = ("unbounded", "tied", "stochastic", "diverged", "relaxed", "unweighed", "relaxed_k", "row_k")  # of models with points, of stochastic fits
+OF_SOME = (
+    "unbounded",
+    "tied",
+    "stochastic",
+    "diverged",
+    "relaxed",
+    "unweighed",
+    "relaxed_k",
+    "row_k",
+)  # of models with points, of stochastic fits
 
 
 def _rate(rule: Rule, value: float | None) -> Verdict:

@@ -233,7 +233,9 @@ class OnSimplex:
         return found if found.known else self._soft_sum(found, term)
 
     def _check_positions(self, term: Term, index: Table, length: int) -> None:
-        positions = np.concatenate([np.asarray(value.value).reshape(-1) for value in index.values if value.known] or [[]])
+        positions = np.concatenate(
+            [np.asarray(value.value).reshape(-1) for value in index.values if value.known] or [[]]
+        )
         if positions.size and (positions.min() < 0 or positions.max() >= length):
             low, high = int(positions.min()) + 1, int(positions.max()) + 1
             name = self._name([index])

@@ -94,7 +94,7 @@ def with_way_out(model: Model, error: ModelError) -> ModelError:
         names = [x.name for x in model.discrete if f"`{x.name}`" in mistake.message]
         if mistake.kind in _TOO_MUCH and names and _is_possible(model, names):
             asked = " ".join(f"--relax {name}" for name in names)
-            mistake = replace(mistake, mend=f"{mistake.mend},\nor ask for `{asked}`: a fit with a bias (docs/deep.md)")
+            mistake = replace(mistake, mend=f"{mistake.mend},\nor ask for `{asked}`: a fit with a bias")
         found.append(mistake)
     return ModelError(error.source, found)
 

@@ -75,6 +75,7 @@ def fitted(
         raise ModelError(whole.source, [why_not_finite(whole, error.joint, error.z)]) from None
     finally:
         now.inferring = False
+    notes += weighed(found)
     verdict, seconds = judge(found.approximation.evidence)[0], time.perf_counter() - start
     attempt = Attempt("stochastic", Found(recorded_joint, found.approximation, wish.amortise), verdict, seconds)
     climbed = Climbed(attempt, (attempt,), seed, seconds, given, deep=deep_of(whole, found, why, tuple(notes)))
@@ -151,6 +152,15 @@ def deep_of(model: Model, found: Fitted, why: str, notes: tuple[str, ...]) -> De
         temperature=plan.temperature if plan.soft else 0.0,
         **_held_out(found),
     )
+
+
+def weighed(found: Fitted) -> list[str]:
+    """Whether draws of relaxed latents have weights, in words."""
+    approximation = found.approximation
+    k = approximation.weights.pareto_k
+    names = ", ".join(soft.name for soft in found.built.plan.soft)
+    told = f"{len(approximation.z):,} draws of {names} and all else were weighed by the density as it is written"
+    return [f"{told}: Pareto k {k:.2f}, {approximation.weights.effective:,.0f} effective"] if k > -np.inf else []
 
 
 def _held_out(found: Fitted) -> dict[str, Any]:
