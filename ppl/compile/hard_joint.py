@@ -1,4 +1,4 @@
-"""model with discrete latents that are drawn -> its log joint, with a coordinate for each of their elements: its value."""
+"""model with discrete latents that are drawn -> its log joint, with a coordinate for each element of these: a value."""
 
 from __future__ import annotations
 
@@ -22,5 +22,4 @@ def hard_joint(model: Model) -> LogJoint:
 def _as_it_is(block: Block) -> Block:
     if not block.latent.family.discrete:
         return block
-    plain = replace(block, transform=transforms.IDENTITY, bounds=None, bound_shapes=(), has=(False, False), needs=())
-    return plain
+    return replace(block, transform=transforms.IDENTITY, bounds=None, bound_shapes=(), has=(False, False), needs=())

@@ -259,16 +259,8 @@ def rules(draws: int) -> dict[str, Rule]:
     return RULES | {"pareto_k": replace(RULES["pareto_k"], good=good_k(draws), usable=good_k(draws))}
 
 
-OF_SOME = (
-    "unbounded",
-    "tied",
-    "stochastic",
-    "diverged",
-    "relaxed",
-    "unweighed",
-    "relaxed_k",
-    "row_k",
-)  # of models with points, of stochastic fits
+# Of models with points, of stochastic fits.
+OF_SOME = ("unbounded", "tied", "stochastic", "diverged", "relaxed", "unweighed", "relaxed_k", "row_k")
 
 
 def _rate(rule: Rule, value: float | None) -> Verdict:

@@ -1,4 +1,4 @@
-"""One constructor per mistake about discrete latents that are relaxed: their elements are weights, and have no value."""
+"""One constructor per mistake about discrete latents that are relaxed: of them there are weights, not values."""
 
 from __future__ import annotations
 

@@ -103,8 +103,8 @@ def lines(deep: Deep) -> list[str]:
     told.append("  " + "; ".join(parts))
     if deep.relax:
         told.append(
-            f"  {', '.join(deep.relax)} relaxed at temperature {deep.temperature:g} (Gumbel-softmax): biased; the ELBO above"
-            " is that of draws of its values"
+            f"  {', '.join(deep.relax)} relaxed at temperature {deep.temperature:g} (Gumbel-softmax): biased;"
+            " the ELBO above is that of draws of its values"
         )
     if deep.labels:
         names = ", ".join(deep.labels)

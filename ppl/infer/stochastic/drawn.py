@@ -25,9 +25,9 @@ class Drawn:
     """One estimate under way. `values` are constrained latents, the encoded ones at the rows of the batch alone.
 
     `shared`, `by_row` and `other` collect the KL terms, in nats and with a leading axis of draws: those of shared
-    coordinates, each (S,) or one number; those of encoded ones, elementwise (S, M, coordinates of a row), by block; and what is known
-    of these by row alone (S, M). Those of rows are there for each value of the rows' discrete latents, one where there
-    are none; `log_q` (M, values) and `log_known` (M,) are the encoder's, of these values.
+    coordinates, each (S,) or one number; those of encoded ones, elementwise (S, M, coordinates of a row), by block; and
+    what is known of these by row alone (S, M). Those of rows are there for each value of the rows' discrete latents,
+    one where there are none; `log_q` (M, values) and `log_known` (M,) are the encoder's, of these values.
     """
 
     values: dict[str, Any] = field(default_factory=dict)

@@ -50,7 +50,9 @@ def batches(built: Built) -> Iterator[tuple[np.ndarray, int]]:
 
 
 def bound(built: Built, phi: np.ndarray, rng: np.random.Generator, draws: int) -> Bound:
-    """Over a few draws of all latents, relaxed ones at their values; of data that are streamed estimated from the rows that were drawn of them."""
+    """Over a few draws of all latents, relaxed ones at one of their values; of data that are streamed estimated from the
+    rows that were drawn of them.
+    """
     plan = built.plan
     if plan.batch is None:
         made = drawn(plan, phi, noise(plan, rng, draws), np.zeros((0, 0)), hard=True)
