@@ -61,7 +61,7 @@ def name_of(source: str) -> str:
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
     """A term at each value of an element, in the order of values: they have the term's axes, their `weights` maybe
-    fewer. `of` says of which elements: those of equal tables are the same. A `density` is added to before it is weighed.
+    fewer. `of` says of which elements: those of equal tables are the same. A `density` is weighed last.
     """
 
     weights: tuple[Term, ...]
@@ -233,9 +233,8 @@ class OnSimplex:
         return found if found.known else self._soft_sum(found, term)
 
     def _check_positions(self, term: Term, index: Table, length: int) -> None:
-        positions = np.concatenate(
-            [np.asarray(value.value).reshape(-1) for value in index.values if value.known] or [[]]
-        )
+        known = [np.asarray(value.value).reshape(-1) for value in index.values if value.known]
+        positions = np.concatenate([np.zeros(0), *known])
         if positions.size and (positions.min() < 0 or positions.max() >= length):
             low, high = int(positions.min()) + 1, int(positions.max()) + 1
             name = self._name([index])

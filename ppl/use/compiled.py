@@ -1,4 +1,4 @@
-"""names, data, what is to be relaxed -> the model settled and its log joint: the phases before any inference, in a row."""
+"""names, data, what to relax -> the model settled and its log joint: the phases before any inference, in a row."""
 
 from __future__ import annotations
 

@@ -20,7 +20,6 @@ from ppl.infer.stochastic.plan import Plan
 _SHUFFLING = 7  # a stream of random numbers beside those of a training
 _DRAWS_OF_ROWS = 128  # a step takes as many draws as there are rows to fill, up to
 _MOST_DRAWS = 16
-FIXED = 7  # inputs of every objective, before those of products and data
 _EXACT_IN_SINGLE = 1 << 24  # whole numbers below: positions of rows
 
 
@@ -148,19 +147,28 @@ def inputs(
     eps: Noise, anneal: float, rows: np.ndarray, features: np.ndarray, arrays: Sequence[np.ndarray]
 ) -> list[np.ndarray]:  # fmt: skip
     """In the order in which the objective takes them."""
-    gumbel = np.zeros((len(eps.closed), 0)) if eps.gumbel is None else eps.gumbel
-    fixed = [eps.closed, eps.opened, eps.rows, np.array([anneal]), rows.astype(np.float64), features, gumbel]
-    return [*fixed, *eps.products, *arrays]
+    fixed = [eps.closed, eps.opened, eps.rows, np.array([anneal]), rows.astype(np.float64), features]
+    return [*fixed, *_of_some(eps), *arrays]
+
+
+def _of_some(eps: Noise) -> tuple[np.ndarray, ...]:
+    return (*eps.products, *(() if eps.gumbel is None else (eps.gumbel,)))
+
+
+def data_of(arrays: Sequence[np.ndarray], eps: Noise) -> Sequence[np.ndarray]:
+    """Of these inputs the data of the rows."""
+    return arrays[6 + len(_of_some(eps)) :]
 
 
 def as_function(plan: Plan) -> Callable[..., Any]:
     """phi and these inputs -> the negative ELBO (1,), differentiable by autograd."""
 
-    count = 0 if plan.batch is None else len(plan.batch.products)
+    count, soft = 0 if plan.batch is None else len(plan.batch.products), bool(plan.soft)
 
     def objective(phi: Any, *inputs: Any) -> Any:
-        closed, opened, of_rows, anneal, rows, features, gumbel, *others = inputs
-        products, arrays = tuple(others[:count]), others[count:]
+        closed, opened, of_rows, anneal, rows, features, *others = inputs
+        products, arrays = tuple(others[:count]), others[count + soft :]
+        gumbel = others[count] if soft else None
         eps = Noise(closed, opened, of_rows, products, gumbel)
         return negative_elbo(plan, phi, eps, anneal, rows, features, arrays)
 

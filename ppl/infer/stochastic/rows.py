@@ -12,7 +12,7 @@ from ppl.infer.stochastic import row_terms
 from ppl.infer.stochastic.build import Built
 from ppl.infer.stochastic.drawn import Drawn, Noise, drawn, noise
 from ppl.infer.stochastic.encoder import Encoding, encoded
-from ppl.infer.stochastic.objective import FIXED, given
+from ppl.infer.stochastic.objective import data_of, given
 from ppl.infer.stochastic.plan import Plan
 from ppl.infer.stochastic.row_terms import is_likelihood
 
@@ -50,8 +50,8 @@ def batches(built: Built) -> Iterator[tuple[np.ndarray, int]]:
 
 
 def bound(built: Built, phi: np.ndarray, rng: np.random.Generator, draws: int) -> Bound:
-    """Over a few draws of all latents, relaxed ones at one of their values; of data that are streamed estimated from the
-    rows that were drawn of them.
+    """Over a few draws of all latents, of relaxed ones their values; of data that are streamed estimated from the rows
+    that were drawn of them.
     """
     plan = built.plan
     if plan.batch is None:
@@ -66,7 +66,7 @@ def bound(built: Built, phi: np.ndarray, rng: np.random.Generator, draws: int) -
             arrays = given(built, rows, eps, 1.0)
             made = drawn(plan, phi, eps, arrays[5], hard=True)
             row = slice(0, count)
-            found = row_terms.of_rows(plan, made, arrays[4], arrays[FIXED + len(eps.products) :])
+            found = row_terms.of_rows(plan, made, arrays[4], data_of(arrays, eps))
             for part in found.terms:
                 mean = part.by_row().mean(axis=0)[row]
                 of_rows[rows[row]] += mean
@@ -123,5 +123,5 @@ def log_weights(built: Built, phi: np.ndarray, rows: np.ndarray, eps: Noise) -> 
     arrays = given(built, rows, eps, 1.0)
     with np.errstate(all="ignore"):
         made = drawn(plan, phi, eps, arrays[5], closed_form=False, hard=True)
-        found = row_terms.log_weights(plan, made, arrays[4], arrays[FIXED + len(eps.products) :])
+        found = row_terms.log_weights(plan, made, arrays[4], data_of(arrays, eps))
     return np.broadcast_to(found, (len(eps.closed), len(rows)))
