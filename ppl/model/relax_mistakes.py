@@ -6,11 +6,6 @@ from ppl.language.errors import Mistake
 from ppl.language.source import Span
 
 
-def no_prior(span: Span) -> Mistake:
-    message = "the prior of a relaxed latent must be a density of each of its elements alone"
-    return Mistake("no-relaxed-prior", message, span, "sum it out: leave it out of `--relax`")
-
-
 def bound(span: Span, name: str) -> Mistake:
     mend = f"let a parameter depend on `{name}` in place of the bound"
     return Mistake("relaxed-bound", f"a bound depends on `{name}`, which is relaxed", span, mend)

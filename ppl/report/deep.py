@@ -98,14 +98,14 @@ def lines(deep: Deep) -> list[str]:
     if deep.amortise:
         layers = ", ".join(str(size) for size in deep.hidden) or "no hidden layer"
         parts.append(f"encoder of {', '.join(deep.amortise)}: {len(deep.kept)} numbers, {deep.activation} {layers}")
+    if deep.relax:
+        names = ", ".join(deep.relax)
+        parts.append(
+            f"{names} relaxed at temperature {deep.temperature:g}, biased: the ELBO is that of draws of values"
+        )
     if deep.batch:
         parts.append(f"batches of {deep.batch:,} of {deep.rows:,} rows, {deep.rows_a_second:,.0f} rows a second")
     told.append("  " + "; ".join(parts))
-    if deep.relax:
-        told.append(
-            f"  {', '.join(deep.relax)} relaxed at temperature {deep.temperature:g} (Gumbel-softmax): biased;"
-            " the ELBO above is that of draws of its values"
-        )
     if deep.labels:
         names = ", ".join(deep.labels)
         counted = f"; known labels counted {deep.label_weight:g} times more than in the ELBO" * (deep.label_weight > 0)

@@ -10,26 +10,33 @@ term is what it was.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from itertools import product
-from typing import Any
 
-import autograd.numpy as anp
 import numpy as np
 
-from ppl.data.axes import Axis, plain
-from ppl.data.column import Kind
+from ppl.data.axes import plain
 from ppl.language.errors import Mistake
 from ppl.model import discrete_mistakes, relax_mistakes, terms
 from ppl.model import functions as fn
 from ppl.model.distributions.family import COUNT, WHOLE
 from ppl.model.distributions.table import FAMILIES
-from ppl.model.indexing import pick_by
-from ppl.model.terms import Op, Term
-from ppl.numeric import gather
-from ppl.values import dataclass
+from ppl.model.terms import Term
+from ppl.rewrite.simplex_tables import (
+    AT,
+    Table,
+    applied,
+    at,
+    behind,
+    filled_with,
+    name_of,
+    product_of,
+    shares_of,
+    spread,
+    weighed,
+    weights_of,
+    without_infinities,
+)
 
-_AT = "\x1e"  # between a latent's name and a word: in no name
 _MOST_TOGETHER = 64  # combinations of the values of several elements
 _LINEAR = ("+", "-", "*", "neg")  # of means they are the means
 _STEPS = (*fn.COMPARISONS, "and", "or", "not", "floor", "if")  # of means they are not, nor have a slope
@@ -41,37 +48,6 @@ class CannotRelax(Exception):
     def __init__(self, mistake: Mistake):
         super().__init__(mistake.message)
         self.mistake = mistake
-
-
-def weights_of(name: str) -> str:
-    """What the weights (*shape, K) of a latent's elements are called, as an input."""
-    return f"{name}{_AT}weights"
-
-
-def shares_of(name: str) -> str:
-    """The same of their probabilities by the guide."""
-    return f"{name}{_AT}shares"
-
-
-def name_of(source: str) -> str:
-    """The way back."""
-    return source.partition(_AT)[0]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Table:
-    """A term at each value of an element, in the order of values: they have the term's axes, their `weights` maybe
-    fewer. `of` says of which elements: those of equal tables are the same. A `density` is weighed last.
-    """
-
-    weights: tuple[Term, ...]
-    values: tuple[Term, ...]
-    of: tuple[Any, ...]
-    density: bool = False
-
-    @property
-    def known(self) -> bool:
-        return all(value.known for value in self.values)
 
 
 class OnSimplex:
@@ -96,17 +72,16 @@ class OnSimplex:
         """
         self._make(log_prob)
         table = self._made[id(log_prob)]
-        if not isinstance(table, Table) or not table.density:
-            raise CannotRelax(relax_mistakes.no_prior(log_prob.span))
+        assert isinstance(table, Table) and table.density
 
         def change(each: Term, args: tuple[Term, ...]) -> Term | None:
             if each.source is None:
                 return None
             return terms.latent(shares_of(name_of(each.source)), each.axes, each.span)
 
-        possible = [_without_infinities(value) for value in table.values]
+        possible = [without_infinities(value) for value in table.values]
         shares = terms.rebuild(table.weights, change)
-        return _weighed(Table(tuple(shares), tuple(possible), table.of), log_prob), list(table.values)
+        return weighed(Table(tuple(shares), tuple(possible), table.of), log_prob), list(table.values)
 
     def _make(self, wanted: Term) -> None:
         order = terms.ancestors([wanted])
@@ -172,9 +147,9 @@ class OnSimplex:
         values, weights = [], []
         for places in product(*(range(length) for length in lengths)):
             at = dict(zip(own, places, strict=True))
-            values.append(_applied(term, [x.values[at[x.of]] if isinstance(x, Table) else x for x in args]))
+            values.append(applied(term, [x.values[at[x.of]] if isinstance(x, Table) else x for x in args]))
             each = [table.weights[at[of]] for of, table in own.items()]
-            weights.append(_product(each, term))
+            weights.append(product_of(each, term))
         density = op.name.endswith(".log_prob") or any(isinstance(x, Table) and x.density for x in args)
         return Table(tuple(weights), tuple(values), tuple(own) if len(own) > 1 else next(iter(own)), density)
 
@@ -184,8 +159,8 @@ class OnSimplex:
         if name not in self._bases:
             axis = plain(len(self._values[name]))
             whole = terms.latent(weights_of(name), (*term.axes, axis), term.span)
-            weights = tuple(_at(whole, (len(term.axes),), k) for k in range(axis.length))
-            values = tuple(_filled_with(value, term) for value in self._values[name])
+            weights = tuple(at(whole, (len(term.axes),), k) for k in range(axis.length))
+            values = tuple(filled_with(value, term) for value in self._values[name])
             self._soft |= {id(each): each for each in (whole, *weights)}
             self._bases[name] = Table(weights, values, (name,))
         return self._bases[name]
@@ -194,8 +169,8 @@ class OnSimplex:
         """Elements picked, repeated or put in another order."""
         assert isinstance(table, Table) and term.op is not None
         arg = term.args[0]
-        weights = [_applied(term, [_spread(weight, arg)]) for weight in table.weights]
-        values = [_applied(term, [value]) for value in table.values]
+        weights = [applied(term, [spread(weight, arg)]) for weight in table.weights]
+        values = [applied(term, [value]) for value in table.values]
         of = (table.of, term.op.name, term.op.options, str(term.plates))
         return Table(tuple(weights), tuple(values), of, table.density)
 
@@ -204,9 +179,9 @@ class OnSimplex:
         given, table = args
         if not isinstance(given, Term) or not isinstance(table, Table):
             return self._plain(term, [self._settle(arg) for arg in term.args])
-        even = _filled_with(1.0 / len(table.weights), given)
-        weights = [_applied(term, [even, _spread(weight, term.args[1])]) for weight in table.weights]
-        values = [_applied(term, [given, value]) for value in table.values]
+        even = filled_with(1.0 / len(table.weights), given)
+        weights = [applied(term, [even, spread(weight, term.args[1])]) for weight in table.weights]
+        values = [applied(term, [given, value]) for value in table.values]
         assert term.op is not None
         return Table(tuple(weights), tuple(values), (table.of, term.op.name, term.op.options))
 
@@ -220,15 +195,15 @@ class OnSimplex:
         kept = [axis for i, axis in enumerate(base.axes) if i not in places]
         length = int(np.prod([base.axes[place].length for place in places]))
         self._check_positions(term, index, length)
-        weights = tuple(_behind(weight, tuple(kept[before:])) for weight in index.weights)
+        weights = tuple(behind(weight, tuple(kept[before:])) for weight in index.weights)
         one_by_one = before > 0 or base.known or bool(term.args[1].plates) or bool(base.plates) or not index.known
         values = []
         for value in index.values:
             position = np.asarray(value.value)
             if one_by_one or not (position == position.reshape(-1)[:1]).all():
-                values.append(_applied(term, [base, value]))
+                values.append(applied(term, [base, value]))
             else:  # the same for all: picked once
-                values.append(_at(base, places, int(position.reshape(-1)[0]) if position.size else 0))
+                values.append(at(base, places, int(position.reshape(-1)[0]) if position.size else 0))
         found = Table(weights, tuple(values), (index.of, "take", id(base)))
         return found if found.known else self._soft_sum(found, term)
 
@@ -263,7 +238,7 @@ class OnSimplex:
                 raise CannotRelax(relax_mistakes.step(term.span, self._name(args)))
             if term.op.name == "take" and id(args[1]) in self._soft:
                 raise CannotRelax(relax_mistakes.index(term.span, self._name(args[1:])))
-        made = term if all(arg is old for arg, old in zip(args, term.args, strict=True)) else _applied(term, args)
+        made = term if all(arg is old for arg, old in zip(args, term.args, strict=True)) else applied(term, args)
         if any(id(arg) in self._soft for arg in args):
             self._soft[id(made)] = made
         return made
@@ -278,7 +253,7 @@ class OnSimplex:
         return self._settled[id(term)]
 
     def _soft_sum(self, table: Table, term: Term) -> Term:
-        found = _weighed(table, term)
+        found = weighed(table, term)
         self._soft[id(found)] = found
         return found
 
@@ -288,83 +263,5 @@ class OnSimplex:
     def _name(self, args: Iterable[Term | Table]) -> str:
         """A latent that some of these depend on, for messages."""
         every = [each for arg in args for each in ([arg] if isinstance(arg, Term) else arg.weights)]
-        found = [name_of(source) for source in terms.inputs(every) if _AT in source]
+        found = [name_of(source) for source in terms.inputs(every) if AT in source]
         return found[0] if found else next(iter(self._values))
-
-
-def _applied(term: Term, args: Sequence[Term]) -> Term:
-    """The operation of a term on other arguments."""
-    assert term.op is not None
-    if term.op.name == "take" and args[1].known:
-        places, before = term.op.options
-        kept = [axis for i, axis in enumerate(args[0].axes) if i not in places]
-        axes = (*kept[:before], *args[1].axes, *kept[before:])
-        return pick_by(args[0], places, args[1], axes, before, term.span)
-    core = term.axes[len(terms.leading_of(term)) :]
-    return terms.apply(term.op, tuple(args), core, term.span, term.kind)
-
-
-def _filled_with(value: float, like: Term) -> Term:
-    kind = Kind.INTEGER if float(value).is_integer() else Kind.REAL
-    return terms.constant(np.full(like.shape, float(value)), like.axes, like.span, kind, like.plates)
-
-
-def _at(base: Term, places: tuple[int, ...], position: int) -> Term:
-    """What stands at one position of the axes at `places`, taken as one."""
-    lengths = tuple(base.axes[place].length for place in places)
-    own = dict(zip(places, (int(i) for i in np.unravel_index(position, lengths)), strict=True))
-    key = (..., *(own.get(i, slice(None)) for i in range(len(base.axes))))
-    kept = tuple(axis for i, axis in enumerate(base.axes) if i not in places)
-    options = tuple(own.get(i, (None, None)) for i in range(len(base.axes)))
-    op = Op("pick", lambda x: gather.pick(x, key), (len(base.axes),), options, moves=True)
-    return terms.apply(op, (base,), kept, base.span, base.kind)
-
-
-def _spread(weight: Term, like: Term) -> Term:
-    """Weights over all axes of a term."""
-    if weight.axes == like.axes and weight.plates == like.plates:
-        return weight
-    return terms.apply(fn.MULTIPLY, (weight, _filled_with(1.0, like)), (), weight.span)
-
-
-def _behind(weight: Term, axes: tuple[Axis, ...]) -> Term:
-    """Weights, the same along further axes behind their own."""
-    if not axes:
-        return weight
-    lengths = tuple(axis.length for axis in axes)
-
-    def apply(x: Any) -> Any:
-        return anp.reshape(x, (*anp.shape(x), *([1] * len(lengths)))) * np.ones(lengths)
-
-    return terms.apply(Op("repeated behind", apply, (0,), lengths), (weight,), axes, weight.span)
-
-
-def _product(weights: Sequence[Term], term: Term) -> Term:
-    found = weights[0]
-    for weight in weights[1:]:
-        found = terms.apply(fn.MULTIPLY, (found, weight), (), term.span)
-    return found
-
-
-def _weighed(table: Table, term: Term) -> Term:
-    """The sum of weights times values."""
-    parts = []
-    for weight, value in zip(table.weights, table.values, strict=True):
-        if value.known and not np.any(value.value):
-            continue
-        one = value.known and np.all(value.value == np.ones(())) and weight.shape == value.shape
-        parts.append(weight if one else terms.apply(fn.MULTIPLY, (weight, value), (), term.span))
-    if not parts:
-        return replace(_filled_with(0.0, term), kind=Kind.REAL)
-    found = parts[0]
-    for part in parts[1:]:
-        found = terms.apply(fn.ADD, (found, part), (), term.span)
-    return found
-
-
-def _without_infinities(value: Term) -> Term:
-    """Log densities that are known, 0 in place of minus infinity: no probability is given to these values."""
-    if not value.known:
-        return value
-    numbers = np.asarray(value.value, dtype=np.float64)
-    return replace(value, value=np.where(np.isfinite(numbers), numbers, 0.0))

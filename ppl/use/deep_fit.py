@@ -155,12 +155,13 @@ def deep_of(model: Model, found: Fitted, why: str, notes: tuple[str, ...]) -> De
 
 
 def weighed(found: Fitted) -> list[str]:
-    """Whether draws of relaxed latents have weights, in words."""
-    approximation = found.approximation
-    k = approximation.weights.pareto_k
+    """That draws of relaxed latents have weights, in words, where they have."""
+    evidence, z = found.approximation.evidence, found.approximation.z
+    if evidence.relaxed is None or not np.isfinite(evidence.effective):
+        return []
     names = ", ".join(soft.name for soft in found.built.plan.soft)
-    told = f"{len(approximation.z):,} draws of {names} and all else were weighed by the density as it is written"
-    return [f"{told}: Pareto k {k:.2f}, {approximation.weights.effective:,.0f} effective"] if k > -np.inf else []
+    told = f"{len(z):,} draws of {names} and all else were weighed by the density as it is written"
+    return [f"{told}: Pareto k {evidence.relaxed_k or 0.0:.2f}, {evidence.effective:,.0f} effective"]
 
 
 def _held_out(found: Fitted) -> dict[str, Any]:

@@ -172,10 +172,11 @@ def _finished(
     rows_k = _rows_k(built, phi, generator(seed, FRESH))
     evidence = Evidence(
         newton_step=0.0, not_definite=0.0, flat=0.0, draw_error=0.0, pareto_k=weights.pareto_k, draws=len(z),
-        effective=weights.effective if weights.pareto_k > -np.inf else np.inf, rivals=0, moved_mean=0.0, moved_sd=0.0,
+        effective=np.inf, rivals=0, moved_mean=0.0, moved_sd=0.0, where={},
         interrupted=int(trained.reason == INTERRUPTED), stochastic=1, diverged=int(trained.diverged),
-        trained=REASONS[trained.reason], row_k=float((rows_k > _GOOD_K).mean()) if len(rows_k) else None, **of_hard,
+        trained=REASONS[trained.reason], row_k=float((rows_k > _GOOD_K).mean()) if len(rows_k) else None,
     )  # fmt: skip
+    evidence = replace(evidence, **of_hard)
     guide = MeanField(z.mean(axis=0), np.log(np.maximum(z.std(axis=0), 1e-300)))
     found = Approximation(
         guide, z, weights, evidence, trained.steps * objective.draws, bound.elbo, z.mean(axis=0)[None],

@@ -15,8 +15,8 @@ import numpy
 from ppl.infer.stochastic.plan import Plan
 from ppl.numeric.gather import pick
 from ppl.numeric.reduce import log_softmax, softmax
-from ppl.rewrite.on_simplex import shares_of, weights_of
 from ppl.rewrite.relax import Soft
+from ppl.rewrite.simplex_tables import shares_of, weights_of
 
 _NEVER = -1e4  # a logit whose probability is 0, and of which 0 times the logarithm is
 

@@ -33,14 +33,15 @@ _MOST_COORDINATES = 100  # beyond, weights say nothing
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Proposed:
-    """Coordinates z (P, D), their weights, and the Pareto k of these, or None where they were not looked at.
+    """Coordinates z (P, D), their weights, and the Pareto k of weights, or None where these were not looked at.
 
-    Where k is too large the weights are equal and the draws the guide's own.
+    Where k is too large they are not `weighed`, and the draws are the guide's own.
     """
 
     z: np.ndarray
     weights: Weights
     pareto_k: float | None
+    weighed: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,9 +69,10 @@ class Hard:
 
     def evidence(self, proposed: Proposed) -> dict[str, Any]:
         """What the verdict looks at."""
-        names, k = self.relaxed.names, proposed.pareto_k
+        names, k = self.relaxed.names, None if proposed.pareto_k is None else max(0.0, proposed.pareto_k)
         found = {"relaxed": self.relaxed.temperature, "relaxed_k": k, "unweighed": 1 if k is None else None}
-        return {**found, "where": dict.fromkeys(found, names)}
+        effective = proposed.weights.effective if proposed.weighed else np.inf
+        return {**found, "effective": effective, "where": dict.fromkeys(found, names)}
 
     def _weighed(self, plan: Plan, phi: np.ndarray, rng: np.random.Generator, count: int) -> Proposed | None:
         found = _wide(plan, phi, rng, count)
@@ -81,7 +83,7 @@ class Hard:
         values, log_q_values = gumbel.draw(plan, phi, rng, count, min(_EVEN, _WIDER / elements))
         whole = self._beside(z, values)
         weights = importance.smooth(self.joint.value(whole) - log_q - log_q_values)
-        return Proposed(whole, weights, weights.pareto_k)
+        return Proposed(whole, weights, weights.pareto_k, True)
 
     def _beside(self, z: np.ndarray, values: dict[str, np.ndarray]) -> np.ndarray:
         """Values of the relaxed latents as coordinates behind all others."""
