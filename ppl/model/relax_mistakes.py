@@ -12,8 +12,13 @@ def bound(span: Span, name: str) -> Mistake:
 
 
 def index(span: Span, name: str) -> Mistake:
-    message = f"this index is made of `{name}`, which is relaxed, and of other unknowns"
-    return Mistake("relaxed-index", message, span, f"let the index depend on elements of `{name}` alone")
+    message = f"this index is a whole number, and what `{name}`, which is relaxed, gives here is a mean"
+    return Mistake(
+        "relaxed-index",
+        message,
+        span,
+        f"let the index depend on few single elements of `{name}`, such as `m[{name}[1]]`",
+    )
 
 
 def together(span: Span, name: str, combinations: int) -> Mistake:

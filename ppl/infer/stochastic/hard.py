@@ -17,15 +17,12 @@ from ppl.infer import importance
 from ppl.infer.importance import Weights
 from ppl.infer.stochastic import draws, gumbel
 from ppl.infer.stochastic.build import Built
-from ppl.infer.stochastic.gaussians import HALF_LOG_TWO_PI, Factorised
-from ppl.infer.stochastic.guide import WithDensity
-from ppl.infer.stochastic.plan import Plan, size_of
+from ppl.infer.stochastic.plan import Plan
+from ppl.infer.stochastic.wide import WIDER, Wide, can_be_wide
 from ppl.rewrite.relax import Relaxed
 from ppl.values import dataclass
 
-_WIDER = 2.0  # elements of a proposal
-_EVEN, _WIDE = 0.3, 0.2  # of the proposals of each at most: evenly over all values, and so many sds wide
-_SDS = 3.0
+_EVEN = 0.3  # of the proposals of each element at most
 _PROPOSALS = 10  # for each draw
 _MOST_TERMS = 200_000_000  # of the log density at all proposals
 _MOST_COORDINATES = 100  # beyond, weights say nothing
@@ -75,12 +72,11 @@ class Hard:
         return {**found, "effective": effective, "where": dict.fromkeys(found, names)}
 
     def _weighed(self, plan: Plan, phi: np.ndarray, rng: np.random.Generator, count: int) -> Proposed | None:
-        found = _wide(plan, phi, rng, count)
-        if found is None:
+        if not can_be_wide(plan):
             return None
-        z, log_q = found
         elements = sum(int(np.prod(soft.shape)) for soft in plan.soft)
-        values, log_q_values = gumbel.draw(plan, phi, rng, count, min(_EVEN, _WIDER / elements))
+        values, log_q_values = gumbel.draw(plan, phi, rng, count, min(_EVEN, WIDER / elements))
+        z, log_q = Wide(plan, phi, rng, count).around(values)
         whole = self._beside(z, values)
         weights = importance.smooth(self.joint.value(whole) - log_q - log_q_values)
         return Proposed(whole, weights, weights.pareto_k, True)
@@ -94,42 +90,3 @@ class Hard:
 def even(count: int) -> Weights:
     """Equal ones."""
     return Weights(np.full(count, 1 / count), -np.inf)
-
-
-def _wide(
-    plan: Plan, phi: np.ndarray, rng: np.random.Generator, count: int
-) -> tuple[np.ndarray, np.ndarray] | None:  # fmt: skip
-    """Draws (S, D) of what all rows share, some coordinates of each wider than the guide where that is Gaussian and
-    independent, and log q (S,); None where an encoder gives some, or the guide does not know its density.
-    """
-    if plan.local or (plan.guide.dimension and not isinstance(plan.guide, WithDensity)):
-        return None
-    closed, opened, points, *_ = plan.cut(phi)
-    free, log_q = _widened(closed, rng, count)
-    other = np.zeros((count, 0))
-    if isinstance(plan.guide, Factorised):
-        other, more = _widened(opened, rng, count)
-        log_q = log_q + more
-    elif plan.guide.dimension:
-        assert isinstance(plan.guide, WithDensity)
-        other, _ = plan.guide.draw(opened, plan.guide.noise(rng, count))
-        log_q = log_q + plan.guide.log_prob(opened, other)
-    z = np.empty((count, plan.joint.dimension))
-    kinds = ((free, plan.closed), (other, plan.open), (np.broadcast_to(points, (count, len(points))), plan.points))
-    for block in plan.joint.blocks:
-        for source, kind in kinds:
-            if block.start in kind:
-                at = kind[block.start]
-                z[:, block.start : block.stop] = source[:, at : at + size_of(block)]
-    return z, log_q
-
-
-def _widened(phi: np.ndarray, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draws (S, D) and log q (S,), from means and log sds."""
-    mu, log_sd = np.split(phi, 2)
-    share = min(_WIDE, _WIDER / max(1, len(mu)))
-    far = rng.random((count, len(mu))) < share
-    away = np.where(far, _SDS, 1.0) * rng.standard_normal(far.shape)
-    near = np.log1p(-share) - 0.5 * away**2
-    wide = np.log(share) - 0.5 * (away / _SDS) ** 2 - np.log(_SDS)
-    return mu + np.exp(log_sd) * away, (np.logaddexp(near, wide) - HALF_LOG_TWO_PI - log_sd).sum(axis=1)
