@@ -87,6 +87,7 @@ class Evidence:
     trained: str = ""  # why they ended
     relaxed: float | None = None  # the temperature of relaxed discrete latents; None where there are none
     unweighed: int | None = None  # 1 where draws of these have no weights
+    ruled_out: int | None = None  # 1 where some of these draws have no density
     relaxed_k: float | None = None  # Pareto k of draws of their values, where it was looked at
     row_k: float | None = None  # share of rows, of those looked at, whose encoded latents have a Pareto k above 0.7
     unbounded: int | None = None  # 1 where nothing holds a point; None, as the next, where there are no points
@@ -165,6 +166,11 @@ RULES: dict[str, Rule] = {
         "relaxed, no weights", 0, np.inf,
         "draws of {where} were not weighed by the density as it is written: probabilities may be too near 0 and 1",
         "see what it says of simulated data; up to 100 unknown numbers in all are weighed",
+    ),
+    "ruled_out": Rule(
+        "relaxed, impossible", 0, 0,
+        "the guide gives probability to values of {where} that the rest of the model rules out: its ELBO is -inf",
+        "lower the `--temperature`, or give every value some likelihood, such as a probability of 0.001 in place of 0",
     ),
     "relaxed_k": Rule(
         "relaxed draws", 0.7, 0.7,
@@ -260,7 +266,7 @@ def rules(draws: int) -> dict[str, Rule]:
 
 
 # Of models with points, of stochastic fits.
-OF_SOME = ("unbounded", "tied", "stochastic", "diverged", "relaxed", "unweighed", "relaxed_k", "row_k")
+OF_SOME = ("unbounded", "tied", "stochastic", "diverged", "relaxed", "unweighed", "ruled_out", "relaxed_k", "row_k")
 
 
 def _rate(rule: Rule, value: float | None) -> Verdict:
@@ -292,6 +298,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
         "stochastic": evidence.stochastic,
         "relaxed": evidence.relaxed,
         "unweighed": evidence.unweighed,
+        "ruled_out": evidence.ruled_out,
         "relaxed_k": evidence.relaxed_k,
         "row_k": evidence.row_k,
         "interrupted": int(evidence.interrupted == 1),

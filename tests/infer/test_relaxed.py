@@ -161,12 +161,22 @@ def test_a_mixture_of_rows_is_found_in_batches(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     k = rng.random(110) < 0.6
     data = table({"y": np.where(k, 2.0, -2.0) + rng.normal(0, 0.8, 110)}, tmp_path)
-    fit = relaxed(MIXTURE.replace("Normal(0, 2)", "Normal([-1, 1], 2)"), data, "k").fit(batch_size=40, epochs=300)
-    exact = ppl.from_text(MIXTURE.replace("Normal(0, 2)", "Normal([-1, 1], 2)")).condition(data).fit()
+    text = MIXTURE.replace("Normal(0, 2)", "Normal([-1, 1], 2)")
+    fit = relaxed(text, data, "k", temperature=0.1).fit(batch_size=40, epochs=300)
+    exact = ppl.from_text(text).condition(data).fit()
     np.testing.assert_allclose(fit.draws["m"].mean(axis=0), exact.draws["m"].mean(axis=0), atol=0.1)
     off = np.abs(fit.probabilities["k"] - exact.probabilities["k"])
-    assert off.mean() < 0.01 and fit.elbo < exact.elbo + 0.5
+    assert off.mean() < 0.03 and fit.elbo < exact.elbo + 0.5
     assert any("were not weighed" in reason for reason in fit.reasons)
+
+
+def test_values_that_the_data_rule_out_are_no_usable_guide() -> None:
+    """An element between its values may have a likelihood where one of them has none."""
+    rng = np.random.default_rng(0)
+    text = "p ~ Beta(1, 1)\nz[120] ~ Bernoulli(0.5)\nfor i in 1..120, t in 1..2 { y[i, t] ~ Bernoulli(z[i] * p) }"
+    fit = relaxed(text, {"y": (rng.random((120, 2)) < 0.4) * 1.0}, "z").fit(epochs=200)
+    assert fit.elbo == -np.inf and fit.verdict == "do not use"
+    assert any("that the rest of the model rules out" in reason for reason in fit.reasons)
 
 
 def test_the_same_seed_gives_the_same_bits_and_resumes_to_them(tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def _finished(
         z, weights, of_hard = all_draws.draws(built, phi, rng, draws, with_rows), even(draws), {}
     else:
         proposed = hard.proposed(built, phi, rng, draws, with_rows)
-        z, weights, of_hard = proposed.z, proposed.weights, hard.evidence(proposed)
+        z, weights, of_hard = proposed.z, proposed.weights, hard.evidence(proposed, bound.elbo)
     rows_k = _rows_k(built, phi, generator(seed, FRESH))
     evidence = Evidence(
         newton_step=0.0, not_definite=0.0, flat=0.0, draw_error=0.0, pareto_k=weights.pareto_k, draws=len(z),

@@ -64,10 +64,11 @@ class Hard:
         values, _ = gumbel.draw(plan, phi, rng, count)
         return Proposed(self._beside(z, values), even(count), None if tried is None else tried.pareto_k)
 
-    def evidence(self, proposed: Proposed) -> dict[str, Any]:
-        """What the verdict looks at."""
+    def evidence(self, proposed: Proposed, elbo: float) -> dict[str, Any]:
+        """What the verdict looks at; `elbo` is that of draws from the guide."""
         names, k = self.relaxed.names, None if proposed.pareto_k is None else max(0.0, proposed.pareto_k)
         found = {"relaxed": self.relaxed.temperature, "relaxed_k": k, "unweighed": 1 if k is None else None}
+        found["ruled_out"] = int(not proposed.weighed and not np.isfinite(elbo))
         effective = proposed.weights.effective if proposed.weighed else np.inf
         return {**found, "effective": effective, "where": dict.fromkeys(found, names)}
 

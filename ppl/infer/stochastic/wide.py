@@ -1,7 +1,7 @@
 """trained guide, values of relaxed latents -> draws of all other latents from something wider, with their log density.
 
-An element with an independent Gaussian guide comes at times from one three times as wide and, where its prior is Normal,
-at times from that: where a value of a relaxed latent switches it off, its posterior is its prior.
+An element with an independent Gaussian guide comes at times from one three times as wide and, where its prior is
+Normal, at times from that: where a value of a relaxed latent switches it off, its posterior is its prior.
 """
 
 from __future__ import annotations
