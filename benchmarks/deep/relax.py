@@ -28,7 +28,7 @@ from ppl.rewrite.sum_out import sum_out
 MEANS, SHARES = np.array([-1.0, 0.2, 1.5]), np.array([0.2, 0.3, 0.5])
 CLASSES = "m = [-1, 0.2, 1.5]\nc[6] ~ Categorical([0.2, 0.3, 0.5])\ny ~ Normal(m[c[g]], 1)"
 SPIKES = "z[8] ~ Bernoulli(0.3)\nbeta[8] ~ Normal(0, 1)\ny ~ Normal(X @ (z * beta), 1)"
-TEMPERATURES = (0.1, 0.5, 1.0)
+TEMPERATURES = (0.1, 0.2, 0.5, 1.0)
 
 
 MIXTURE = "m[2] ~ Normal([-1, 1], 2)\nk[rows] ~ Categorical([0.4, 0.6])\ny ~ Normal(m[k], 1)"

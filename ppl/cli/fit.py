@@ -36,7 +36,7 @@ from ppl.language.errors import UsageError
 @click.option("--stream", is_flag=True, help="Read a Parquet file in row groups: done anyway above 2 GB.")
 @click.option("--label-weight", type=float, help="Of what the encoder says of known labels.  [default: numbers a row]")
 @click.option("--relax", multiple=True, metavar="NAME[,NAME]", help="Discrete latents not to sum out: with a bias.")
-@click.option("--temperature", type=float, help="Of --relax: lower has less bias and more noise.  [default: 0.5]")
+@click.option("--temperature", type=float, help="Of --relax: lower has less bias and more noise.  [default: 0.2]")
 @click.option("--standard-errors", is_flag=True, help="Standard errors of point estimates, as their sds.")
 @click.option("--em", is_flag=True, help="Point estimates and guide in turn; otherwise together, to the same end.")
 @click.option("--checkpoint", type=click.Path(), help="Keep what is found on the way in this file.")

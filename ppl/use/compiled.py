@@ -14,7 +14,7 @@ from ppl.rewrite.relax import Relaxed, drawn, relaxed, with_way_out
 from ppl.rewrite.sum_out import SummedOut, sum_out
 from ppl.values import dataclass
 
-TEMPERATURE = 0.5
+TEMPERATURE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
