@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
 import ppl
+from ppl.cli import main
 from ppl.compile.joint import compile_joint
 from ppl.compile.staged.step import plain as by_autograd
 from ppl.infer.stochastic import gumbel
@@ -162,7 +166,7 @@ def test_a_mixture_of_rows_is_found_in_batches(tmp_path: Path) -> None:
     k = rng.random(110) < 0.6
     data = table({"y": np.where(k, 2.0, -2.0) + rng.normal(0, 0.8, 110)}, tmp_path)
     text = MIXTURE.replace("Normal(0, 2)", "Normal([-1, 1], 2)")
-    fit = relaxed(text, data, "k", temperature=0.1).fit(batch_size=40, epochs=300)
+    fit = relaxed(text, data, "k", temperature=0.1).fit(batch_size=40, epochs=200)
     exact = ppl.from_text(text).condition(data).fit()
     np.testing.assert_allclose(fit.draws["m"].mean(axis=0), exact.draws["m"].mean(axis=0), atol=0.1)
     off = np.abs(fit.probabilities["k"] - exact.probabilities["k"])
@@ -227,6 +231,35 @@ def test_what_makes_no_sense_is_refused(asked: dict[str, object], words: str, tm
     with pytest.raises(ppl.UsageError) as caught:
         relaxed(text, data, "k").fit(**asked)  # type: ignore[arg-type]
     assert words in str(caught.value)
+
+
+def test_streams_are_refused(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"y": np.arange(600.0)}), tmp_path / "data.parquet", row_group_size=100)
+    with pytest.raises(ppl.UsageError, match="relax: not of data that are read as a stream"):
+        relaxed("z ~ Bernoulli(0.5)\ny ~ Normal(z, 1)", ppl.stream(tmp_path / "data.parquet"), "z").fit()
+
+
+def test_the_command_says_what_was_relaxed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table({"y": np.array([0.2, 1.4, 0.9])}, tmp_path)
+    Path("coin.ppl").write_text("w ~ Bernoulli(0.4)\nz ~ Bernoulli(0.5)\ny ~ Normal(z + w, 1)\n")
+
+    def run(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["ppl", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        told = capsys.readouterr()
+        return int(str(end.value.code or 0)), told.out + told.err
+
+    code, told = run("fit", "coin.ppl", "data.csv", "--temperature", "1")
+    assert code == 2 and "temperature: of what is relaxed" in told
+    asked = ("fit", "coin.ppl", "data.csv", "--relax", "z, w", "--temperature", "0.3", "--epochs", "300")
+    code, told = run(*asked, "-o", "coin.nc")
+    assert code == 0 and "relaxed at temperature 0.3, biased" in told and "verdict: usable" in told
+    code, told = run("diagnose", "coin.nc")
+    assert code == 0 and re.search(r"relaxation +0.3 +0 +any +usable +`[wz]` and `[wz]`", told)
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, np.nan, np.inf, True, "cold"])
