@@ -154,9 +154,9 @@ class Posterior:
         """The posterior, found by the automatic mean-field guide and corrected.
 
         With the `guide` "auto" further rungs are tried while the verdict is not good; another name is that rung alone,
-        as docs/inference.md describes them: "meanfield", "noncentred", "partial", "adapted", "fullrank", "lowrank",
-        "realnvp" ("flow"), "iaf", "planar", "mixture", "chains", "point". Where there is nothing for a rung to do, the
-        fit is that of the mean field.
+        as docs/inference.md describes them: "meanfield", "noncentred", "partial", "nested", "adapted", "fullrank",
+        "lowrank", "realnvp" ("flow"), "iaf", "planar", "mixture", "chains", "point". Where there is nothing for a rung
+        to do, the fit is that of the mean field.
 
         Points (`Param`) are estimated first, with a mean field; `em` takes steps by both in turn, to the same end. The
         rest is found given them. `standard_errors` are, as sds of the points, those by the observed information.

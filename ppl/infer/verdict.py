@@ -76,6 +76,7 @@ class Evidence:
     misfit: float = 0.0  # how far integrals moved means (in sds) and log sds of groups, given the border
     point: int = 0  # 1 for the posterior mode alone
     wider: float = 0.0  # how far wider proposals moved means, in sds, or log sds
+    drift: float | None = None  # of draws of any of several modes by reversible moves, in sds; None where not looked at
     few: int = 0  # 1 where the weights are uneven and more proposals were not made, as other ones are adapted next
     tails: float = 0.0  # 1 / the effective number of draws that an sd rests on
     rhat: float | None = None  # of Hamiltonian chains, the largest; None, as the two below, where none ran
@@ -217,6 +218,11 @@ RULES: dict[str, Rule] = {
         "wider proposals move mean or log sd of {where} by {value:.2g} sds: others may still miss a tail",
         "let `--guide auto` try chains, or give scales tighter priors",
     ),
+    "drift": Rule(
+        "drift", 0.1, 0.3,
+        "draws of a mode are carried off by {value:.2g} sds, in {where}, by moves that leave a posterior as it is",
+        "let `--guide auto` try chains, or give scales tighter priors",
+    ),
     "moved_mean": Rule(
         "moved means", 0.25, 0.5,
         "the weights move the mean of {where} by {value:.2g} sds, and among so many coordinates may miss as much",
@@ -265,8 +271,10 @@ def rules(draws: int) -> dict[str, Rule]:
     return RULES | {"pareto_k": replace(RULES["pareto_k"], good=good_k(draws), usable=good_k(draws))}
 
 
-# Of models with points, of stochastic fits.
-OF_SOME = ("unbounded", "tied", "stochastic", "diverged", "relaxed", "unweighed", "ruled_out", "relaxed_k", "row_k")
+# Rules that only some fits have: of points, stochastic ones, relaxed latents, mixtures.
+OF_SOME = (
+    "unbounded", "tied", "stochastic", "diverged", "relaxed", "unweighed", "ruled_out", "relaxed_k", "row_k", "drift"
+)  # fmt: skip
 
 
 def _rate(rule: Rule, value: float | None) -> Verdict:
@@ -308,6 +316,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
         "pareto_k": None if alone or chains else evidence.pareto_k,
         "few": None if alone or chains else evidence.few,
         "wider": None if alone or chains else evidence.wider,
+        "drift": evidence.drift,
         "moved_mean": None if alone or chains else evidence.moved_mean,
         "moved_sd": None if alone or chains else evidence.moved_sd,
         "tails": evidence.tails,
