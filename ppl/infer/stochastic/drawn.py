@@ -13,6 +13,7 @@ from ppl.compile.local_products import MEAN, NOISE, SD
 from ppl.infer.stochastic import gumbel as relaxed
 from ppl.infer.stochastic import kl
 from ppl.infer.stochastic.gaussians import HALF_LOG_TWO_PI
+from ppl.infer.stochastic.flow import Flow
 from ppl.infer.stochastic.guide import WithDensity
 from ppl.infer.stochastic.plan import Local, Plan, size_of
 from ppl.model import transforms
@@ -86,7 +87,7 @@ def drawn(
     z_open = None
     if plan.guide.dimension:
         z_open, log_q = plan.guide.draw(opened, eps.opened)
-        if isinstance(plan.guide, WithDensity):
+        if isinstance(plan.guide, WithDensity) and not isinstance(plan.guide, Flow):  # whose own is plain numpy
             log_q = plan.guide.log_prob(held(opened), z_open)
         found.shared.append(log_q)
     if plan.soft:
