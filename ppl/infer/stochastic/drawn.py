@@ -12,8 +12,8 @@ from ppl.compile.blocks import Block
 from ppl.compile.local_products import MEAN, NOISE, SD
 from ppl.infer.stochastic import gumbel as relaxed
 from ppl.infer.stochastic import kl
-from ppl.infer.stochastic.gaussians import HALF_LOG_TWO_PI
 from ppl.infer.stochastic.flow import Flow
+from ppl.infer.stochastic.gaussians import HALF_LOG_TWO_PI
 from ppl.infer.stochastic.guide import WithDensity
 from ppl.infer.stochastic.plan import Local, Plan, size_of
 from ppl.model import transforms
