@@ -32,7 +32,6 @@ from ppl.numeric.threads import one_blas_thread
 from ppl.report.given import keep
 from ppl.report.quantities import left_out
 from ppl.report.record import Checked, Record
-from ppl.rewrite.relax import Relaxed
 from ppl.rewrite.sum_out import SummedOut
 from ppl.use.arguments import whole
 from ppl.use.compiled import TEMPERATURE, Relaxing, compiled
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from ppl.infer.loo import Loo
     from ppl.report import labelled, ranks
     from ppl.report.summary import Summary
+    from ppl.rewrite.relax import Relaxed
     from ppl.use import checks
     from ppl.use.evaluate import Evaluation
     from ppl.use.predicted import Predictions

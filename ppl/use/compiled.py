@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ppl.compile.hard_joint import hard_joint
+from typing import TYPE_CHECKING
+
 from ppl.compile.joint import LogJoint, compile_joint
 from ppl.data.dataset import Dataset
 from ppl.language.errors import ModelError, UsageError
@@ -10,9 +11,11 @@ from ppl.model.graph import Model
 from ppl.model.names import Names
 from ppl.model.settle import settle
 from ppl.rewrite.guards import without_needless_guards
-from ppl.rewrite.relax import Relaxed, drawn, relaxed, with_way_out
 from ppl.rewrite.sum_out import SummedOut, sum_out
 from ppl.values import dataclass
+
+if TYPE_CHECKING:
+    from ppl.rewrite.relax import Relaxed
 
 TEMPERATURE = 0.2
 
@@ -43,11 +46,16 @@ def compiled(
     """Raises `ModelError` where model and data do not fit, or where it cannot be summed over discrete latents."""
     settled = without_needless_guards(settle(names, data))
     if relaxing is not None:
+        from ppl.compile.hard_joint import hard_joint
+        from ppl.rewrite.relax import drawn, relaxed
+
         soft = relaxed(settled, relaxing.names, relaxing.temperature)
         model = drawn(settled, soft.names)
         return model, hard_joint(model), None, soft
     try:
         summed = sum_out(settled)
     except ModelError as error:
+        from ppl.rewrite.relax import with_way_out
+
         raise with_way_out(settled, error) from None
     return settled, compile_joint(settled, summed), summed, None

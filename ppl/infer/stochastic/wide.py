@@ -52,9 +52,10 @@ class Wide:
         for block in joint.blocks:
             own = self._of_block(block, values)
             z[:, block.start : block.stop] = own
-            lower, upper = block.bounds_at(values)
             pieces = parts.setdefault(block.name, [])
-            pieces.append(block.transform.constrain(own.reshape(self._count, *block.shape), lower, upper))
+            with np.errstate(all="ignore"):  # far out
+                lower, upper = block.bounds_at(values)
+                pieces.append(block.transform.constrain(own.reshape(self._count, *block.shape), lower, upper))
             if len(pieces) == len(block.latent.pieces):
                 assembly = joint.assemblies.get(block.name)
                 values[block.name] = pieces[0] if assembly is None else assembly(pieces)
