@@ -27,8 +27,8 @@ from ppl.infer.proposals import (
     moved,
     propose,
 )
-from ppl.infer.propriety import slowest_tail
-from ppl.infer.verdict import RULES, Verdict, could_help, judge
+from ppl.infer.propriety import SLOW, slowest_tail
+from ppl.infer.verdict import Verdict, could_help, judge
 
 _MOST_ROUNDS = 10
 _EFFICIENT = 0.2  # share of the proposals that are effective, where the first rounds may end
@@ -100,7 +100,7 @@ def _adapted(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> A
         draws=len(z),
         effective=weights.effective,
         wider=float(apart.max()),
-        slow_tail=slow if slow > RULES["slow_tail"].usable else None,  # weights cover tails that chains do not
+        slow_tail=slow if slow > SLOW else None,  # weights cover tails that chains do not
         where=where,
     )
     return replace(so_far, z=z, weights=weights, evidence=found)
@@ -121,18 +121,18 @@ def rounds(
         z, weights = propose(joint, rng, components, _PROPOSALS_PER_DRAW * draws)
         if weights.largest > _OUTWEIGHED:
             raise Outweighed(z[np.argmax(weights.weights)])
-        apart = moved(*before, z, weights)
+        apart = moved(*before, z, weights, by_draws=True)
         efficient = weights.effective >= _EFFICIENT * len(z) or again >= _FIRST_ROUNDS
         if efficient and weights.pareto_k <= _SETTLED_K and apart.max() <= _SETTLED:
             if are_enough(z, weights):
                 return z, weights, apart
             z, weights = correct(joint, rng, components, draws)
             if not is_uneven(weights):
-                return z, weights, moved(*before, z, weights)
+                return z, weights, moved(*before, z, weights, by_draws=True)
         if again >= _FIRST_ROUNDS and weights.effective < _WORTHWHILE * len(z):
             break
     z, weights = correct(joint, rng, components, draws)
-    return z, weights, moved(*before, z, weights)
+    return z, weights, moved(*before, z, weights, by_draws=True)
 
 
 def _with_wide_ones(points: np.ndarray, components: list[Component]) -> list[Component]:

@@ -35,6 +35,7 @@ _LOST = 1e-3  # share of the hubs' draws whose rest has no mode
 _PER_DRAW = 0.5  # of the hubs for each draw asked for; rounds make four times as many proposals
 _NUMBERS = 1 << 21  # of the bands of all precisions that are factored together
 _FEWEST_TOGETHER = 64
+_MOST_KEPT = 20_000_000  # elements of the proposals
 _MOST_BATCHES = 3000  # of as many gradients as are evaluated at once: chains cost as much
 _BATCHES_OF_ROUNDS = 5
 _SURE = 3.5  # standard errors by which a moment must have moved
@@ -168,8 +169,8 @@ class Marginal:
 
 
 def nested(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> Approximation | None:
-    """None in few coordinates or very many, where no few hubs leave a narrow band, where other modes are known, and where it would
-    cost more than chains.
+    """None in few coordinates or very many, where no few hubs leave a narrow band, where other modes are known, and
+    where it would cost more than chains.
     """
     outside = not HEAVY_TAILED_BELOW < joint.dimension <= MOST_SEEN  # among more, other modes were hardly looked for
     if outside or joint.elimination is not None or so_far.evidence.rivals or not could_help(so_far.evidence):
@@ -190,6 +191,10 @@ def nested(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> App
             h, weights, apart = _hubs(marginal, so_far.z[:, divided.hubs], seed, hub_draws)
         except (Outweighed, np.linalg.LinAlgError):
             return None
+        most = _MOST_KEPT // joint.dimension
+        if len(h) > most:
+            h = h[importance.resample(weights.weights, most, generator(seed, NESTED, 2))]
+            weights = replace(weights, weights=np.full(most, 1 / most))
         z, eps, log_ratios = _with_rest(marginal, h, generator(seed, NESTED, 1))
         if np.isinf(log_ratios).mean() > _LOST:
             return None

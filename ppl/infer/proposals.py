@@ -154,19 +154,33 @@ def is_uneven(weights: Weights) -> bool:
     return not weights.pareto_k <= _DOUBTED
 
 
-def moved(z: np.ndarray, weights: Weights, z2: np.ndarray, weights2: Weights) -> np.ndarray:
-    """How far other weighted proposals have the mean of each coordinate, in sds, or its log sd, beyond chance (D,)."""
+def moved(z: np.ndarray, weights: Weights, z2: np.ndarray, weights2: Weights, by_draws: bool = False) -> np.ndarray:
+    """How far other weighted proposals have the mean of each coordinate, in sds, or its log sd, beyond chance (D,).
+
+    Chance is that of as many Gaussian draws, or, `by_draws`, of these with their tails: where both have seen the tails
+    a log sd that rests on few far draws does not tell them apart.
+    """
     with np.errstate(all="ignore"):
-        (mean, sd, error), (mean2, sd2, error2) = _moments(z, weights), _moments(z2, weights2)
-        noise = _SURE * np.hypot(error, error2)
-        apart = np.maximum(np.abs(mean2 - mean) / sd2, np.abs(np.log(sd2 / sd))) - noise
+        (mean, sd, *errors), (mean2, sd2, *errors2) = (
+            _moments(*one, by_draws) for one in ((z, weights), (z2, weights2))
+        )
+        of_mean, of_sd = (_SURE * np.hypot(one, other) for one, other in zip(errors, errors2, strict=True))
+        apart = np.maximum(np.abs(mean2 - mean) / sd2 - of_mean, np.abs(np.log(sd2 / sd)) - of_sd)
     return np.nan_to_num(np.maximum(apart, 0.0), nan=0.0, posinf=1e6)
 
 
-def _moments(z: np.ndarray, weights: Weights) -> tuple[np.ndarray, np.ndarray, float]:
-    """Means and sds (D,), and the standard error of the means in sds."""
-    mean = weights.weights @ z
-    return mean, np.sqrt(weights.weights @ (z - mean) ** 2), weights.effective**-0.5
+def _moments(z: np.ndarray, weights: Weights, by_draws: bool) -> tuple[np.ndarray, ...]:
+    """Means and sds, and the standard errors of means, in sds, and of log sds, each (D,)."""
+    w = weights.weights
+    mean = w @ z
+    deviation2 = (z - mean) ** 2
+    variance = w @ deviation2
+    least = np.full(len(mean), weights.effective**-0.5)
+    if not by_draws:
+        return mean, np.sqrt(variance), least, least
+    of_mean = np.sqrt(w**2 @ deviation2 / variance)
+    of_log_sd = 0.5 * np.sqrt(w**2 @ (deviation2 / variance - 1) ** 2)
+    return mean, np.sqrt(variance), np.maximum(of_mean, least), np.maximum(of_log_sd, least)
 
 
 def _stretched(component: Component) -> list[Component]:

@@ -12,6 +12,7 @@ from ppl.compile.joint import LogJoint
 from ppl.infer.verdict import Evidence
 from ppl.model import transforms
 
+SLOW = 1.8  # beyond that of a funnel: 1.4, and 1.6 where chains miss its mouth
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _UNBOUNDED = (transforms.IDENTITY, transforms.NONCENTRED, transforms.NONCENTRED_VECTOR, *CONDITIONAL.values())
 
@@ -36,8 +37,10 @@ def slowest_tail(joint: LogJoint, z: np.ndarray) -> tuple[float, tuple[str, ...]
 
 
 def of_all(evidence: Evidence, others: Iterable[Evidence]) -> Evidence:
-    """Evidence with what rungs that looked further found: a posterior without an integral has none for any of them."""
-    looked = [other for other in others if other.slow_tail is not None]
+    """Evidence with what rungs that looked further found, where it is beyond doubt: a posterior without an integral has
+    none for any of them.
+    """
+    looked = [other for other in others if (other.slow_tail or 0.0) > SLOW]
     if evidence.slow_tail is not None or not looked:
         return evidence
     worst = max(looked, key=lambda other: other.slow_tail or 0.0)

@@ -77,6 +77,17 @@ def test_groups_of_counts() -> None:
         assert found.summary()[name]["sd"] == pytest.approx(sd, rel=0.05), name
 
 
+def test_no_more_proposals_than_fit_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nested, "_MOST_KEPT", 42 * 3000)
+    posterior = ppl.from_text(LEVEL, "test.ppl").condition({"y": walk()})
+    found = posterior.fit(guide="nested")
+    assert found.verdict == "good" and len(found.record.log_weights) == 3000
+    monkeypatch.undo()
+    usual = posterior.fit(guide="nested").summary()
+    for name in ("s_level", "s_obs"):
+        assert found.summary()[name]["mean"] == pytest.approx(usual[name]["mean"], abs=0.1 * usual[name]["sd"])
+
+
 def test_hubs_are_what_ties_a_band() -> None:
     pattern = np.eye(20, dtype=bool) | np.eye(20, k=1, dtype=bool) | np.eye(20, k=-1, dtype=bool)
     shuffled = np.random.default_rng(1).permutation(20)
