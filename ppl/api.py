@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ppl.compile.joint import LogJoint, compile_joint
+from ppl.compile.joint import LogJoint
 from ppl.data import dataset
 from ppl.data.dataset import Dataset
 from ppl.data.row_groups import RowStream, stream_of
 from ppl.infer import ladder, pipeline
-from ppl.infer.draws import generator
 from ppl.infer.stochastic import choose
 from ppl.infer.verdict import FROM_BEST, is_worse
 from ppl.infer.watch import Watch, watched
@@ -29,25 +28,23 @@ from ppl.language.syntax import Program
 from ppl.model import graph
 from ppl.model.behind import Behind
 from ppl.model.names import Names, find_names
-from ppl.model.settle import settle
 from ppl.numeric.threads import one_blas_thread
 from ppl.report.given import keep
 from ppl.report.quantities import left_out
 from ppl.report.record import Checked, Record
-from ppl.rewrite.guards import without_needless_guards
-from ppl.rewrite.sum_out import SummedOut, sum_out
+from ppl.rewrite.sum_out import SummedOut
 from ppl.use.arguments import whole
+from ppl.use.compiled import TEMPERATURE, Relaxing, compiled
 from ppl.use.ladder_fit import fitted, rungs_of
 
 if TYPE_CHECKING:
     from ppl.infer.loo import Loo
     from ppl.report import labelled, ranks
     from ppl.report.summary import Summary
+    from ppl.rewrite.relax import Relaxed
     from ppl.use import checks
     from ppl.use.evaluate import Evaluation
     from ppl.use.predicted import Predictions
-
-_PRIOR = 100  # a stream of random numbers, apart from those of a fit
 
 
 def load(path: str | PathLike[str]) -> Model:
@@ -71,6 +68,7 @@ class Model:
 
     program: Program
     names: Names = field(repr=False)
+    relaxing: Relaxing | None = None
 
     @staticmethod
     def from_text(text: str, name: str = "<model>") -> Model:
@@ -89,10 +87,14 @@ class Model:
         return self._given(dataset.read(data, tables) if streamed is None else streamed.data, streamed)
 
     def _given(self, data: Dataset, streamed: RowStream | None = None) -> Posterior:
-        settled = without_needless_guards(settle(self.names, data))
-        summed = sum_out(settled)
         behind = None if streamed is None else Behind(streamed, self.names)
-        return Posterior(settled, compile_joint(settled, summed), summed, data, behind)
+        return Posterior(*compiled(self.names, data, self.relaxing), data, behind)
+
+    def relax(self, *names: str, temperature: float = TEMPERATURE) -> Model:
+        """The model with these discrete latents drawn, not summed out: fits are by stochastic gradients through weights
+        of their values (Gumbel-softmax), with a bias that grows with the temperature.
+        """
+        return replace(self, relaxing=Relaxing.of(names, temperature))
 
     def calibrate(
         self, *data: Any, rounds: int = 64, seed: int = 1, progress: Callable[[int], None] | None = None, **tables: Any
@@ -113,11 +115,14 @@ class Model:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Posterior:
-    """A model given data. `model` is its graph and terms, `joint` the compiled log joint density."""
+    """A model given data. `model` is its graph and terms, `joint` the compiled log joint density; discrete latents that
+    are `relaxed` are not summed out in these, but drawn.
+    """
 
     model: graph.Model = field(repr=False)
     joint: LogJoint = field(repr=False)
     summed: SummedOut | None = field(repr=False)
+    relaxed: Relaxed | None = field(repr=False)
     data: Dataset = field(repr=False)  # as it was read
     behind: Behind | None = field(repr=False, default=None)  # of a stream, of which the data are a few rows
 
@@ -126,19 +131,7 @@ class Posterior:
         """What can be seen to go wrong before anything is fitted: a sentence each. Worked out at each call."""
         from ppl.compile.warnings import warnings_of
 
-        return warnings_of(self.model, self.joint)
-
-    def true_values(self, draws: int, seed: int) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-        """Draws (S, *shape) of all latents from their priors and no names, or from the posterior and the names of
-        those without a proper prior.
-        """
-        from ppl.compile.replicate import draw_prior, without_proper_prior
-
-        improper = tuple(without_proper_prior(self.model))
-        if not improper:
-            return draw_prior(self.model, draws, generator(seed, _PRIOR)), ()
-        found = self.fit(seed=seed, draws=max(draws, 100)).draws
-        return {name: value[:draws] for name, value in found.items()}, improper
+        return warnings_of(self.model, self.joint) if self.relaxed is None else ()
 
     def log_density(self, values: Mapping[str, Any]) -> float:
         """The log joint density at values of all latents on their own scale, in nats: no Jacobian, all constants.
@@ -184,6 +177,8 @@ class Posterior:
         now, given = watch or Watch(), keep(self.data, self.model, 0 if rows is None else rows.groups.rows)
         why = "" if em or standard_errors or guide != "auto" else choose.reason(self.joint)
         why, mark = (why, "") if self.behind is None else (self.behind.why, self.behind.mark)
+        if self.relaxed is not None:
+            stochastic, mark = True, f"{mark} relaxed {self.relaxed.names} {self.relaxed.temperature}"
         numbers = (encoder, batch_size, epochs, learning_rate, kl_anneal or None, validation, label_weight)
         wish = None
         if stochastic or why or amortise or any(number is not None for number in numbers):
@@ -199,7 +194,7 @@ class Posterior:
         if wish is not None:
             from ppl.use import deep_fit
 
-            asked = (wish, seed, draws, keep_all, given, why, self.behind)
+            asked = (wish, seed, draws, keep_all, given, why, self.behind, self.relaxed)
             with one_blas_thread(), watched(now):
                 return Fit(deep_fit.fitted(self.model, self.joint, *asked), self, rows)
         rungs = rungs_of(self.model, guide)

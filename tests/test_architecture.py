@@ -91,7 +91,7 @@ HEAVY = {
     "IPython", "arviz", "scipy.special", "scipy.sparse", "scipy.linalg", "numpy.testing", "numpy.f2py", "numpy.ma",
     "numpy.polynomial", "unittest", "ppl.use.predict", "ppl.use.loo", "ppl.use.checks", "ppl.report.plots",
     "ppl.report.fitfile", "ppl.report.notebook", "ppl.report.labelled", "ppl.infer.chains", "ppl.infer.mixture",
-    "ppl.infer.fullrank", "ppl.infer.arrow", "ppl.infer.sparse", "ppl.infer.point",
+    "ppl.rewrite.relax", "ppl.infer.fullrank", "ppl.infer.arrow", "ppl.infer.sparse", "ppl.infer.point",
 }  # fmt: skip
 MODEL, DATA = (str(PACKAGE.parent / "models" / f"eight_schools.{end}") for end in ("ppl", "csv"))
 

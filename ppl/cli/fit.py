@@ -6,7 +6,7 @@ import click
 
 from ppl.cli.group import EXIT_DO_NOT_USE, EXIT_INTERRUPTED, commands
 from ppl.cli.live import watching
-from ppl.cli.shared import check_output, condition, show, split
+from ppl.cli.shared import check_output, condition, names_in, show, split
 from ppl.language.errors import UsageError
 
 
@@ -35,6 +35,8 @@ from ppl.language.errors import UsageError
 @click.option("--validation", type=float, metavar="SHARE", help="Rows held out to decide when to stop.")
 @click.option("--stream", is_flag=True, help="Read a Parquet file in row groups: done anyway above 2 GB.")
 @click.option("--label-weight", type=float, help="Of what the encoder says of known labels.  [default: numbers a row]")
+@click.option("--relax", multiple=True, metavar="NAME[,NAME]", help="Discrete latents not to sum out: with a bias.")
+@click.option("--temperature", type=float, help="Of --relax: lower has less bias and more noise.  [default: 0.2]")
 @click.option("--standard-errors", is_flag=True, help="Standard errors of point estimates, as their sds.")
 @click.option("--em", is_flag=True, help="Point estimates and guide in turn; otherwise together, to the same end.")
 @click.option("--checkpoint", type=click.Path(), help="Keep what is found on the way in this file.")
@@ -45,6 +47,7 @@ def fit(
     guide: str, require: str | None, checkpoint: str | None, resume: str | None, standard_errors: bool, em: bool,
     stochastic: bool, amortise: str | None, encoder: str | None, batch_size: int | None, epochs: int | None,
     kl_anneal: float, learning_rate: float | None, validation: float | None, stream: bool, label_weight: float | None,
+    relax: tuple[str, ...], temperature: float | None,
 ) -> int:  # fmt: skip
     """Find the posterior of MODEL given DATA (CSV, TSV, Parquet, JSON or npz; several files are merged).
 
@@ -57,9 +60,9 @@ def fit(
             check_output(target, inputs)
     if output is not None and output in (checkpoint, resume):
         raise UsageError(f"{output} is the checkpoint of this fit; choose another name for -o")
-    names = [name.strip() for name in (amortise or "").split(",") if name.strip()]
+    names = names_in(amortise or "")
     hidden = None if encoder is None else _sizes(encoder)
-    posterior = condition(model, data, stream)
+    posterior = condition(model, data, stream, names_in(",".join(relax)), temperature)
     with watching() as watch:
         try:
             found = posterior.fit(

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,14 +33,26 @@ def uncollected() -> Iterator[None]:
         gc.enable()
 
 
-def condition(model: str, data: tuple[str, ...], stream: bool = False) -> Posterior:
-    """Load and condition, and say on standard error what was taken as observed."""
+def names_in(text: str) -> tuple[str, ...]:
+    """`z, w` -> the names."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def condition(
+    model: str,
+    data: tuple[str, ...],
+    stream: bool = False,
+    relax: tuple[str, ...] = (),
+    temperature: float | None = None,
+) -> Posterior:
+    """Load and condition, with these discrete latents relaxed, and say on standard error what was taken as observed."""
     with uncollected():
         import ppl.api
         from ppl.data import axes as axes_of
+        from ppl.use.compiled import Relaxing
 
     plain, tables = split(data)
-    loaded = ppl.load(model)
+    loaded = replace(ppl.load(model), relaxing=Relaxing.of(relax, temperature))
     try:
         posterior = loaded.condition(*([ppl.stream(path) for path in plain] if stream else plain), **tables)
     except ModelError:

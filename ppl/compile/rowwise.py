@@ -171,7 +171,11 @@ def _check(split: Rowwise) -> None:
     many = numpy.sort(rng.permutation(length)[:_MOST_COMPARED])
     few = numpy.sort(rng.permutation(len(many))[: min(_FEW, 1 + len(many) // 2)])
     values = joint.constrain(rng.normal(0.0, 0.5, (2, joint.dimension)))
-    values |= {name: values[of_any_value(name)] for name in split.local}
+    values |= {name: values[of_any_value(name)] for name in split.local if of_any_value(name) in values}
+    sources = [term for term in terms.ancestors(part.log_prob for part in joint.parts) if term.source is not None]
+    for term in sources:  # what has no coordinates: weights of relaxed latents
+        if term.source not in values:
+            values[str(term.source)] = rng.random((2, *term.shape))
     with numpy.errstate(all="ignore"):
         larger, smaller = (_found(split.at(rows).program, split.of_rows(values, rows)) for rows in (many, many[few]))
         whole = _found(joint.program, values) if length <= _MOST_COMPARED else []

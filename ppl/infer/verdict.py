@@ -87,6 +87,10 @@ class Evidence:
     diverged: int | None = None  # 1 where these diverged
     trained: str = ""  # why they ended
     short: float | None = None  # the longest step that is left after these, in posterior sds
+    relaxed: float | None = None  # the temperature of relaxed discrete latents; None where there are none
+    unweighed: int | None = None  # 1 where draws of these have no weights
+    ruled_out: int | None = None  # 1 where some of these draws have no density
+    relaxed_k: float | None = None  # Pareto k of draws of their values, where it was looked at
     row_k: float | None = None  # share of rows, of those looked at, whose encoded latents have a Pareto k above 0.7
     unbounded: int | None = None  # 1 where nothing holds a point; None, as the next, where there are no points
     tied: int | None = None  # 1 where other values of points are as good
@@ -159,6 +163,26 @@ RULES: dict[str, Rule] = {
         "distance", 0.1, 0.3,
         "over all rows the ELBO is highest {value:.2g} posterior sds from what was found",
         "train longer (`--epochs`), or leave the number of epochs to ppl",
+    ),
+    "relaxed": Rule(
+        "relaxation", 0, np.inf,
+        "the guide was found with {where} relaxed at temperature {value:g} (Gumbel-softmax): it has a bias",
+        "compare a fit at half the `--temperature`, or write the model such that it can be summed out",
+    ),
+    "unweighed": Rule(
+        "relaxed, no weights", 0, np.inf,
+        "draws of {where} were not weighed by the density as it is written: probabilities may be too near 0 and 1",
+        "see what it says of simulated data; up to 100 unknown numbers in all are weighed",
+    ),
+    "ruled_out": Rule(
+        "relaxed, impossible", 0, 0,
+        "the guide gives probability to values of {where} that the rest of the model rules out: its ELBO is -inf",
+        "lower the `--temperature`, or give every value some likelihood, such as a probability of 0.001 in place of 0",
+    ),
+    "relaxed_k": Rule(
+        "relaxed draws", 0.7, 0.7,
+        "Pareto k of draws of {where} is {value:.2f}: the biased guide is too far from the posterior to be corrected",
+        "give a guide that knows correlations (`--guide fullrank`), or relax fewer elements",
     ),
     "row_k": Rule(
         "encoded rows", 0.1, 0.9,
@@ -253,7 +277,11 @@ def rules(draws: int) -> dict[str, Rule]:
     return RULES | {"pareto_k": replace(RULES["pareto_k"], good=good_k(draws), usable=good_k(draws))}
 
 
-OF_SOME = ("unbounded", "tied", "stochastic", "diverged", "short", "row_k", "drift")  # of points, mixtures and more
+# Rules that only some fits have: of points, stochastic ones, relaxed latents, mixtures.
+OF_SOME = (
+    "unbounded", "tied", "stochastic", "diverged", "short", "relaxed", "unweighed", "ruled_out", "relaxed_k", "row_k",
+    "drift",
+)  # fmt: skip
 
 
 def _rate(rule: Rule, value: float | None) -> Verdict:
@@ -284,6 +312,10 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
         "diverged": evidence.diverged,
         "stochastic": evidence.stochastic,
         "short": evidence.short,
+        "relaxed": evidence.relaxed,
+        "unweighed": evidence.unweighed,
+        "ruled_out": evidence.ruled_out,
+        "relaxed_k": evidence.relaxed_k,
         "row_k": evidence.row_k,
         "interrupted": int(evidence.interrupted == 1),
         "unfinished": int(evidence.interrupted > 1),

@@ -27,14 +27,14 @@ def too_many_terms(span: Span, name: str, terms: int, most: int) -> Mistake:
     return Mistake("too-many-terms", message, span, "let each discrete element be tied to fewer others")
 
 
-def endless(span: Span, name: str, family: str) -> Mistake:
+def endless(span: Span, name: str, family: str, done: str) -> Mistake:
     mend = f"bound it from above: `{name} ~ {family}(...) < 200`"
-    return Mistake("endless", f"`{name}` has endlessly many values and cannot be summed out", span, mend)
+    return Mistake("endless", f"`{name}` has endlessly many values and cannot be {done}", span, mend)
 
 
-def not_countable(span: Span, name: str, family: str) -> Mistake:
+def not_countable(span: Span, name: str, family: str, done: str) -> Mistake:
     mend = f"`{name}` must be in the data, or nothing observed may depend on it"
-    return Mistake("not-countable", f"`{family}` is discrete, and cannot be summed out", span, mend)
+    return Mistake("not-countable", f"`{family}` is discrete, and cannot be {done}", span, mend)
 
 
 def support_not_known(span: Span, name: str) -> Mistake:

@@ -24,6 +24,8 @@ class Deep:
     `labels` are discrete latents of the rows with so many combinations of `values`, of which the encoder gives the
     probabilities; in training that of a known label counted `label_weight` times beside the ELBO.
 
+    Discrete latents of the names in `relax` were trained at weights of this `temperature`.
+
     `phi` are all numbers that were fitted; `kept`, `mean`, `scale` and `gaps` say how the encoder reads a row.
     """
 
@@ -56,6 +58,8 @@ class Deep:
     labels: tuple[str, ...] = ()
     values: int = 0
     label_weight: float = 0.0
+    relax: tuple[str, ...] = ()
+    temperature: float = 0.0
 
     @property
     def elbo(self) -> float:
@@ -73,7 +77,7 @@ class Deep:
 
 
 _ARRAYS = ("phi", "gaps", "kept", "mean", "scale")
-_TUPLES = ("amortise", "hidden", "notes", "labels")
+_TUPLES = ("amortise", "hidden", "notes", "labels", "relax")
 
 
 def lines(deep: Deep) -> list[str]:
@@ -94,6 +98,11 @@ def lines(deep: Deep) -> list[str]:
     if deep.amortise:
         layers = ", ".join(str(size) for size in deep.hidden) or "no hidden layer"
         parts.append(f"encoder of {', '.join(deep.amortise)}: {len(deep.kept)} numbers, {deep.activation} {layers}")
+    if deep.relax:
+        names = ", ".join(deep.relax)
+        parts.append(
+            f"{names} relaxed at temperature {deep.temperature:g}, biased: the ELBO is that of draws of values"
+        )
     if deep.batch:
         parts.append(f"batches of {deep.batch:,} of {deep.rows:,} rows, {deep.rows_a_second:,.0f} rows a second")
     told.append("  " + "; ".join(parts))
@@ -115,6 +124,8 @@ def as_words(deep: Deep) -> dict[str, Any]:
     """What JSON shows of it."""
     words = _words(deep)
     del words["why"], words["notes"]
+    if not deep.relax:
+        del words["relax"], words["temperature"]
     return {
         **words,
         "elbo": deep.elbo,

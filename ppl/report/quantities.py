@@ -21,6 +21,7 @@ from ppl.model.graph import Model
 from ppl.model.terms import inputs
 from ppl.report.record import Probabilities, Quantity
 from ppl.report.summarise import summarise
+from ppl.rewrite.sum_out import values_of
 from ppl.values import dataclass
 
 _MOST_WEIGHTED = 4_000_000  # numbers of a name over all proposals
@@ -102,7 +103,7 @@ def quantities(
     for name in pieces[0]:
         narrow[name] = np.concatenate([piece[name] for piece in pieces])
     even, everyone = np.full(draws, 1.0 / draws), np.arange(draws)
-    continuous = {latent.name for latent in model.latents if not latent.is_point}
+    continuous = {x.name for x in model.latents if not x.is_point and not x.family.discrete}
     summaries, behind_sds = {}, {}
     for name, (role, axes) in _roles(model).items():
         if name in wide or name in narrow:
@@ -115,12 +116,19 @@ def quantities(
 
 
 def probabilities(model: Model, joint: LogJoint, z: np.ndarray, weights: np.ndarray) -> dict[str, Probabilities]:
-    """Of each value of every discrete latent: worked out exactly for each proposal, and weighted."""
+    """Of each value of every discrete latent: worked out exactly for each proposal, and weighted; of those that are not
+    summed out, but drawn, the weighted share of draws.
+    """
     z, weights = z[weights > 0], weights[weights > 0]
-    found = joint.probabilities(joint.constrain(z), weights) if joint.elimination is not None else {}
+    drawn = [latent for latent in model.latents if latent.family.discrete]
+    values_at = joint.constrain(z) if model.discrete or drawn else {}
+    found = joint.probabilities(values_at, weights) if joint.elimination is not None else {}
+    known = {latent.name: values_of(latent) for latent in drawn}
+    for name, values in known.items():
+        found[name] = np.array([np.tensordot(weights, values_at[name] == value, 1) for value in values])
     made = {}
-    for latent in model.discrete:
-        values = joint.elimination.values_of(latent.name)  # type: ignore[union-attr]
+    for latent in (*model.discrete, *drawn):
+        values = known[latent.name] if latent.name in known else joint.elimination.values_of(latent.name)  # type: ignore[union-attr]
         column = model.data.columns.get(latent.name)
         names = tuple(str(int(value)) for value in values)
         if column is not None and column.levels is not None and len(column.levels) == len(values):

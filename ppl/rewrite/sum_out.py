@@ -63,7 +63,7 @@ def sum_out(model: Model) -> SummedOut | None:
     found: list[Mistake] = []
     latents: dict[str, Discrete] = {}
     for latent in model.discrete:
-        values = _values(latent, found)
+        values = values_of(latent, found)
         latents[latent.name] = Discrete(latent.name, values, int(np.prod(latent.shape)))
     _check_bounds(model, found)
     _raise(model, found)
@@ -124,21 +124,20 @@ def _check_bounds(model: Model, found: list[Mistake]) -> None:
                     found.append(discrete_mistakes.range_depends(latent.span, latent.name, name))
 
 
-def values_of(latent: Latent) -> np.ndarray:
-    """All values of a latent that can be summed out."""
-    return _values(latent, [])
+def values_of(latent: Latent, found: list[Mistake] | None = None, done: str = "summed out") -> np.ndarray:
+    """All values that the elements of a latent can have: 1..K, or a range of whole numbers.
 
-
-def _values(latent: Latent, found: list[Mistake]) -> np.ndarray:
-    """All values that the elements of a latent can have: 1..K, or a range of whole numbers."""
+    Where that is not known, or there are too many, a mistake is `found` that says what cannot be `done`.
+    """
+    found = [] if found is None else found
     lows: list[float] = []
     highs: list[float] = []
     for piece in latent.pieces:
         family = piece.distribution.family
         if family.event_rank:
-            found.append(discrete_mistakes.not_countable(piece.span, latent.name, family.name))
+            found.append(discrete_mistakes.not_countable(piece.span, latent.name, family.name, done))
             return np.zeros(1)
-        low, high = _range_of(piece, latent, found)
+        low, high = _range_of(piece, latent, found, done)
         lows.append(low)
         highs.append(high)
     low, high = min(lows), max(highs)
@@ -150,14 +149,14 @@ def _values(latent: Latent, found: list[Mistake]) -> np.ndarray:
     return np.arange(low, high + 1)
 
 
-def _range_of(piece: Piece, latent: Latent, found: list[Mistake]) -> tuple[float, float]:
+def _range_of(piece: Piece, latent: Latent, found: list[Mistake], done: str) -> tuple[float, float]:
     distribution = piece.distribution
     if distribution.family.support.kind == "category":
         return 1.0, float(distribution.categories)
     ends: list[float] = []
     for end, choose in ((distribution.support_lower, np.min), (distribution.support_upper, np.max)):
         if end is None:
-            found.append(discrete_mistakes.endless(piece.span, latent.name, distribution.family.name))
+            found.append(discrete_mistakes.endless(piece.span, latent.name, distribution.family.name, done))
             return np.nan, np.nan
         if not end.known:
             found.append(discrete_mistakes.support_not_known(piece.span, latent.name))

@@ -21,6 +21,7 @@ from ppl.model.terms import inputs
 from ppl.report.given import fingerprints
 from ppl.report.record import INFERRED, Record
 from ppl.rewrite.guards import without_needless_guards
+from ppl.rewrite.relax import drawn
 
 _MOST_LISTED = 5
 
@@ -79,7 +80,8 @@ def names_of(record: Record) -> Names:
 
 def model_of(record: Record, data: Dataset) -> Model:
     """The model of a fit, settled anew: it is the same."""
-    return without_needless_guards(settle(names_of(record), data))
+    model = without_needless_guards(settle(names_of(record), data))
+    return model if record.deep is None else drawn(model, record.deep.relax)
 
 
 def draws_of(record: Record) -> dict[str, np.ndarray]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ppl.compile.replicate import CannotReplicate, as_column, replicate
+from ppl.compile.replicate import CannotReplicate, as_column, draw_prior, replicate, without_proper_prior
 from ppl.data.dataset import Dataset
 from ppl.infer.draws import generator
 from ppl.infer.verdict import Verdict
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ppl.api import Posterior
 
 _DRAWS_OF_REFIT = 400
-_REPLICATES, _REFITS, _RANKS = range(101, 104)  # streams of random numbers, apart from those of a fit
+_PRIOR, _REPLICATES, _REFITS, _RANKS = range(100, 104)  # streams of random numbers, apart from those of a fit
 
 Condition = Callable[[Dataset], "Posterior"]
 
@@ -31,7 +31,7 @@ def calibrate(
     """As `Model.calibrate`. Raises `UsageError`."""
     posterior = condition(given)
     check_ranked(posterior.model)
-    true, improper = posterior.true_values(rounds, seed)
+    true, improper = _true_values(posterior, rounds, seed)
     try:
         simulated = replicate(posterior.model, given, true, rounds, generator(seed, _REPLICATES))
     except CannotReplicate as error:
@@ -46,6 +46,17 @@ def calibrate(
     if not found:
         raise UsageError("--calibrate: none of the simulated data sets could be fitted")
     return ranks.judged({label: np.array(r) for label, r in found.items()}, rounds, doubted, improper)
+
+
+def _true_values(posterior: Posterior, draws: int, seed: int) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Draws (S, *shape) of all latents from their priors and no names, or from the posterior and the names of those
+    without a proper prior.
+    """
+    improper = tuple(without_proper_prior(posterior.model))
+    if not improper:
+        return draw_prior(posterior.model, draws, generator(seed, _PRIOR)), ()
+    found = posterior.fit(seed=seed, draws=max(draws, 100)).draws
+    return {name: value[:draws] for name, value in found.items()}, improper
 
 
 def _rank(

@@ -9,17 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from ppl.compile.joint import LogJoint
+from ppl.compile.joint import LogJoint, compile_joint
 from ppl.compile.nowhere import why_not_finite
 from ppl.data.axes import Axis
 from ppl.data.dataset import Dataset
 from ppl.infer import watch
 from ppl.infer.ladder import Attempt, Found, Nowhere
 from ppl.infer.stochastic.fit import Fitted, fit
+from ppl.infer.stochastic.hard import Hard
 from ppl.infer.stochastic.train import REASONS
 from ppl.infer.stochastic.wish import Wish
 from ppl.infer.verdict import judge
-from ppl.language.errors import ModelError
+from ppl.language.errors import ModelError, UsageError
 from ppl.model.behind import Behind
 from ppl.model.graph import Model
 from ppl.model.terms import inputs
@@ -28,6 +29,8 @@ from ppl.report.given import Given
 from ppl.report.quantities import left_out, sizes
 from ppl.report.record import Record
 from ppl.report.recorded import Climbed, recorded_in_time
+from ppl.rewrite.relax import Relaxed
+from ppl.rewrite.sum_out import sum_out
 
 _MOST_NUMBERS = 5_000_000  # of the draws of all coordinates
 _FEWEST = 100
@@ -36,11 +39,19 @@ _MOST_OF_ROWS = 50_000_000  # of the draws of an encoded latent
 
 def fitted(
     model: Model, joint: LogJoint, wish: Wish, seed: int, draws: int, keep_all: bool, given: Given, why: str,
-    behind: Behind | None = None,
+    behind: Behind | None = None, relaxed: Relaxed | None = None,
 ) -> Record:  # fmt: skip
-    """`why` says that nobody asked for stochastic gradients. Raises `UsageError` and `ModelError`."""
+    """`why` says that nobody asked for stochastic gradients. What is `relaxed` is drawn in model and joint. Raises
+    `UsageError` and `ModelError`.
+    """
     start = time.perf_counter()
     whole, notes = model, []
+    soft, of_soft, hard = model, joint, None
+    if relaxed is not None:
+        if behind is not None:
+            raise UsageError("relax: not of data that are read as a stream")
+        soft, of_soft = relaxed.model, compile_joint(relaxed.model, sum_out(relaxed.model))
+        hard = Hard(relaxed, joint)
     long = tuple(name for name in wish.amortise if _FEWEST * sizes(model).get(name, 0) > _MOST_OF_ROWS)
     if behind is not None:
         long = wish.amortise
@@ -59,11 +70,12 @@ def fitted(
     assert now is not None
     now.inferring = True
     try:
-        found = fit(whole, joint, wish, seed, kept, not long, behind)
+        found = fit(soft, of_soft, wish, seed, kept, not long, behind, hard)
     except Nowhere as error:
         raise ModelError(whole.source, [why_not_finite(whole, error.joint, error.z)]) from None
     finally:
         now.inferring = False
+    notes += weighed(found)
     verdict, seconds = judge(found.approximation.evidence)[0], time.perf_counter() - start
     attempt = Attempt("stochastic", Found(recorded_joint, found.approximation, wish.amortise), verdict, seconds)
     climbed = Climbed(attempt, (attempt,), seed, seconds, given, deep=deep_of(whole, found, why, tuple(notes)))
@@ -136,8 +148,20 @@ def deep_of(model: Model, found: Fitted, why: str, notes: tuple[str, ...]) -> De
         labels=built.labels,
         values=0 if plan.encoder is None else plan.encoder.values,
         label_weight=plan.label_weight,
+        relax=tuple(soft.name for soft in plan.soft),
+        temperature=plan.temperature if plan.soft else 0.0,
         **_held_out(found),
     )
+
+
+def weighed(found: Fitted) -> list[str]:
+    """That draws of relaxed latents have weights, in words, where they have."""
+    evidence, z = found.approximation.evidence, found.approximation.z
+    if evidence.relaxed is None or not np.isfinite(evidence.effective):
+        return []
+    names = ", ".join(soft.name for soft in found.built.plan.soft)
+    told = f"{len(z):,} draws of {names} and all else were weighed by the density as it is written"
+    return [f"{told}: Pareto k {evidence.relaxed_k or 0.0:.2f}, {evidence.effective:,.0f} effective"]
 
 
 def _held_out(found: Fitted) -> dict[str, Any]:

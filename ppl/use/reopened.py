@@ -30,6 +30,7 @@ from ppl.report.record import Record
 from ppl.rewrite import sum_out
 from ppl.rewrite.by_value import Values, values_of_rows
 from ppl.rewrite.guards import without_needless_guards
+from ppl.rewrite.relax import drawn
 from ppl.use.again import names_of
 
 
@@ -152,6 +153,9 @@ def join(record: Record, data: Dataset, new: Dataset, start: int = 0) -> Joined:
         told = f"{', '.join(new.sources)}: {which}, counted on from {base.rows.length + 1:,}, do not fit the model"
         raise DataError(f"{told}\n{error}") from None
     assert joined.rows is not None
+    if record.deep is not None:  # what was relaxed has draws; of rows they are summed out
+        mine = [x.name for x in model.discrete if not any(axis.identity == joined.rows.identity for axis in x.axes)]
+        model = drawn(model, [name for name in mine if name in record.deep.relax])
     return Joined(model, joined, base.rows.length, joined.rows.length - base.rows.length)
 
 

@@ -440,3 +440,18 @@ def test_points_and_their_guide_are_refined_together() -> None:
     assert quantities["a"].mean == pytest.approx(offset, abs=0.1 * 2 / 5000**0.5)
     left = y - offset - slope * x
     assert quantities["s"].mean == pytest.approx((left**2).mean() ** 0.5, rel=0.003)
+
+
+@pytest.mark.parametrize("guide", ["fullrank", "lowrank", "planar", "realnvp", "iaf"])
+def test_guides_of_all_kinds_are_trained(guide: str) -> None:
+    """A regression with predictors alike, whose posterior is known."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(30, 2)) @ np.array([[1.0, 0.8], [0.0, 0.6]])
+    y = x @ [1.0, -0.5] + rng.normal(size=30)
+    posterior = ppl.from_text("b[2] ~ Normal(0, 2)\ny ~ Normal(X @ b, 1)").condition({"X": x, "y": y})
+    fit = posterior.fit(stochastic=True, guide=guide, epochs=350, learning_rate=0.03)
+    precision = np.eye(2) / 4 + x.T @ x
+    sds = np.sqrt(np.diag(np.linalg.inv(precision)))
+    mean, sd = fit.draws["b"].mean(axis=0), fit.draws["b"].std(axis=0)
+    np.testing.assert_allclose(mean, np.linalg.solve(precision, x.T @ y), atol=0.3 * sds.min())
+    np.testing.assert_allclose(np.log(sd / sds), 0.0, atol=0.25)

@@ -1,4 +1,4 @@
-"""plan -> the first phi: medians of the priors, small random matrices, narrow guides, the encoder's first weights."""
+"""plan -> the first phi: medians of the priors, small random matrices, narrow guides, logits near 0, an encoder's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ppl.infer.stochastic.build import Built
 from ppl.infer.stochastic.plan import size_of
 from ppl.model import transforms
 
-_SD = 0.1  # of shared coordinates
+_SD = 0.1  # of shared coordinates, and of logits
 
 
 def begin(built: Built, rng: np.random.Generator) -> np.ndarray:
@@ -28,6 +28,8 @@ def begin(built: Built, rng: np.random.Generator) -> np.ndarray:
     if plan.guide.dimension:
         parts.append(plan.guide.start(opened, np.full(len(opened), _SD), rng))
     parts.append(points)
+    if plan.soft:
+        parts.append(_SD * rng.standard_normal(plan.sizes()[3]))
     if plan.encoder is not None:
         parts.append(plan.encoder.start(rng))
     return np.concatenate(parts)

@@ -25,6 +25,7 @@ from ppl.model.graph import Latent, Model
 from ppl.model.program import compile_terms
 from ppl.model.terms import inputs
 from ppl.rewrite.by_value import of_any_value
+from ppl.rewrite.relax import Relaxed
 
 _ROWS = 128  # of a batch, unless something else is asked for
 _FEW = 2 * _ROWS  # rows that are taken all at once
@@ -54,9 +55,11 @@ class Sample:
 
 
 def build(
-    model: Model, joint: LogJoint, wish: Wish, seed: int = 1, sample: Sample | None = None, layout: Layout | None = None
-) -> Built:
-    """The seed decides which rows are held out; a `layout` says how an encoder reads a row, worked out before.
+    model: Model, joint: LogJoint, wish: Wish, seed: int = 1, sample: Sample | None = None,
+    layout: Layout | None = None, relaxed: Relaxed | None = None,
+) -> Built:  # fmt: skip
+    """The seed decides which rows are held out; a `layout` says how an encoder reads a row, worked out before. What is
+    `relaxed` is no more in model and joint.
 
     Raises `UsageError` for what cannot be amortised, and for more rows in a batch than there are.
     """
@@ -101,9 +104,22 @@ def build(
     plan = Plan(
         joint, batch, whole, program, first, second, third, local, kept, guide, encoder, held_out, numbers, label_weight
     )
+    if relaxed is not None:
+        _check_relaxed(relaxed, wish, split)
+        plan = replace(plan, soft=relaxed.latents, temperature=relaxed.temperature)
     if sample is not None:
         plan = replace(plan, streamed=sample.rows, drawn=sample.drawn)
     return Built(plan, wish, layout, features, labels)
+
+
+def _check_relaxed(relaxed: Relaxed, wish: Wish, split: Rowwise | None) -> None:
+    for latent in relaxed.latents:
+        own = split is not None and any(axis.identity == split.axis.identity for axis in latent.axes if axis.identity)
+        if wish.amortise and own:
+            raise UsageError(
+                f"relax: `{latent.name}` goes by the rows, and an encoder gives discrete latents of these too: leave it"
+                " out of relax"
+            )
 
 
 def _priors(

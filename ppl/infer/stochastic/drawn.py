@@ -10,7 +10,9 @@ import numpy
 
 from ppl.compile.blocks import Block
 from ppl.compile.local_products import MEAN, NOISE, SD
+from ppl.infer.stochastic import gumbel as relaxed
 from ppl.infer.stochastic import kl
+from ppl.infer.stochastic.flow import Flow
 from ppl.infer.stochastic.gaussians import HALF_LOG_TWO_PI
 from ppl.infer.stochastic.guide import WithDensity
 from ppl.infer.stochastic.plan import Local, Plan, size_of
@@ -24,9 +26,9 @@ class Drawn:
     """One estimate under way. `values` are constrained latents, the encoded ones at the rows of the batch alone.
 
     `shared`, `by_row` and `other` collect the KL terms, in nats and with a leading axis of draws: those of shared
-    coordinates, each (S,); those of encoded ones, elementwise (S, M, coordinates of a row), by block; and what is known
-    of these by row alone (S, M). Those of rows are there for each value of the rows' discrete latents, one where there
-    are none; `log_q` (M, values) and `log_known` (M,) are the encoder's, of these values.
+    coordinates, each (S,) or one number; those of encoded ones, elementwise (S, M, coordinates of a row), by block; and
+    what is known of these by row alone (S, M). Those of rows are there for each value of the rows' discrete latents,
+    one where there are none; `log_q` (M, values) and `log_known` (M,) are the encoder's, of these values.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -42,13 +44,14 @@ class Drawn:
 @dataclass(frozen=True, slots=True, eq=False)
 class Noise:
     """What an estimate draws: `closed` (S, Dc), `opened` (S, E) for the guide, `rows` (S, M, values times coordinates
-    of a row), and for each product whose results are drawn (S, M, ...).
+    of a row), for each product whose results are drawn (S, M, ...), and for relaxed latents `gumbel` (S, logits).
     """
 
     closed: Any
     opened: Any
     rows: Any
     products: tuple[Any, ...] = ()
+    gumbel: Any = None  # None where nothing is relaxed
 
 
 def noise(plan: Plan, rng: numpy.random.Generator, draws: int, dtype: Any = numpy.float64) -> Noise:
@@ -58,7 +61,8 @@ def noise(plan: Plan, rng: numpy.random.Generator, draws: int, dtype: Any = nump
     own = rng.standard_normal((draws, rows, per_row), dtype)
     shapes = () if plan.batch is None else tuple(plan.batch.products.values())
     products = tuple(rng.standard_normal((draws, *shape), dtype) for shape in shapes)
-    return Noise(shared.closed, shared.opened, own, products)
+    gumbel = relaxed.gumbel(plan, rng, draws, dtype) if plan.soft else None
+    return Noise(shared.closed, shared.opened, own, products, gumbel)
 
 
 def shared_noise(plan: Plan, rng: numpy.random.Generator, draws: int, dtype: Any = numpy.float64) -> Noise:
@@ -68,12 +72,14 @@ def shared_noise(plan: Plan, rng: numpy.random.Generator, draws: int, dtype: Any
     return Noise(closed, opened, numpy.zeros((draws, 0, 0)))
 
 
-def drawn(plan: Plan, phi: Any, eps: Noise, features: Any, closed_form: bool = True) -> Drawn:
+def drawn(
+    plan: Plan, phi: Any, eps: Noise, features: Any, closed_form: bool = True, hard: bool = False
+) -> Drawn:  # fmt: skip
     """Draws of all latents, with the KL terms that can be had from guides and Jacobians; without `closed_form` those of
-    rows at the draws themselves.
+    rows at the draws themselves; with `hard` relaxed latents have one of their values.
     """
     found = Drawn(other=[[] for _ in plan.at_values])
-    closed, opened, points, weights = plan.cut(phi)
+    closed, opened, points, logits, weights = plan.cut(phi)
     half = plan.sizes()[0] // 2
     mu, log_sd = (pick(closed, (slice(start, start + half),)) for start in (0, half))
     sd = np.exp(log_sd)
@@ -81,9 +87,11 @@ def drawn(plan: Plan, phi: Any, eps: Noise, features: Any, closed_form: bool = T
     z_open = None
     if plan.guide.dimension:
         z_open, log_q = plan.guide.draw(opened, eps.opened)
-        if isinstance(plan.guide, WithDensity):
+        if isinstance(plan.guide, WithDensity) and not isinstance(plan.guide, Flow):  # whose own is plain numpy
             log_q = plan.guide.log_prob(held(opened), z_open)
         found.shared.append(log_q)
+    if plan.soft:
+        found.shared.append(relaxed.put_in(plan, logits, eps.gumbel, found.values, hard))
     encoding = None
     if plan.encoder is not None:
         encoding = plan.encoder(weights, features)

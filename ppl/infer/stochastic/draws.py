@@ -15,7 +15,7 @@ _AT_ONCE = 4_000_000  # numbers
 def draws(built: Built, phi: np.ndarray, rng: np.random.Generator, count: int, with_rows: bool = True) -> np.ndarray:
     """z (S, D) in the coordinates of the joint; without `with_rows` those that the encoder gives are left out."""
     plan = built.plan
-    closed, opened, points, _ = plan.cut(phi)
+    closed, opened, points, *_ = plan.cut(phi)
     half = len(closed) // 2
     eps = shared_noise(plan, rng, count)
     kept = [block for block in plan.joint.blocks if with_rows or block.start not in plan.local]

@@ -10,7 +10,6 @@ import numpy as np
 from ppl.compile.joint import LogJoint
 from ppl.infer import importance, watch
 from ppl.infer.draws import generator
-from ppl.infer.importance import Weights
 from ppl.infer.ladder import Nowhere
 from ppl.infer.objective import MeanField
 from ppl.infer.pipeline import FRESH, GUIDE, PROPOSALS, STARTS, Approximation
@@ -20,6 +19,7 @@ from ppl.infer.stochastic.begin import begin
 from ppl.infer.stochastic.build import Built, Sample, build
 from ppl.infer.stochastic.drawn import Noise, noise
 from ppl.infer.stochastic.feed import Feed
+from ppl.infer.stochastic.hard import Hard, even
 from ppl.infer.stochastic.objective import Objective
 from ppl.infer.stochastic.plan import Plan
 from ppl.infer.stochastic.refine import Refined, refine
@@ -60,22 +60,25 @@ class Fitted:
 
 def fit(
     model: Model, joint: LogJoint, wish: Wish, seed: int, draws: int, with_rows: bool = True,
-    behind: Behind | None = None,
+    behind: Behind | None = None, hard: Hard | None = None,
 ) -> Fitted:  # fmt: skip
     """Without `with_rows` the draws are of what rows share alone. Steps take the rows `behind` the model, if there are.
+    Where latents are relaxed, draws of them are the last coordinates, those that the joint of `hard` has.
 
     Raises `UsageError` for what cannot be fitted so, `Nowhere` where the density is not finite at the start.
     """
     watch.enter("stochastic")
     sample = None if behind is None else Sample(behind.rows.groups.rows, behind.rows.drawn)
-    built = build(model, joint, wish, seed, sample)
+    built = build(model, joint, wish, seed, sample, relaxed=None if hard is None else hard.relaxed)
     source = None if behind is None else Feed(behind.names, behind.rows, built, seed, _STREAM)
     objective = Objective(built, seed, _STREAM, source)
     clock = _Clock(objective)
     options = options_of(objective, wish, seed)
     phi = begin(built, generator(seed, STARTS))
     if not np.isfinite(objective(phi, 0, generator(seed, FRESH))[0]):
-        raise Nowhere(joint, all_draws.draws(built, phi, generator(seed, FRESH), 1)[0])
+        rng = generator(seed, FRESH)
+        z = all_draws.draws(built, phi, rng, 1)
+        raise Nowhere(joint, z[0]) if hard is None else Nowhere(hard.joint, hard.proposed(built, phi, rng, 1).z[0])
     trained = train(objective, phi.astype(objective.dtype), options, validation(objective), _KEY, clock.say)
     trained = replace(trained, phi=trained.phi.astype(np.float64))
     refined = Refined(trained.phi)
@@ -85,7 +88,7 @@ def fit(
     if now is not None:
         now.inferring = False  # what is left is short, and is done
     trained = replace(trained, phi=refined.phi)
-    return _finished(objective, trained, refined.short, seed, draws, clock.rate, with_rows)
+    return _finished(objective, trained, refined.short, seed, draws, clock.rate, with_rows, hard)
 
 
 @dataclass(slots=True, eq=False)
@@ -160,20 +163,26 @@ def validation(objective: Objective) -> Validate | None:
 
 
 def _finished(
-    objective: Objective, trained: Trained, short: float | None, seed: int, draws: int, rate: float, with_rows: bool
+    objective: Objective, trained: Trained, short: float | None, seed: int, draws: int, rate: float, with_rows: bool,
+    hard: Hard | None,
 ) -> Fitted:  # fmt: skip
     built = objective.built
     phi = trained.phi
     bound = rows.bound(built, phi, generator(seed, GUIDE), _final_draws(built))
-    z = all_draws.draws(built, phi, generator(seed, PROPOSALS), draws, with_rows)
+    rng = generator(seed, PROPOSALS)
+    if hard is None:
+        z, weights, of_hard = all_draws.draws(built, phi, rng, draws, with_rows), even(draws), {}
+    else:
+        proposed = hard.proposed(built, phi, rng, draws, with_rows)
+        z, weights, of_hard = proposed.z, proposed.weights, hard.evidence(proposed, bound.elbo)
     rows_k = _rows_k(built, phi, generator(seed, FRESH))
-    weights = Weights(np.full(len(z), 1 / len(z)), -np.inf)
     evidence = Evidence(
         newton_step=0.0, not_definite=0.0, flat=0.0, draw_error=0.0, pareto_k=weights.pareto_k, draws=len(z),
         effective=np.inf, rivals=0, moved_mean=0.0, moved_sd=0.0, where={},
         interrupted=int(trained.reason == INTERRUPTED), stochastic=1, diverged=int(trained.diverged), short=short,
         trained=REASONS[trained.reason], row_k=float((rows_k > _GOOD_K).mean()) if len(rows_k) else None,
     )  # fmt: skip
+    evidence = replace(evidence, **of_hard)
     guide = MeanField(z.mean(axis=0), np.log(np.maximum(z.std(axis=0), 1e-300)))
     found = Approximation(
         guide, z, weights, evidence, trained.steps * objective.draws, bound.elbo, z.mean(axis=0)[None],
@@ -203,7 +212,8 @@ def _rows_k(built: Built, phi: np.ndarray, rng: np.random.Generator) -> np.ndarr
         size = min(left, 50)
         own = noise(plan, rng, size)
         closed, opened, *products = (np.repeat(x, size, 0) for x in (eps.closed, eps.opened, *eps.products))
-        shared = Noise(closed, opened, own.rows, tuple(products))
+        gumbel = None if eps.gumbel is None else np.repeat(eps.gumbel, size, 0)
+        shared = Noise(closed, opened, own.rows, tuple(products), gumbel)
         parts.append(rows.log_weights(built, phi, chosen, shared)[:, :_CHECKED_ROWS])
         left -= size
     logs = np.concatenate(parts)

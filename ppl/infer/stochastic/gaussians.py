@@ -11,6 +11,7 @@ from scipy.linalg import solve_triangular
 from ppl.infer.draws import fresh
 from ppl.infer.stochastic.guide import Drawn
 from ppl.numeric.gather import Positions, add_up, pick
+from ppl.numeric.linear import log_determinant
 from ppl.values import dataclass
 
 HALF_LOG_TWO_PI = 0.5 * numpy.log(2 * numpy.pi)
@@ -155,5 +156,5 @@ class Factors:
         inner = numpy.eye(self.rank) + np.dot(np.transpose(factors), factors)
         along = np.dot(units, factors)
         explained = np.sum(along * np.transpose(np.linalg.solve(inner, np.transpose(along))), axis=1)
-        log_det = 0.5 * np.linalg.slogdet(inner)[1] + np.sum(part(phi, self.dimension, self.dimension))
+        log_det = 0.5 * log_determinant(inner) + np.sum(part(phi, self.dimension, self.dimension))
         return log_standard(units) + 0.5 * explained - log_det

@@ -149,17 +149,28 @@ def inputs(
 ) -> list[np.ndarray]:  # fmt: skip
     """In the order in which the objective takes them."""
     fixed = [eps.closed, eps.opened, eps.rows, np.array([anneal]), rows.astype(np.float64), features]
-    return [*fixed, *eps.products, *arrays]
+    return [*fixed, *_of_some(eps), *arrays]
+
+
+def _of_some(eps: Noise) -> tuple[np.ndarray, ...]:
+    return (*eps.products, *(() if eps.gumbel is None else (eps.gumbel,)))
+
+
+def data_of(arrays: Sequence[np.ndarray], eps: Noise) -> Sequence[np.ndarray]:
+    """Of these inputs the data of the rows."""
+    return arrays[6 + len(_of_some(eps)) :]
 
 
 def as_function(plan: Plan) -> Callable[..., Any]:
     """phi and these inputs -> the negative ELBO (1,), differentiable by autograd."""
 
-    count = 0 if plan.batch is None else len(plan.batch.products)
+    count, soft = 0 if plan.batch is None else len(plan.batch.products), bool(plan.soft)
 
     def objective(phi: Any, *inputs: Any) -> Any:
         closed, opened, of_rows, anneal, rows, features, *others = inputs
-        products, arrays = tuple(others[:count]), others[count:]
-        return negative_elbo(plan, phi, Noise(closed, opened, of_rows, products), anneal, rows, features, arrays)
+        products, arrays = tuple(others[:count]), others[count + soft :]
+        gumbel = others[count] if soft else None
+        eps = Noise(closed, opened, of_rows, products, gumbel)
+        return negative_elbo(plan, phi, eps, anneal, rows, features, arrays)
 
     return objective

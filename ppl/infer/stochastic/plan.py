@@ -1,7 +1,8 @@
 """model, what is asked for -> where the coordinates of every latent come from, and the numbers phi that are fitted.
 
 phi holds, one after the other: mean and log sd of the shared coordinates whose KL term has a closed form, the
-parameters of the guide of the other shared ones, the points (`Param`), and the weights of the encoder.
+parameters of the guide of the other shared ones, the points (`Param`), the logits of relaxed discrete latents, and the
+weights of the encoder.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from ppl.model.program import Program, behind, compile_terms
 from ppl.model.terms import Term, ancestors, inputs
 from ppl.numeric.gather import pick
 from ppl.rewrite.by_value import at_value
+from ppl.rewrite.relax import Soft
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,6 +93,8 @@ class Plan:
     label_weight: float = 0.0
     streamed: int = 0  # rows of the data, where the joint has a few of them alone
     drawn: int = 0  # of these few, the first that were drawn at random
+    soft: tuple[Soft, ...] = ()  # discrete latents that are relaxed, at this
+    temperature: float = 1.0
 
     @property
     def at_values(self) -> range:
@@ -108,26 +112,27 @@ class Plan:
         """Names whose values are those of the rows of a batch alone."""
         return frozenset(name for local in self.local.values() for name in self.names_of(local.block.name))
 
-    def sizes(self) -> tuple[int, int, int, int]:
+    def sizes(self) -> tuple[int, int, int, int, int]:
         """Of the parts of phi."""
         return self._sizes
 
     @cached_property
-    def _sizes(self) -> tuple[int, int, int, int]:
+    def _sizes(self) -> tuple[int, int, int, int, int]:
         closed, points = (sum(self._size(start) for start in own) for own in (self.closed, self.points))
         opened = 0 if not self.guide.dimension else _parameters(self.guide)
-        return 2 * closed, opened, points, 0 if self.encoder is None else self.encoder.size
+        logits = sum(soft.size for soft in self.soft)
+        return 2 * closed, opened, points, logits, 0 if self.encoder is None else self.encoder.size
 
     def _size(self, start: int) -> int:
         return next(size_of(block) for block in self.joint.blocks if block.start == start)
 
-    def cut(self, phi: Any) -> tuple[Any, Any, Any, Any]:
+    def cut(self, phi: Any) -> tuple[Any, Any, Any, Any, Any]:
         """The parts of phi."""
         found, at = [], 0
         for size in self.sizes():
             found.append(pick(phi, (slice(at, at + size),)))
             at += size
-        return found[0], found[1], found[2], found[3]
+        return found[0], found[1], found[2], found[3], found[4]
 
     def rest(self, values: Mapping[str, Any], done: Collection[int]) -> list[tuple[int, Any]]:
         """The parts that do not go by rows, those `done` left out, each with its sum (S,); all that depends on discrete

@@ -68,8 +68,8 @@ def refine(objective: Objective, phi: np.ndarray) -> Refined:
 
 
 def _applies(plan: Plan, wish: Wish, parameters: int) -> bool:
-    """To a mean field of few numbers that rows share: no encoder, no network, no latents of single rows."""
-    if plan.encoder is not None or wish.guide != "meanfield" or not 0 < parameters <= _MOST_PARAMETERS:
+    """To a mean field of few numbers that rows share: no encoder, no network, no latents of single rows, none relaxed."""
+    if plan.encoder is not None or plan.soft or wish.guide != "meanfield" or not 0 < parameters <= _MOST_PARAMETERS:
         return False
     local = set() if plan.batch is None else set(plan.batch.split.local)
     return not local & {block.name for block in plan.joint.blocks} and not is_network(plan.joint)
@@ -103,7 +103,7 @@ class _OverAll:
         """What a step of one posterior sd is (P,): of means their sds, of log sds that of a Gaussian's, of points by
         the information that gradients of batches show.
         """
-        closed, opened, points, _ = self._objective.built.plan.sizes()
+        closed, opened, points, *_ = self._objective.built.plan.sizes()
         found = np.ones(len(phi))
         for start, size in ((0, closed), (closed, opened)):
             half = start + size // 2
@@ -114,7 +114,7 @@ class _OverAll:
 
     def longest(self, steps: np.ndarray) -> float:
         """The longest of those of means and points, or the root mean square of those of log sds."""
-        closed, opened, _, _ = self._objective.built.plan.sizes()
+        closed, opened, *_ = self._objective.built.plan.sizes()
         sds = np.zeros(len(steps), dtype=bool)
         for start, size in ((0, closed), (closed, opened)):
             sds[start + size // 2 : start + size] = True

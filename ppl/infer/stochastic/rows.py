@@ -12,7 +12,7 @@ from ppl.infer.stochastic import row_terms
 from ppl.infer.stochastic.build import Built
 from ppl.infer.stochastic.drawn import Drawn, Noise, drawn, noise
 from ppl.infer.stochastic.encoder import Encoding, encoded
-from ppl.infer.stochastic.objective import given
+from ppl.infer.stochastic.objective import data_of, given
 from ppl.infer.stochastic.plan import Plan
 from ppl.infer.stochastic.row_terms import is_likelihood
 
@@ -50,10 +50,12 @@ def batches(built: Built) -> Iterator[tuple[np.ndarray, int]]:
 
 
 def bound(built: Built, phi: np.ndarray, rng: np.random.Generator, draws: int) -> Bound:
-    """Over a few draws of all latents; of data that are streamed estimated from the rows that were drawn of them."""
+    """Over a few draws of all latents, of relaxed ones their values; of data that are streamed estimated from the rows
+    that were drawn of them.
+    """
     plan = built.plan
     if plan.batch is None:
-        made = drawn(plan, phi, noise(plan, rng, draws), np.zeros((0, 0)))
+        made = drawn(plan, phi, noise(plan, rng, draws), np.zeros((0, 0)), hard=True)
         rest = plan.rest(made.values, made.done)
         return _of_shared(plan, made, rest, np.zeros(0), {}, 0.0, 0.0)
     of_rows, likelihood, others = np.zeros(plan.rows), 0.0, 0.0
@@ -62,9 +64,9 @@ def bound(built: Built, phi: np.ndarray, rng: np.random.Generator, draws: int) -
         for rows, count in batches(built):
             eps = noise(plan, rng, draws)
             arrays = given(built, rows, eps, 1.0)
-            made = drawn(plan, phi, eps, arrays[5])
+            made = drawn(plan, phi, eps, arrays[5], hard=True)
             row = slice(0, count)
-            found = row_terms.of_rows(plan, made, arrays[4], arrays[6 + len(eps.products) :])
+            found = row_terms.of_rows(plan, made, arrays[4], data_of(arrays, eps))
             for part in found.terms:
                 mean = part.by_row().mean(axis=0)[row]
                 of_rows[rows[row]] += mean
@@ -107,7 +109,7 @@ def _of_shared(
 def encode(plan: Plan, phi: np.ndarray, features: np.ndarray) -> Encoding:
     """Of N rows, unconstrained coordinates."""
     assert plan.encoder is not None
-    return encoded(plan.encoder, plan.cut(phi)[3], features)
+    return encoded(plan.encoder, plan.cut(phi)[4], features)
 
 
 def log_weights(built: Built, phi: np.ndarray, rows: np.ndarray, eps: Noise) -> np.ndarray:
@@ -120,6 +122,6 @@ def log_weights(built: Built, phi: np.ndarray, rows: np.ndarray, eps: Noise) -> 
     assert plan.batch is not None
     arrays = given(built, rows, eps, 1.0)
     with np.errstate(all="ignore"):
-        made = drawn(plan, phi, eps, arrays[5], closed_form=False)
-        found = row_terms.log_weights(plan, made, arrays[4], arrays[6 + len(eps.products) :])
+        made = drawn(plan, phi, eps, arrays[5], closed_form=False, hard=True)
+        found = row_terms.log_weights(plan, made, arrays[4], data_of(arrays, eps))
     return np.broadcast_to(found, (len(eps.closed), len(rows)))
