@@ -11,11 +11,12 @@ the pixels, as the model has, and once more black and white alone. With --mnist 
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ import ppl
 EACH = 10  # labels of each digit
 FOLDS = 5
 ENCODER = (128, 64)
-PENALTIES = [0.001, 0.1, 1.0]
+PENALTIES = [0.0001, 0.01, 0.1, 1.0, 3.0]
 CLASSIFIERS: dict[str, Callable[[int], Any]] = {
     "logistic regression": lambda seed: LogisticRegressionCV(
         Cs=10, cv=FOLDS, max_iter=10_000, use_legacy_attributes=False, scoring="neg_log_loss", l1_ratios=(0,)
@@ -70,23 +71,29 @@ def plain_errors(data: Digits, seed: int) -> dict[str, float]:
     return found
 
 
-def our_errors(data: Digits, path: Path, seed: int, epochs: int, rate: float, weight: float | None) -> dict[str, float]:
-    """Of the encoder's and of the posterior's most probable label; seconds of CPU are printed."""
+def our_errors(data: Digits, path: Path, seed: int, options: argparse.Namespace) -> dict[str, float]:
+    """Of the encoder's and of the posterior's most probable label."""
     with tempfile.TemporaryDirectory() as made:
         table = write(Path(made) / "few.csv", data.ink, data.digits)
         rows = write(Path(made) / "new.csv", data.new)
         begin = time.process_time()
         fit = ppl.load(path).condition(table).fit(
-            seed=seed, draws=200, amortise="z", encoder=ENCODER, batch_size=128, epochs=epochs, learning_rate=rate,
-            label_weight=weight,
+            seed=seed, draws=100, amortise="z", encoder=ENCODER, batch_size=128, epochs=options.epochs,
+            learning_rate=options.rate, label_weight=options.label_weight,
         )  # fmt: skip
         seconds = time.process_time() - begin
         encoded, posterior = fit.encode(rows), fit.predict(rows, of="digit", kind="probabilities")["digit"]
-    nats = fit.elbo / len(data.ink)
-    print(f"{path.stem}: {seconds:.0f} s of CPU, {nats:.2f} nats a row, {fit.verdict}", file=sys.stderr, flush=True)
+    print(
+        f"  {path.stem}: {seconds:.0f} s of CPU, {fit.elbo / len(data.ink):.2f} nats a row, {fit.verdict}", flush=True
+    )
     by_encoder = np.stack([encoded[f"digit_p_d{k}"] for k in range(10)], axis=-1)
     told = {"encoder": by_encoder, "posterior": posterior.mean(axis=0)}
     return {f"{path.stem}, {by}": float((p.argmax(axis=-1) != data.truth).mean()) for by, p in told.items()}
+
+
+def show(name: str, each: Sequence[float]) -> None:
+    three = "  ".join(f"{value:7.2%}" for value in (np.mean(each), min(each), max(each)))
+    print(f"{name:40s}  {three}  " + " ".join(f"{value:.1%}" for value in each))
 
 
 def main() -> int:
@@ -100,18 +107,15 @@ def main() -> int:
     errors: dict[str, list[float]] = {}
     for draw in options.draws:
         few = with_labels(data, draw, options.validate)
-        if draw == options.draws[0]:
-            print(f"{(few.digits >= 0).sum()} of {len(few.ink):,} rows have a label; {len(few.new)} are to be told")
+        print(f"labels {draw}: {(few.digits >= 0).sum()} of {len(few.ink):,} rows; {len(few.new)} are to be told")
         found = [plain_errors(few, draw)]
-        for seed in options.seeds:
-            setting = (seed, options.epochs, options.rate, options.label_weight)
-            found += [our_errors(few, path, *setting) for path in options.model]
-        for name, error in ((name, error) for each in found for name, error in each.items()):
+        found += [our_errors(few, path, seed, options) for seed in options.seeds for path in options.model]
+        for name, error in ((name, error) for one in found for name, error in one.items()):
             errors.setdefault(name, []).append(error)
-    print(f"{'error':42s}  {'mean':>7s}  {'least':>7s}  {'most':>7s}  each")
+            print(f"  {name:38s}  {error:7.2%}", flush=True)
+    print(f"{'error':40s}  {'mean':>7s}  {'least':>7s}  {'most':>7s}  each")
     for name, each in errors.items():
-        three = "  ".join(f"{value:7.2%}" for value in (np.mean(each), min(each), max(each)))
-        print(f"{name:42s}  {three}  " + " ".join(f"{value:.1%}" for value in each))
+        show(name, each)
     return 0
 
 
