@@ -1,10 +1,12 @@
 """Fits the posteriors of posteriordb, each in a fresh process: seconds, errors against the reference draws, verdict.
 
 python benchmarks/posteriors.py [NAME ...] [--root DIR] [--seed N] [--limit SECONDS] [--log FILE]
+python benchmarks/posteriors.py [NAME ...] --calls N
 
 `inside` is the fit alone, by the clock; `CPU` that of the whole process, imports and compilation included. The table
 that it prints is that of docs/performance.md. With --log FILE every fit is kept there as it ends, and what stands there
-is not fitted again: the same command goes on.
+is not fitted again: the same command goes on. With --calls N there are no other processes: CPU seconds of calling `fit`
+N times at each of the seeds 1 to 5, the first call of all and the cheapest of each seed.
 """
 
 from __future__ import annotations
@@ -16,10 +18,15 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from accuracy import POSTERIORDB, ROOT, Case, cpu_of_children, errors, posteriordb_cases
+
+import ppl
+
+CALLED = range(1, 6)  # seeds
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,19 @@ def kept(log: Path | None) -> dict[tuple[str, int], Fitted]:
     return {(one.case, one.seed): one for one in (Fitted(**json.loads(line)) for line in lines)}
 
 
+def call(case: Case, times: int) -> str:
+    """A row of CPU seconds of `fit` alone, the model compiled and everything imported."""
+    posterior = ppl.load(case.model).condition(*case.data)
+    spent: dict[int, list[float]] = {seed: [] for seed in CALLED}
+    for _ in range(times):
+        for seed in CALLED:
+            begin = time.process_time()
+            posterior.fit(seed=seed)
+            spent[seed].append(time.process_time() - begin)
+    cheapest = " | ".join(f"{min(spent[seed]):.2f}" for seed in CALLED)
+    return f"| {case.name} | {spent[1][0]:.2f} | {cheapest} |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*")
@@ -76,11 +96,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--limit", type=int, default=600, help="seconds by the clock for each")
     parser.add_argument("--log", type=Path, help="a file that keeps the fits, and says which are done")
+    parser.add_argument("--calls", type=int, help="of fit inside this process, for each of five seeds")
     options = parser.parse_args()
     cases = [case for case in posteriordb_cases(options.root) if not options.names or case.name in options.names]
     if not cases:
         sys.exit(f"no posteriors in {options.root}")
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, seed {options.seed}\n")
+    if options.calls:
+        print(f"| | first | {' | '.join(f'seed {seed}' for seed in CALLED)} |\n|---|---|{'---|' * len(CALLED)}")
+        for case in cases:
+            print(call(case, options.calls), flush=True)
+        return
     print("| | inside s | CPU s | mean, sds | log sd | verdict |\n|---|---|---|---|---|---|")
     known = kept(options.log)
     found = []

@@ -102,8 +102,8 @@ class Model:
         In each round true values of the latents are drawn from their priors, observed names are simulated given these
         and all other data, and the model is fitted to them; the ranks of the true values among the draws must be
         uniform. Latents without a proper prior are drawn from the posterior given the data instead, and then ranks are
-        only nearly uniform. `progress` is called with the number of each round that is done. The same seed gives the
-        same bits. Raises `UsageError` where observed names cannot be simulated, and what `condition` and `fit` raise.
+        only nearly uniform. `progress` is called with the number of each round that is done. Raises `UsageError` where
+        observed names cannot be simulated, and what `condition` and `fit` raise.
         """
         from ppl.use.calibrate import calibrate
 
@@ -148,7 +148,7 @@ class Posterior:
         """
         from ppl.use.log_density import log_density
 
-        return log_density(self.model, self.joint, values)
+        return log_density(self.model, self.joint, values, self.behind is None)
 
     def fit(
         self, seed: int = 1, draws: int = pipeline.DRAWS, keep_all: bool = False, guide: str = "auto", *,
@@ -161,9 +161,9 @@ class Posterior:
         """The posterior, found by the automatic mean-field guide and corrected.
 
         With the `guide` "auto" further rungs are tried while the verdict is not good; another name is that rung alone,
-        as docs/inference.md describes them: "meanfield", "noncentred", "partial", "adapted", "fullrank", "lowrank",
-        "realnvp" ("flow"), "iaf", "planar", "mixture", "chains", "point". Where there is nothing for a rung to do, the
-        fit is that of the mean field.
+        as docs/inference.md describes them: "meanfield", "noncentred", "partial", "nested", "adapted", "fullrank",
+        "lowrank", "realnvp" ("flow"), "iaf", "planar", "mixture", "chains", "point". Where there is nothing for a rung
+        to do, the fit is that of the mean field.
 
         Points (`Param`) are estimated first, with a mean field; `em` takes steps by both in turn, to the same end. The
         rest is found given them. `standard_errors` are, as sds of the points, those by the observed information.
@@ -180,7 +180,8 @@ class Posterior:
         `FileError` for a checkpoint that cannot be read or written.
         """
         seed, draws = whole("seed", seed, 0, 2**32 - 1), whole("draws", draws, 100, 1_000_000)
-        now, given = watch or Watch(), keep(self.data, self.model)
+        rows = None if self.behind is None else self.behind.rows
+        now, given = watch or Watch(), keep(self.data, self.model, 0 if rows is None else rows.groups.rows)
         why = "" if em or standard_errors or guide != "auto" else choose.reason(self.joint)
         why, mark = (why, "") if self.behind is None else (self.behind.why, self.behind.mark)
         numbers = (encoder, batch_size, epochs, learning_rate, kl_anneal or None, validation, label_weight)
@@ -200,7 +201,7 @@ class Posterior:
 
             asked = (wish, seed, draws, keep_all, given, why, self.behind)
             with one_blas_thread(), watched(now):
-                return Fit(deep_fit.fitted(self.model, self.joint, *asked), self)
+                return Fit(deep_fit.fitted(self.model, self.joint, *asked), self, rows)
         rungs = rungs_of(self.model, guide)
         problem = ladder.Problem(self.model, self.summed, self.joint, seed, draws)
         with one_blas_thread(), watched(now):
@@ -213,6 +214,7 @@ class Fit:
 
     record: Record = field(repr=False)
     posterior: Posterior | None = field(default=None, repr=False)
+    rows: RowStream | None = field(default=None, repr=False)  # all, where they were read as a stream
 
     @property
     def verdict(self) -> str:
@@ -300,9 +302,9 @@ class Fit:
     ) -> Predictions:  # fmt: skip
         """Draws of what would be observed at new rows, given as to `condition`: the posterior predictive.
 
-        `of` are observed names, all unless given; `kind="mean"` gives their means instead. Levels of a factor that the
-        fit has not seen are drawn from their prior with `new_levels="sample"`. Raises `UsageError` for what cannot be
-        predicted, `DataError` for data that lack what is needed.
+        `of` are observed names, all unless given; `kind="mean"` gives their means instead, "probabilities" that of each
+        category. Levels of a factor that the fit has not seen are drawn from their prior with `new_levels="sample"`.
+        Raises `UsageError` for what cannot be predicted, `DataError` for data that lack what is needed.
         """
         from ppl.use.predict import Wish, predict
         from ppl.use.predicted import Predictions
@@ -329,27 +331,22 @@ class Fit:
         from ppl.use.evaluate import evaluate
 
         draws, seed = whole("draws", draws, 2, 1_000_000), whole("seed", seed, 0, 2**32 - 1)
-        return evaluate(self.record, self._data(), dataset.read(data, tables), draws, seed)
+        return evaluate(self.record, self._data(), data, tables, draws, seed)
 
     def log_likelihood(self) -> dict[str, np.ndarray]:
         """The log density (S, *shape) of each observed element, in nats, at all draws. Raises `UsageError`."""
-        from ppl.compile.likelihood import NoLikelihood, log_likelihood
-        from ppl.use import again
+        from ppl.use.loo import log_likelihoods
 
-        try:
-            found = log_likelihood(self._model(), again.draws_of(self.record), again.count_of(self.record))
-        except NoLikelihood as error:
-            raise UsageError(f"there is no log likelihood by element: {error.why}") from None
-        return {one.name: one.values for one in found}
+        return log_likelihoods(self.record, self._model())
 
     def loo(self) -> Loo:
         """Leave-one-out cross-validation by Pareto-smoothed importance sampling. Raises `UsageError`."""
         from ppl.use.loo import hold_out
 
-        return hold_out(self.record, self._model(), self.record.model).loo
+        return hold_out(self.record, self._model(), self.record.model, self.rows).loo
 
     def ppc(self, seed: int = 1) -> tuple[checks.Check, ...]:
-        """Statistics of the observed names beside those of replicated data. Raises `UsageError`."""
+        """Statistics of observed names beside those of replicated data; `rows`, if not of all. Raises `UsageError`."""
         from ppl.use import checks
 
         return checks.of_fit(self.record, self._model(), self._data(), seed)
@@ -395,6 +392,7 @@ def read_fit(path: str | PathLike[str], *data: Any, **tables: Any) -> Fit:
     from ppl.use import again
 
     record = fitfile.read(path)
-    if data or tables:
-        return Fit(replace(record, given=replace(record.given, data=again.data_of(record, data, tables))))
-    return Fit(record)
+    if not data and not tables:
+        return Fit(record)
+    held, rows = again.all_of(record, data, tables)
+    return Fit(replace(record, given=replace(record.given, data=held)), rows=rows)

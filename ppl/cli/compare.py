@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ppl.cli.group import commands
-from ppl.cli.shared import read_fit
+from ppl.cli.shared import with_all_rows
 from ppl.language.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,5 +52,5 @@ def compare(fits: tuple[str, ...], data: tuple[str, ...], as_json: bool) -> int:
 def _held(fit: str, data: tuple[str, ...]) -> Held:
     from ppl.use import loo as held_out
 
-    record, model = read_fit(fit, data)
-    return held_out.hold_out(record, model, fit)
+    record, model, rows = with_all_rows(fit, data)
+    return held_out.hold_out(record, model, fit, rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ppl.cli.group import commands
-from ppl.cli.reopen import before_rows, with_rows
+from ppl.cli.reopen import before_rows
 from ppl.cli.use import DATA, OUTPUT, SEED, write_table
 
 
@@ -40,8 +40,7 @@ def evaluate(
     """
     from ppl.use.evaluate import evaluate as at_rows
 
-    record, given, rows = with_rows(fit, newdata, data, output)
-    found = at_rows(record, given, rows, count, seed)
+    found = at_rows(*before_rows(fit, newdata, data, output), count, seed)
     click.echo(found.as_json() if as_json else str(found))
     if output is not None:
         write_table(found.columns(), output)

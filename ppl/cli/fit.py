@@ -22,7 +22,7 @@ from ppl.language.errors import UsageError
     "--guide",
     default="auto",
     show_default=True,
-    help="auto (further rungs until good), meanfield, noncentred, partial, adapted, fullrank, "
+    help="auto (further rungs until good), meanfield, noncentred, partial, nested, adapted, fullrank, "
     "lowrank, realnvp (or flow), iaf, planar, mixture, chains, point.",
 )
 @click.option("--stochastic", is_flag=True, help="Fit by stochastic gradients: chosen anyway where nothing else fits.")

@@ -13,7 +13,7 @@ from ppl.cli.use import DATA, OUTPUT, SEED, write_table
 @click.argument("fit", type=click.Path())
 @click.argument("newdata", nargs=-1, required=True, type=click.Path())
 @click.option("--of", multiple=True, metavar="NAME", help="Only this observed name; may be repeated.")
-@click.option("--kind", type=click.Choice(["response", "mean"]), default="response", show_default=True)
+@click.option("--kind", type=click.Choice(["response", "mean", "probabilities"]), default="response", show_default=True)
 @click.option(
     "--new-levels",
     type=click.Choice(["error", "sample"]),

@@ -16,6 +16,7 @@ from ppl.language.errors import FileError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from ppl.api import Posterior
+    from ppl.data.row_groups import RowStream
     from ppl.model.graph import Model
     from ppl.report.record import Record
 
@@ -102,9 +103,15 @@ def check_output(output: str, inputs: tuple[str, ...]) -> None:
 
 def read_fit(fit: str, data: tuple[str, ...] = ()) -> tuple[Record, Model]:
     """A fit from its file, and its model; `data` are given where the file does not hold them."""
+    record, model, _ = with_all_rows(fit, data)
+    return record, model
+
+
+def with_all_rows(fit: str, data: tuple[str, ...] = ()) -> tuple[Record, Model, RowStream | None]:
+    """The same, and the rows of a file that was read as a stream, where it is given again."""
     from ppl.report import fitfile
     from ppl.use import again
 
     record = fitfile.read(fit)
-    plain, tables = split(data)
-    return record, again.model_of(record, again.data_of(record, plain, tables))
+    held, rows = again.all_of(record, *split(data))
+    return record, again.model_of(record, held), rows

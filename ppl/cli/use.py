@@ -13,6 +13,7 @@ from ppl.cli.shared import check_output, condition, read_fit, split
 from ppl.language.errors import UsageError
 
 if TYPE_CHECKING:
+    from ppl.api import Posterior
     from ppl.report.export import Columns
 
 SEED = click.option(
@@ -68,6 +69,7 @@ def prior(model: str, data: tuple[str, ...], seed: int, count: int, as_json: boo
     from ppl.use import prior as priors
 
     posterior = condition(model, data)
+    _check_whole(posterior, "prior")
     found = priors.predictive(posterior.model, posterior.data, count, seed)
     click.echo(priors.as_json(found) if as_json else priors.as_text(found))
     return 0
@@ -92,6 +94,7 @@ def simulate(
         plain, tables = split(data)
         check_output(output, (model, *plain, *tables.values(), *([source] if source else [])))
     posterior = condition(model, data)
+    _check_whole(posterior, "simulate")
     values = data_set.parse_given(given, posterior.model)
     known = None
     if source is not None:
@@ -107,6 +110,13 @@ def simulate(
     else:
         write_table(data_set.as_columns(made.data), output)
     return 0
+
+
+def _check_whole(posterior: Posterior, command: str) -> None:
+    """Raises `UsageError` where only some rows of the data are in memory."""
+    if posterior.behind is not None:
+        file = posterior.behind.rows.groups.file
+        raise UsageError(f"{command}: {file} is too large to be read whole: give a file with some of its rows")
 
 
 def write_table(columns: Columns, output: str | None) -> None:

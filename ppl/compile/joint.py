@@ -244,10 +244,11 @@ class LogJoint:
             total, gradient = other.value_and_gradient(z)
             return numpy.where(numpy.isnan(total), -numpy.inf, total), gradient
         values, gradients = [], []
-        most = self.draws_at_once if self.elimination is not None else self.in_cache
+        in_cache = self.in_cache if self.elimination is None else 0
+        most = in_cache or self.draws_at_once
         size = -(-len(z) // -(-len(z) // most))  # of pieces about equal
         for i in range(0, len(z), size):
-            value, gradient = self.staging.value_and_gradient(self, z[i : i + size])
+            value, gradient = self.staging.value_and_gradient(self, z[i : i + size], in_cache)
             values.append(value)
             gradients.append(gradient)
         total = numpy.concatenate(values)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from ppl.compile.joint import compile_joint
+from ppl.compile.rowwise import rowwise
 from ppl.compile.summed_likelihood import Shared, summed_over_own
 from ppl.data.axes import Axis
 from ppl.model.graph import Factor, Model
@@ -49,17 +51,72 @@ class LogLikelihood:
 
 def log_likelihood(model: Model, values: Mapping[str, np.ndarray], draws: int) -> tuple[LogLikelihood, ...]:
     """Of every observed statement, from S draws (S, *shape) of all latents. Raises `NoLikelihood`."""
-    names: dict[str, int] = {}
     found = []
     mixed = _mixed(model, values, draws)
-    for factor in model.observed:
-        names[factor.name] = number = names.get(factor.name, 0) + 1
-        name = factor.name if number == 1 else f"{factor.name} #{number}"
+    for name, factor in _named(model):
         whole = mixed.get(id(factor))
         if whole is None:
             whole = _evaluated(factor, values, draws)
         found.append(_with_counts(factor, name, whole))
     return tuple(found)
+
+
+def log_likelihood_of_last(
+    model: Model, values: Mapping[str, np.ndarray], draws: int, axis: Axis, first: int
+) -> tuple[LogLikelihood, ...]:  # fmt: skip
+    """The same of the elements from number `first` on along an axis, of which others are not worked out if possible.
+
+    Raises `NoLikelihood`, also for what is observed and does not go by the axis.
+    """
+    joint = compile_joint(model, sum_out(model))
+    split = None if model.discrete else rowwise(joint, axis)
+    if split is None:
+        return tuple(_last(one, axis, first) for one in log_likelihood(model, values, draws))
+    factors = dict(enumerate(model.factors, start=len(joint.parts) - len(model.factors)))
+    places = {id(factors[i]): number for number, i in enumerate(split.parts) if i in factors}
+    rows = range(first, axis.length)
+    wide = sum(int(np.prod(joint.parts[i].log_prob.shape)) for i in split.parts) // axis.length
+    step = max(1, _AT_ONCE // max(1, wide * len(rows)))
+    parts: list[list[np.ndarray]] = []
+    at = split.at(slice(first, axis.length))
+    outputs = at.program.outputs
+    for start in range(0, draws, step):
+        some = {key: value[start : start + step] for key, value in values.items()}
+        size = min(step, draws - start)
+        each = zip(at.log_probs(some), outputs, strict=True)
+        parts.append([x if s in at.program.over_draws else np.broadcast_to(x, (size, *np.shape(x))) for x, s in each])
+    found = []
+    for name, factor in _named(model):
+        if id(factor) not in places:
+            raise NoLikelihood(f"`{name}` does not go by {axis.name} alone")
+        whole = np.concatenate([part[places[id(factor)]] for part in parts])
+        found.append(_with_counts(factor, name, whole, (axis, first)))
+    return tuple(found)
+
+
+def _named(model: Model) -> Iterator[tuple[str, Factor]]:
+    """What is observed, and what each is called where a name is observed twice."""
+    names: dict[str, int] = {}
+    for factor in model.observed:
+        names[factor.name] = number = names.get(factor.name, 0) + 1
+        yield factor.name if number == 1 else f"{factor.name} #{number}", factor
+
+
+def _last(one: LogLikelihood, axis: Axis, first: int) -> LogLikelihood:
+    place = _place(one.name, one.axes, axis)
+    rows = range(first, axis.length)
+    values, counts = np.take(one.values, rows, axis=1 + place), np.take(one.counts, rows, axis=place)
+    return LogLikelihood(one.name, _shorter(one.axes, place, len(rows)), values, counts)
+
+
+def _place(name: str, axes: tuple[Axis, ...], axis: Axis) -> int:
+    if axis not in axes:
+        raise NoLikelihood(f"`{name}` does not go by {axis.name}")
+    return axes.index(axis)
+
+
+def _shorter(axes: tuple[Axis, ...], place: int, count: int) -> tuple[Axis, ...]:
+    return (*axes[:place], replace(axes[place], length=count), *axes[place + 1 :])
 
 
 def _mixed(model: Model, values: Mapping[str, np.ndarray], draws: int) -> dict[int, np.ndarray]:
@@ -94,14 +151,24 @@ def _evaluated(factor: Factor, values: Mapping[str, np.ndarray], draws: int) -> 
     return found
 
 
-def _with_counts(factor: Factor, name: str, found: np.ndarray) -> LogLikelihood:
+def _with_counts(
+    factor: Factor, name: str, found: np.ndarray, last: tuple[Axis, int] | None = None
+) -> LogLikelihood:  # fmt: skip
+    """`last` says along which axis, and from which place on, elements were found."""
     term = factor.log_prob
-    counts = np.ones(term.shape, dtype=bool)
+    counts, axes = np.ones(term.shape, dtype=bool), (*term.plates, *term.axes)
     if factor.missing is not None:
         event = np.ndim(factor.missing) - len(term.shape)
         counts &= ~np.asarray(factor.missing).any(axis=tuple(range(-event, 0)) if event else ())
+    if last is not None:
+        axis, first = last
+        place = _place(name, axes, axis)
+        counts, axes = (
+            np.take(counts, range(first, axis.length), axis=place),
+            _shorter(axes, place, axis.length - first),
+        )
     counts &= (found != 0).any(axis=0)
-    return LogLikelihood(name, (*term.plates, *term.axes), found, counts)
+    return LogLikelihood(name, axes, found, counts)
 
 
 def _room(draws: int, shape: tuple[int, ...], size: int) -> np.ndarray:

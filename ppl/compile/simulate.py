@@ -16,7 +16,7 @@ from ppl.model.graph import Latent, Model, Piece
 from ppl.model.program import behind, compile_terms, evaluate
 from ppl.model.terms import Term, inputs
 
-_ELEMENTS_AT_ONCE = 1 << 22
+_IN_CACHE = 1 << 17  # elements that are derived together
 
 
 def simulate(
@@ -145,9 +145,12 @@ def derive(terms: Mapping[str, Term], values: Mapping[str, np.ndarray]) -> dict[
     program = compile_terms(wanted.values())
     draws = len(next(iter(values.values())))
     widest = max(int(np.prod(term.shape)) for term in wanted.values())
-    step = max(1, _ELEMENTS_AT_ONCE // max(1, widest))
-    pieces = []
+    step = max(1, _IN_CACHE // max(1, widest))
+    found: dict[str, np.ndarray] = {}
     for start in range(0, draws, step):
         part = {name: value[start : start + step] for name, value in values.items()}
-        pieces.append(evaluate(program, part, min(step, draws - start)))
-    return {name: np.concatenate(found) for name, *found in zip(wanted, *pieces, strict=True)}
+        for name, made in zip(wanted, evaluate(program, part, min(step, draws - start)), strict=True):
+            whole = found[name] if start else np.empty((draws, *made.shape[1:]), made.dtype)
+            whole[start : start + step] = made
+            found[name] = whole
+    return found

@@ -19,11 +19,12 @@ from ppl.data import axes, faults
 from ppl.data.arrays import from_arrow
 from ppl.data.csv_table import check_names
 from ppl.data.dataset import Dataset
+from ppl.data.first_rows import Seen
 from ppl.language.errors import UsageError
 
 LARGE = 2_000_000_000  # bytes that the columns take in memory, above which a file is read so unasked
 _SAMPLED, _LEAST_SAMPLED, _SHARE_SAMPLED = 10_000, 500, 0.05  # rows drawn at random
-_MOST_LEVELS = 10_000  # of a column; whole numbers with more are no levels
+_AT_ONCE = 65_536  # rows that are decoded together
 _SEED = 20_140_601  # of the sample: what a model is must not depend on the seed of a fit
 
 
@@ -41,11 +42,15 @@ def stream(path: Any) -> Streamed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Groups:
-    """`names` are the columns that are read, `sizes` (G,) the rows of each group."""
+    """`names` are the columns that are read, `sizes` (G,) the rows of each group. Of the columns `indexed` levels are
+    looked for, be they ever so many, of those `ended` the least and the greatest number.
+    """
 
     path: Path
     names: tuple[str, ...]
     sizes: np.ndarray
+    indexed: frozenset[str] = frozenset()
+    ended: frozenset[str] = frozenset()
 
     @property
     def file(self) -> str:
@@ -98,22 +103,39 @@ def groups_in(sources: Sequence[Any], tables: Any, text: str) -> Groups | None:
 
     Raises `UsageError` for other data beside one that is asked for.
     """
-    asked = [source for source in sources if isinstance(source, Streamed)]
-    if asked and (len(sources) > 1 or tables):
-        raise UsageError("stream: one Parquet file alone is read as a stream; put what stands beside it into the file")
-    path = asked[0].path if asked else Path(sources[0]) if len(sources) == 1 and _is_path(sources[0]) else None
-    if path is None or tables or (not asked and path.suffix.lower() != ".parquet"):
+    if any(isinstance(source, Streamed) for source in sources):
+        return groups_asked(sources, tables, text)
+    if not is_parquet(sources, tables):
         return None
+    groups = groups_asked(sources, tables, text)
+    return groups if groups.bytes > LARGE else None
+
+
+def is_parquet(sources: Sequence[Any], tables: Any) -> bool:
+    """Whether data are one Parquet file alone, which can be read in row groups."""
+    return len(sources) == 1 and not tables and _is_path(sources[0]) and _path(sources[0]).suffix.lower() == ".parquet"
+
+
+def groups_asked(sources: Sequence[Any], tables: Any, text: str) -> Groups:
+    """The groups of data that can be read in no other way. Raises `UsageError` for what is no Parquet file alone."""
+    if len(sources) != 1 or tables:
+        raise UsageError("stream: one Parquet file alone is read as a stream; put what stands beside it into the file")
+    if not _is_path(sources[0]):
+        raise UsageError("stream: the data of this fit are a Parquet file, which is read as a stream; give its path")
+    path = _path(sources[0])
     if not path.exists():
         raise faults.no_such_file(str(path))
     if path.suffix.lower() != ".parquet":
         raise UsageError(f"stream: {path} is no Parquet file; its rows stand in no groups")
-    groups = groups_of(path, text)
-    return groups if asked or groups.bytes > LARGE else None
+    return groups_of(path, text)
 
 
 def _is_path(source: Any) -> bool:
-    return isinstance(source, str | Path)
+    return isinstance(source, str | Path | Streamed)
+
+
+def _path(source: Any) -> Path:
+    return source.path if isinstance(source, Streamed) else Path(source)
 
 
 def groups_of(path: Path, text: str) -> Groups:
@@ -132,7 +154,20 @@ def groups_of(path: Path, text: str) -> Groups:
         raise faults.no_columns(str(path))
     if not sizes.sum():
         raise faults.no_rows(str(path))
-    return Groups(path, tuple(meant(names, text)), sizes)
+    own = tuple(meant(names, text))
+    indexed = _words(own, re.findall(r"\[([^\]]*)\]|\bby\s*=\s*(\w+)", text))
+    return Groups(path, own, sizes, indexed, _words(own, re.findall(r"\bbspline\s*\(([^\n]*)", text)))
+
+
+def _words(names: Sequence[str], parts: Sequence[Any]) -> frozenset[str]:
+    """Those of the names that are words of some parts of a text."""
+    words = {
+        word
+        for part in parts
+        for text in ([part] if isinstance(part, str) else part)
+        for word in re.findall(r"\w+", text)
+    }
+    return frozenset(name for name in names if name.strip() in words)
 
 
 def meant(names: Sequence[str], text: str) -> list[str]:
@@ -156,13 +191,19 @@ def sampled(groups: Groups) -> RowStream:
     places = np.sort(np.random.default_rng(_SEED).permutation(rows)[:count])
     starts = np.concatenate([[0], np.cumsum(groups.sizes)])
     drawn, others, at = [], [], []
-    seen = _Seen()
+    seen = Seen(groups.indexed, groups.ended)
     for group, table in tables_of(groups):
         first, stop = starts[group], starts[group + 1]
         drawn.append(table.take(places[(places >= first) & (places < stop)] - first))
         fresh = np.setdiff1d(seen.first_rows(table) + first, places)
         others.append(table.take(fresh - first))
         at.append(fresh)
+        seen.look_for_ends(table, int(first))
+    taken = np.concatenate([places, *at])
+    for place, table in seen.ends():
+        if place not in taken:
+            others.append(table)
+            at.append(np.array([place]))
     whole = pyarrow.concat_tables([*drawn, *others])
     where = np.concatenate([places, *at])
     columns = [replace(column, rows=where) for column in from_arrow(whole, groups.file)]
@@ -175,45 +216,36 @@ def sampled(groups: Groups) -> RowStream:
     return RowStream(groups, data, places)
 
 
+def blocks_of(groups: Groups, count: int) -> Iterator[Dataset]:
+    """The rows in order, so many at a time whatever the groups are, the last fewer. Raises `DataError`."""
+    import pyarrow
+    import pyarrow.parquet
+
+    start = 0
+    held: list[Any] = []
+    try:
+        with pyarrow.parquet.ParquetFile(groups.path, pre_buffer=False) as opened:
+            read = opened.iter_batches(min(count, _AT_ONCE), columns=list(groups.names), use_threads=False)
+            for batch in read:
+                held.append(batch)
+                while sum(len(one) for one in held) >= count:
+                    table = pyarrow.Table.from_batches(held)
+                    yield _as_data(table.slice(0, count), groups, start)
+                    start, held = start + count, table.slice(count).to_batches()
+    except (pyarrow.ArrowException, OSError):
+        raise faults.bad_parquet(groups.file) from None
+    if held:
+        yield _as_data(pyarrow.Table.from_batches(held), groups, start)
+
+
+def _as_data(table: Any, groups: Groups, start: int) -> Dataset:
+    places = np.arange(start, start + table.num_rows)
+    columns = {column.name: replace(column, rows=places) for column in from_arrow(table, groups.file)}
+    return Dataset(columns, axes.rows(table.num_rows), (groups.file,))
+
+
 def tables_of(groups: Groups) -> Iterator[tuple[int, Any]]:
     """Each group that has rows, one in memory at a time."""
     for group, size in enumerate(groups.sizes):
         if size:
             yield group, groups.read(group)
-
-
-class _Seen:
-    """The levels that were met so far."""
-
-    def __init__(self) -> None:
-        self.levels: dict[str, set[Any]] = {}
-        self.gaps: set[str] = set()
-
-    def first_rows(self, table: Any) -> np.ndarray:
-        """The rows of a table where a level, or a missing cell of a column, is met for the first time."""
-        import pyarrow.types as types
-
-        found: list[int] = []
-        for name, chunked in zip(table.column_names, table.columns, strict=True):
-            column = chunked.combine_chunks()
-            if column.null_count and name not in self.gaps:
-                self.gaps.add(name)
-                found.append(int(np.argmax(np.asarray(column.is_null()))))
-            if types.is_floating(column.type) or len(self.levels.get(name, ())) > _MOST_LEVELS:
-                continue
-            found += self._new(name, column)
-        return np.unique(np.array(found, dtype=np.int64))
-
-    def _new(self, name: str, column: Any) -> list[int]:
-        import pyarrow.types as types
-
-        codes = column if types.is_dictionary(column.type) else column.dictionary_encode()
-        values = codes.dictionary.to_pylist()
-        numbers, rows = np.unique(np.asarray(codes.indices.fill_null(-1)), return_index=True)
-        known = self.levels.setdefault(name, set())
-        found = []
-        for number, row in zip(numbers.tolist(), rows.tolist(), strict=True):
-            if number >= 0 and values[number] not in known and len(known) <= _MOST_LEVELS:
-                known.add(values[number])
-                found.append(row)
-        return found

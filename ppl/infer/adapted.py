@@ -17,15 +17,26 @@ from ppl.infer.draws import generator
 from ppl.infer.importance import Weights
 from ppl.infer.objective import Counted, LogDensity
 from ppl.infer.pipeline import ADAPTING, Approximation, approximate
-from ppl.infer.proposals import HEAVY_TAILED_BELOW, Component, correct, is_uneven, log_densities, moved, propose
+from ppl.infer.proposals import (
+    HEAVY_TAILED_BELOW,
+    Component,
+    are_enough,
+    correct,
+    is_uneven,
+    log_densities,
+    moved,
+    propose,
+)
+from ppl.infer.propriety import SLOW, slowest_tail
 from ppl.infer.verdict import Verdict, could_help, judge
 
 _MOST_ROUNDS = 10
+_EFFICIENT = 0.2  # share of the proposals that are effective, where the first rounds may end
 _FIRST_ROUNDS = 3  # after which more draws must be effective than a share of the proposals
 _WORTHWHILE = 1 / 20
 _SETTLED_K = 0.3  # Pareto k up to which rounds end, once they no longer move anything
 _SETTLED = 0.03  # sds that means, or log sds, may have moved
-_PROPOSALS_PER_DRAW = 3  # of a round
+_PROPOSALS_PER_DRAW = 4  # of a round
 _POINTS = 3000  # that components are fitted to
 _MOST_COMPONENTS = 12
 _POINTS_PER_NUMBER = 10  # of a component's mean and covariance
@@ -59,7 +70,7 @@ def adapted(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> Ap
         if judge(again.evidence)[0] == Verdict.GOOD:
             return again
     try:
-        return _adapted(joint, again, seed, draws)
+        return _adapted(joint, again, seed, draws) or again
     except Outweighed:
         return again
 
@@ -70,13 +81,15 @@ def _adapted(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> A
         return None
     with np.errstate(all="ignore"):
         try:
-            z, weights, apart = _rounds(Counted(joint), so_far, seed, draws)
+            z, weights, apart = rounds(Counted(joint), so_far.z, so_far.weights, seed, draws)
         except np.linalg.LinAlgError:
             return None
     where = {
         "pareto_k": doubts.names(joint.blocks, doubts.uncovered(z, weights.weights)),
         "wider": doubts.names(joint.blocks, apart),
     }
+    drawn = z[importance.resample(weights.weights, draws, generator(seed, ADAPTING, _MOST_ROUNDS))]
+    slow, where["slow_tail"] = slowest_tail(joint, drawn)
     found = replace(
         evidence,
         newton_step=0.0,  # nothing rests on the optimum, nor on the draws that it was found over
@@ -87,14 +100,19 @@ def _adapted(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> A
         draws=len(z),
         effective=weights.effective,
         wider=float(apart.max()),
+        slow_tail=slow if slow > SLOW else None,  # weights cover tails that chains do not
         where=where,
     )
     return replace(so_far, z=z, weights=weights, evidence=found)
 
 
-def _rounds(joint: LogDensity, so_far: Approximation, seed: int, draws: int) -> tuple[np.ndarray, Weights, np.ndarray]:
-    """Weighted proposals (P, D), and how far they moved from those of the round before (D,)."""
-    z, weights = so_far.z, so_far.weights
+def rounds(
+    joint: LogDensity, z: np.ndarray, weights: Weights, seed: int, draws: int
+) -> tuple[np.ndarray, Weights, np.ndarray]:
+    """From weighted proposals (P, D) to better ones, and how far these moved from those of the round before (D,).
+
+    Raises `Outweighed`, and `LinAlgError` where proposals have no covariance.
+    """
     for again in range(_MOST_ROUNDS):
         rng = generator(seed, ADAPTING, again)
         points = z[importance.resample(weights.weights, _POINTS, rng)]
@@ -103,15 +121,18 @@ def _rounds(joint: LogDensity, so_far: Approximation, seed: int, draws: int) -> 
         z, weights = propose(joint, rng, components, _PROPOSALS_PER_DRAW * draws)
         if weights.largest > _OUTWEIGHED:
             raise Outweighed(z[np.argmax(weights.weights)])
-        apart = moved(*before, z, weights)
-        if weights.pareto_k <= _SETTLED_K and apart.max() <= _SETTLED:
+        apart = moved(*before, z, weights, by_draws=True)
+        efficient = weights.effective >= _EFFICIENT * len(z) or again >= _FIRST_ROUNDS
+        if efficient and weights.pareto_k <= _SETTLED_K and apart.max() <= _SETTLED:
+            if are_enough(z, weights):
+                return z, weights, apart
             z, weights = correct(joint, rng, components, draws)
             if not is_uneven(weights):
-                return z, weights, moved(*before, z, weights)
+                return z, weights, moved(*before, z, weights, by_draws=True)
         if again >= _FIRST_ROUNDS and weights.effective < _WORTHWHILE * len(z):
             break
     z, weights = correct(joint, rng, components, draws)
-    return z, weights, moved(*before, z, weights)
+    return z, weights, moved(*before, z, weights, by_draws=True)
 
 
 def _with_wide_ones(points: np.ndarray, components: list[Component]) -> list[Component]:

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from ppl.compile.conditional import CONDITIONAL
 from ppl.compile.joint import LogJoint
 from ppl.infer import doubts, watch
 from ppl.infer.chains import RHAT, UNDER_WAY, Chains, sample_chains
@@ -14,8 +13,8 @@ from ppl.infer.draws import generator
 from ppl.infer.importance import Weights
 from ppl.infer.objective import GUIDE_DRAWS
 from ppl.infer.pipeline import CHAINS, MOST_SEEN, Approximation
+from ppl.infer.propriety import slowest_tail
 from ppl.infer.verdict import Evidence
-from ppl.model import transforms
 
 _SUPERCHAINS = 16
 _MOST_CHAINS = 8  # of a superchain
@@ -24,8 +23,6 @@ _MOST_GRADIENTS = 2_500_000  # of a single chain each
 _MOST_BATCHES = 3000  # of as many draws as are evaluated at once
 _FEWEST_DRAWS = 400
 _DRAWS_PER_COORDINATE = 4  # for a full covariance
-_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-_UNBOUNDED = (transforms.IDENTITY, transforms.NONCENTRED, transforms.NONCENTRED_VECTOR, *CONDITIONAL.values())
 
 
 def approximate(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> Approximation | None:
@@ -89,25 +86,6 @@ def _thinned(chains: Chains, draws: int) -> np.ndarray:
     worth = float(np.clip(chains.ess.min(), min(_FEWEST_DRAWS, draws), z.shape[0] * z.shape[1]))
     kept = int(np.clip(np.ceil(worth / z.shape[1]), 1, len(z)))
     return z[np.unique(np.linspace(len(z) - 1, 0, kept).round().astype(int))].reshape(-1, z.shape[2])
-
-
-def slowest_tail(joint: LogJoint, z: np.ndarray) -> tuple[float, tuple[str, ...]]:
-    """How slowly the tails of latents without bounds fall, over draws z (P, D): the largest and its latent.
-
-    The logarithm of (95 % quantile - median) / (75 % quantile - median) over that of 5, of either side: 0.55 for a
-    normal, 1.14 for a Cauchy. Where the density falls like 1/x, without an integral, it is what chains reach.
-    """
-    worst, name = 0.0, ""
-    values = joint.constrain(z)
-    for block in joint.blocks:
-        if block.transform in _UNBOUNDED:
-            low, lower, middle, upper, high = np.quantile(values[block.name], _QUANTILES, axis=0)
-            with np.errstate(all="ignore"):
-                ratio = np.stack([(high - middle) / (upper - middle), (middle - low) / (middle - lower)])
-            found = float(np.log(np.nan_to_num(ratio, nan=1.0).max(initial=1.0)) / np.log(5.0))
-            if found > worst:
-                worst, name = found, block.name
-    return worst, (name,) if name else ()
 
 
 def _gather(joint: LogJoint, before: Evidence, chains: Chains, z: np.ndarray) -> Evidence:

@@ -122,17 +122,27 @@ def draws_behind_sd(values: np.ndarray, weights: np.ndarray) -> float:
 def each_behind_sd(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The effective number of draws that the sd of each element rests on: values (P, *shape) -> (*shape).
 
-    (sum w d^2)^2 / sum (w d^2)^2, with d = x - mean: a few far draws make it small, however many there are. Infinite
-    for whole numbers, no number for a constant.
+    Infinite for whole numbers, no number for a constant.
     """
     shape = values.shape[1:]
-    if all(np.array_equal(some, np.floor(some)) for some in (values[:_HEAD], values)):  # few tell, for most
+    if are_whole(values):
         return np.full(shape, np.inf)
     flat = values.reshape(len(values), int(np.prod(shape)))
     with np.errstate(all="ignore"):
-        deviation2 = (flat - weights @ flat) ** 2
-        worth = (weights @ deviation2) ** 2 / (weights**2 @ deviation2**2)
-    return worth.reshape(shape)
+        return behind_sd(((flat - weights @ flat) ** 2).T, weights).reshape(shape)
+
+
+def are_whole(values: np.ndarray) -> bool:
+    return all(np.array_equal(some, np.floor(some)) for some in (values[:_HEAD], values))  # few tell, for most
+
+
+def behind_sd(deviation2: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The effective numbers of draws (n,) behind the sds of columns with squared deviations d^2 (n, P).
+
+    (sum w d^2)^2 / sum (w d^2)^2: a few far draws make it small, however many there are.
+    """
+    with np.errstate(all="ignore"):
+        return np.asarray((deviation2 @ weights) ** 2 / (deviation2**2 @ weights**2))
 
 
 def resample(weights: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:

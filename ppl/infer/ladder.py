@@ -7,7 +7,7 @@ A rung is a name and a function `run(problem, best)`. It gets the problem and th
 rung, and gives what it found in the coordinates of a joint of its choice, or None where it has nothing to try.
 `GUIDES` says which rungs each choice of the user tries, in order: another kind of inference is one more row of both.
 
-Rungs share the random streams of `pipeline.py`, so that the same seed gives the same bits whatever was tried before.
+Rungs share the random streams of `pipeline.py`: the same seed gives the same bits whatever was tried before.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import field, replace
+from importlib import import_module
 
 import numpy as np
 
@@ -150,7 +151,7 @@ def _best(tried: list[Attempt]) -> Attempt:
 
 
 def _attempt(problem: Problem, rung: Rung, best: Attempt | None) -> Attempt | None:
-    """A rung, tried or, where the fit goes on from a store, read from it."""
+    """A rung, tried or read from a store where the fit goes on."""
     if watch.holds(rung.name):
         return watch.recall(rung.name, lambda piece: _recalled(problem, rung, piece))
     start = time.perf_counter()
@@ -254,6 +255,22 @@ def _partly_centred_from(problem: Problem, found: Found, best: Attempt | None) -
     return replace(_approximated(problem, joint, names, best), centring=centring)
 
 
+def _nested(problem: Problem, best: Attempt | None) -> Found | None:
+    """In the model's own coordinates, in which what hangs together hangs together with its neighbours alone."""
+    if best is not None:
+        return _nested_from(problem, best.found)
+    first = climb(problem, (MEAN_FIELD,))[0].found
+    return _from(first, NESTED.name, lambda: _nested_from(problem, first))
+
+
+def _nested_from(problem: Problem, found: Found) -> Found | None:
+    begun = found.approximation
+    if found.about:
+        begun = replace(begun, z=problem.joint.unconstrain(found.joint.constrain(begun.z)))
+    made = _later("nested", "nested")(problem.joint, begun, problem.seed, problem.draws)
+    return None if made is None else Found(problem.joint, made)
+
+
 def _from(first: Found, name: str, run: Callable[[], Found | None]) -> Found | None:
     """What a rung finds that begins from another's result; where it is interrupted, that result."""
     if watch.is_stopped():
@@ -307,7 +324,7 @@ def _sampled(problem: Problem, found: Found) -> Found | None:
 Refine = Callable[[LogJoint, Approximation, int, int], Approximation | None]
 
 
-def _refined(name: str, refine: Refine, before: tuple[Rung, ...]) -> Callable[[Problem, Attempt | None], Found | None]:
+def _refined(name: str, refine: Refine, before: tuple[Rung, ...], content: float = np.inf) -> Rung:
     """A rung that starts from the best attempt, in its coordinates; alone, from that of the rungs `before`."""
 
     def run(problem: Problem, best: Attempt | None) -> Found | None:
@@ -317,45 +334,29 @@ def _refined(name: str, refine: Refine, before: tuple[Rung, ...]) -> Callable[[P
         return _from(first, name, lambda: refined(problem, first))
 
     def refined(problem: Problem, found: Found) -> Found | None:
-        approximation = refine(found.joint, found.approximation, problem.seed, problem.draws)
-        return None if approximation is None else replace(found, approximation=approximation)
+        made = refine(found.joint, found.approximation, problem.seed, problem.draws)
+        return None if made is None else replace(found, approximation=made)
 
-    return run
-
-
-def _full_rank(joint: LogJoint, found: Approximation, seed: int, draws: int) -> Approximation | None:
-    from ppl.infer import fullrank
-
-    return fullrank.full_rank(joint, found, seed, draws)
+    return Rung(name, run, content)
 
 
-def _low_rank(joint: LogJoint, found: Approximation, seed: int, draws: int) -> Approximation | None:
-    from ppl.infer import fullrank
+def _later(module: str, name: str) -> Refine:
+    """Its module is imported where it runs."""
 
-    return fullrank.low_rank(joint, found, seed, draws)
+    def refine(joint: LogJoint, found: Approximation, seed: int, draws: int) -> Approximation | None:
+        made: Refine = getattr(import_module(f"ppl.infer.{module}"), name)
+        return made(joint, found, seed, draws)
 
-
-def _adapted(joint: LogJoint, found: Approximation, seed: int, draws: int) -> Approximation | None:
-    from ppl.infer import adapted
-
-    return adapted.adapted(joint, found, seed, draws)
+    return refine
 
 
-def _mixture(joint: LogJoint, found: Approximation, seed: int, draws: int) -> Approximation | None:
-    from ppl.infer import mixture
-
-    return mixture.mixture(joint, found, seed, draws)
-
-
-def _flow(name: str, guide: str) -> Rung:
-    """Not in auto: training takes thousands of steps, and chains are as dear."""
-
+def _flow(name: str, guide: str) -> Rung:  # not in auto: training takes thousands of steps, and chains are as dear
     def refine(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> Approximation | None:
         from ppl.infer import flows
 
         return flows.approximate(joint, so_far, seed, draws, guide)
 
-    return Rung(name, _refined(name, refine, (MEAN_FIELD, NONCENTRED, FULL_RANK)))
+    return _refined(name, refine, (MEAN_FIELD, NONCENTRED, FULL_RANK))
 
 
 def _point(problem: Problem, best: Attempt | None) -> Found | None:
@@ -372,18 +373,20 @@ def _point(problem: Problem, best: Attempt | None) -> Found | None:
 MEAN_FIELD = Rung("mean field", _mean_field)
 NONCENTRED = Rung("non-centred", _noncentred, content=_FINITE_VARIANCE)
 PARTLY_CENTRED = Rung("partly centred", _partly_centred)
-ADAPTED = Rung("adapted mixture", _refined("adapted mixture", _adapted, (MEAN_FIELD, NONCENTRED)), _FINITE_VARIANCE)
-FULL_RANK = Rung("full rank", _refined("full rank", _full_rank, (MEAN_FIELD,)))
-LOW_RANK = Rung("low rank", _refined("low rank", _low_rank, (MEAN_FIELD,)))
-MIXTURE = Rung("mixture over modes", _refined("mixture over modes", _mixture, (MEAN_FIELD,)))
+NESTED = Rung("nested Laplace", _nested)
+ADAPTED = _refined("adapted mixture", _later("adapted", "adapted"), (MEAN_FIELD, NONCENTRED), _FINITE_VARIANCE)
+FULL_RANK = _refined("full rank", _later("fullrank", "full_rank"), (MEAN_FIELD,))
+LOW_RANK = _refined("low rank", _later("fullrank", "low_rank"), (MEAN_FIELD,))
+MIXTURE = _refined("mixture over modes", _later("mixture", "mixture"), (MEAN_FIELD,))
 CHAINS = Rung("chains", _chains, content=_FINITE_VARIANCE, wary_of=(FULL_RANK.name,))
 POINT = Rung("posterior mode", _point)
 REAL_NVP = _flow("RealNVP flow", "realnvp")
 GUIDES: dict[str, tuple[Rung, ...]] = {
-    "auto": (MEAN_FIELD, NONCENTRED, PARTLY_CENTRED, ADAPTED, FULL_RANK, MIXTURE, CHAINS),
+    "auto": (MEAN_FIELD, NONCENTRED, PARTLY_CENTRED, NESTED, ADAPTED, FULL_RANK, MIXTURE, CHAINS),
     "meanfield": (MEAN_FIELD,),
     "noncentred": (NONCENTRED,),
     "partial": (PARTLY_CENTRED,),
+    "nested": (NESTED,),
     "adapted": (ADAPTED,),
     "fullrank": (FULL_RANK,),
     "lowrank": (LOW_RANK,),

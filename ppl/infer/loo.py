@@ -7,6 +7,8 @@ Draws may also stand for several proposals each, then ratios and tails are those
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ppl.infer.importance import good_k, resample
@@ -47,6 +49,12 @@ class Loo:
     def bad(self) -> int:
         """Elements whose estimate is not to be relied on."""
         return int((self.k > self.good).sum())
+
+
+def joined(parts: Sequence[Loo]) -> Loo:
+    """Elements one part after the other."""
+    elpd, k, lpd = (np.concatenate([getattr(part, name) for part in parts]) for name in ("elpd", "k", "lpd"))
+    return Loo(elpd, k, lpd, parts[0].good)
 
 
 def error_of_sum(values: np.ndarray) -> float:

@@ -8,6 +8,8 @@ do not reach: those found become components, and where such are left after the l
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -17,12 +19,14 @@ from ppl.infer import curvature, doubts, importance
 from ppl.infer.climb import Summit, climb
 from ppl.infer.curvature import Directions
 from ppl.infer.draws import antithetic, generator
+from ppl.infer.drift import drift
 from ppl.infer.images import images
 from ppl.infer.importance import Weights
 from ppl.infer.meanfield import Optimum
 from ppl.infer.objective import Counted
 from ppl.infer.pipeline import (
     CLIMBING,
+    DRIFT,
     FRESH,
     MOST_SEEN,
     PROPOSALS,
@@ -77,6 +81,8 @@ def mixture(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> Ap
                 break
             modes = _kept([*modes, *found])
         evidence = _gather(counted, joint, modes, components, z, weights, found)
+        if joint.dimension <= HEAVY_TAILED_BELOW:  # among more moments are compared
+            evidence = _with_drift(evidence, counted, joint, components, z, weights, generator(seed, DRIFT))
     best = modes[0].optimum
     return Approximation(
         guide=best.guide,
@@ -208,3 +214,29 @@ def _gather(
         moved_sd=float(spreads.max()),
         where=where,
     )
+
+
+def _with_drift(
+    evidence: Evidence,
+    joint: Counted,
+    model: LogJoint,
+    components: Sequence[Component],
+    z: np.ndarray,
+    weights: Weights,
+    rng: np.random.Generator,
+) -> Evidence:
+    """With the largest drift of any mode that counts."""
+    own = _responsibilities(components, z) @ weights.weights
+    counting = np.flatnonzero(own >= _COUNTS)
+    found = [
+        drift(joint, z, weights.weights, partial(_belong, components, int(mode)), len(counting), rng)
+        for mode in counting
+    ]
+    worst, share = max(found, key=lambda one: one[0])
+    where = {**evidence.where, "drift": doubts.names(model.blocks, share)}
+    return replace(evidence, drift=worst, where=where)
+
+
+def _belong(components: Sequence[Component], mode: int, z: np.ndarray) -> np.ndarray:
+    """Whether points (P, D) are of a mode: (P,)."""
+    return np.asarray(_responsibilities(components, z)[mode] > _BELONGS)

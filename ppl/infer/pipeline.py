@@ -42,9 +42,8 @@ MOST_COORDINATES = 50_000
 MOST_ELEMENTS = 60_000_000  # of the draws of all coordinates; a few such arrays are alive at once, 2 GB in all
 
 # One purpose a stream of random numbers.
-(CLIMBING, STARTS, GUIDE, FRESH, PROPOSALS, RESAMPLING, SIMULATION, DISCRETE, CHAINS, POINTS, FLOW, ROWS, ADAPTING) = (
-    range(13)
-)
+(CLIMBING, STARTS, GUIDE, FRESH, PROPOSALS, RESAMPLING, SIMULATION, DISCRETE, CHAINS, POINTS, FLOW, ROWS) = range(12)
+(ADAPTING, DRIFT, NESTED) = range(12, 15)
 
 
 class TooLarge(Exception):

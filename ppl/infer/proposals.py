@@ -6,7 +6,7 @@ whose weights are bounded wherever those of any one component are (Hesterberg 19
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -94,22 +94,26 @@ def heavy_tailed(dimension: int, shared: int) -> int:
 
 
 def correct(
-    joint: LogDensity, rng: np.random.Generator, components: Sequence[Proposal], draws: int
+    joint: LogDensity, rng: np.random.Generator, components: Sequence[Proposal], draws: int, hasty: bool = False
 ) -> tuple[np.ndarray, Weights]:
-    """Proposals (P, D), the components' one after another, with smoothed weights: more where these are uneven, and
-    still more where an sd would rest on few.
+    """Proposals (P, D) with smoothed weights: more where these are uneven, still more where an sd would rest on few.
+
+    `hasty`: no more once they are so uneven that these have no variance.
     """
     few, many = _counts(joint, draws, _BATCHES_OF_PROPOSALS)
     _, most = _counts(joint, draws, _MOST_BATCHES_OF_PROPOSALS)
-    state = rng.bit_generator.state
-    z, weights = propose(joint, rng, components, few)
-    behind = importance.draws_behind_sd(z, weights.weights)
-    for enough, count in ((_ENOUGH_BEHIND_SDS, many), (_TOO_FEW_BEHIND_SDS, most)):
-        uneven = behind < enough or (count == many and weights.pareto_k > _UNEVEN)
-        if uneven and count > len(z):
-            rng.bit_generator.state = state
-            z, weights = propose(joint, rng, components, count)
-            behind = importance.draws_behind_sd(z, weights.weights)
+    z, log_ratios = proposed(joint, rng, components, few)
+    weights = importance.smooth(log_ratios)
+    looks = (min(2 * few, many), _ENOUGH_BEHIND_SDS), (many, _ENOUGH_BEHIND_SDS), (most, _TOO_FEW_BEHIND_SDS)
+    for count, enough in looks:
+        if hasty and is_uneven(weights):
+            break
+        uneven = count <= many and weights.pareto_k > _UNEVEN
+        lacking = count - len(z)
+        if lacking >= draws and (uneven or importance.draws_behind_sd(z, weights.weights) < enough):
+            more, others = proposed(joint, rng, components, lacking - lacking % 2)
+            z, log_ratios = np.concatenate([z, more]), np.concatenate([log_ratios, others])
+            weights = importance.smooth(log_ratios)
     return z, weights
 
 
@@ -128,32 +132,21 @@ def correct_twice(
     Proposals that end before a tail, as in the mouth of a funnel, do not know what they miss. Stretched along one axis
     of the covariance of these few at a time they stay efficient in up to a dozen dimensions. The third is how far that
     moved the mean of each coordinate, in sds, or its log sd (D,), beyond chance; zeros where one look was enough.
-    `hasty`: where both looks find the weights of few proposals uneven, these are all.
     """
-    if hasty:
-        few, _ = _counts(joint, draws, _BATCHES_OF_PROPOSALS)
-        state = rng.bit_generator.state
-        found = _twice(joint, components, lambda proposed: propose(joint, rng, proposed, few))
-        if is_uneven(found[1]):
-            return found
-        rng.bit_generator.state = state
-    return _twice(joint, components, lambda proposed: correct(joint, rng, proposed, draws))
-
-
-def _twice(
-    joint: LogDensity,
-    components: Sequence[Proposal],
-    look: Callable[[Sequence[Proposal]], tuple[np.ndarray, Weights]],
-) -> tuple[np.ndarray, Weights, np.ndarray]:
-    z, weights = look(components)
+    z, weights = correct(joint, rng, components, draws, hasty)
     none = np.zeros(joint.dimension)
     if not components[0].heavy or not is_uneven(weights):
         return z, weights, none
     wider = [one for component in components for one in component.wider()]
     if not wider:
         return z, weights, none
-    z2, weights2 = look([*components, *wider])
+    z2, weights2 = correct(joint, rng, [*components, *wider], draws, hasty)
     return z2, weights2, moved(z, weights, z2, weights2)
+
+
+def are_enough(z: np.ndarray, weights: Weights) -> bool:
+    """Whether `correct` would make no more proposals than z (P, D)."""
+    return not weights.pareto_k > _UNEVEN and importance.draws_behind_sd(z, weights.weights) >= _ENOUGH_BEHIND_SDS
 
 
 def is_uneven(weights: Weights) -> bool:
@@ -161,19 +154,33 @@ def is_uneven(weights: Weights) -> bool:
     return not weights.pareto_k <= _DOUBTED
 
 
-def moved(z: np.ndarray, weights: Weights, z2: np.ndarray, weights2: Weights) -> np.ndarray:
-    """How far other weighted proposals have the mean of each coordinate, in sds, or its log sd, beyond chance (D,)."""
+def moved(z: np.ndarray, weights: Weights, z2: np.ndarray, weights2: Weights, by_draws: bool = False) -> np.ndarray:
+    """How far other weighted proposals have the mean of each coordinate, in sds, or its log sd, beyond chance (D,).
+
+    Chance is that of as many Gaussian draws, or, `by_draws`, of these with their tails: where both have seen the tails
+    a log sd that rests on few far draws does not tell them apart.
+    """
     with np.errstate(all="ignore"):
-        (mean, sd, error), (mean2, sd2, error2) = _moments(z, weights), _moments(z2, weights2)
-        noise = _SURE * np.hypot(error, error2)
-        apart = np.maximum(np.abs(mean2 - mean) / sd2, np.abs(np.log(sd2 / sd))) - noise
+        (mean, sd, *errors), (mean2, sd2, *errors2) = (
+            _moments(*one, by_draws) for one in ((z, weights), (z2, weights2))
+        )
+        of_mean, of_sd = (_SURE * np.hypot(one, other) for one, other in zip(errors, errors2, strict=True))
+        apart = np.maximum(np.abs(mean2 - mean) / sd2 - of_mean, np.abs(np.log(sd2 / sd)) - of_sd)
     return np.nan_to_num(np.maximum(apart, 0.0), nan=0.0, posinf=1e6)
 
 
-def _moments(z: np.ndarray, weights: Weights) -> tuple[np.ndarray, np.ndarray, float]:
-    """Means and sds (D,), and the standard error of the means in sds."""
-    mean = weights.weights @ z
-    return mean, np.sqrt(weights.weights @ (z - mean) ** 2), weights.effective**-0.5
+def _moments(z: np.ndarray, weights: Weights, by_draws: bool) -> tuple[np.ndarray, ...]:
+    """Means and sds, and the standard errors of means, in sds, and of log sds, each (D,)."""
+    w = weights.weights
+    mean = w @ z
+    deviation2 = (z - mean) ** 2
+    variance = w @ deviation2
+    least = np.full(len(mean), weights.effective**-0.5)
+    if not by_draws:
+        return mean, np.sqrt(variance), least, least
+    of_mean = np.sqrt(w**2 @ deviation2 / variance)
+    of_log_sd = 0.5 * np.sqrt(w**2 @ (deviation2 / variance - 1) ** 2)
+    return mean, np.sqrt(variance), np.maximum(of_mean, least), np.maximum(of_log_sd, least)
 
 
 def _stretched(component: Component) -> list[Component]:
@@ -203,7 +210,17 @@ def _stretched(component: Component) -> list[Component]:
 def propose(
     joint: LogDensity, rng: np.random.Generator, components: Sequence[Proposal], count: int
 ) -> tuple[np.ndarray, Weights]:
-    """An even number of proposals from each component: Gaussian, or a t of its shape in few dimensions."""
+    """So many proposals (P, D), the components' one after another, and their smoothed weights."""
+    z, log_ratios = proposed(joint, rng, components, count)
+    return z, importance.smooth(log_ratios)
+
+
+def proposed(
+    joint: LogDensity, rng: np.random.Generator, components: Sequence[Proposal], count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """An even number of proposals (P, D) from each component, Gaussian, or a t of its shape in few dimensions; and log
+    ratios (P,).
+    """
     with np.errstate(all="ignore"):
         counted = zip(counts(components, count), components, strict=True)
         drawn = [_standard(rng, n, joint.dimension, one.heavy) for n, one in counted]
@@ -216,7 +233,7 @@ def propose(
             else:
                 log_q = _log_mixture(components, z[block], [len(part) for part in parts])
             log_ratios[block] = joint.value(z[block]) - log_q
-        return z, importance.smooth(log_ratios)
+        return z, log_ratios
 
 
 def counts(components: Sequence[Proposal], count: int) -> list[int]:

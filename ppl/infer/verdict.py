@@ -76,6 +76,7 @@ class Evidence:
     misfit: float = 0.0  # how far integrals moved means (in sds) and log sds of groups, given the border
     point: int = 0  # 1 for the posterior mode alone
     wider: float = 0.0  # how far wider proposals moved means, in sds, or log sds
+    drift: float | None = None  # of draws of any of several modes by reversible moves, in sds; None where not looked at
     few: int = 0  # 1 where the weights are uneven and more proposals were not made, as other ones are adapted next
     tails: float = 0.0  # 1 / the effective number of draws that an sd rests on
     rhat: float | None = None  # of Hamiltonian chains, the largest; None, as the two below, where none ran
@@ -85,6 +86,7 @@ class Evidence:
     stochastic: int | None = None  # 1 where stochastic gradients found it; None, as the next, of other fits
     diverged: int | None = None  # 1 where these diverged
     trained: str = ""  # why they ended
+    short: float | None = None  # the longest step that is left after these, in posterior sds
     row_k: float | None = None  # share of rows, of those looked at, whose encoded latents have a Pareto k above 0.7
     unbounded: int | None = None  # 1 where nothing holds a point; None, as the next, where there are no points
     tied: int | None = None  # 1 where other values of points are as good
@@ -153,6 +155,11 @@ RULES: dict[str, Rule] = {
         "found by stochastic gradients: nothing proves that this is the optimum, or that the guide covers all",
         "see what it says of rows that were held out (`ppl evaluate`)",
     ),
+    "short": Rule(
+        "distance", 0.1, 0.3,
+        "over all rows the ELBO is highest {value:.2g} posterior sds from what was found",
+        "train longer (`--epochs`), or leave the number of epochs to ppl",
+    ),
     "row_k": Rule(
         "encoded rows", 0.1, 0.9,
         "in {value:.0%} of the rows looked at, the encoder's guide does not cover the row's latents (Pareto k)",
@@ -191,6 +198,11 @@ RULES: dict[str, Rule] = {
     "wider": Rule(
         "wider proposals", 0.1, 0.3,
         "wider proposals move mean or log sd of {where} by {value:.2g} sds: others may still miss a tail",
+        "let `--guide auto` try chains, or give scales tighter priors",
+    ),
+    "drift": Rule(
+        "drift", 0.1, 0.3,
+        "draws of a mode are carried off by {value:.2g} sds, in {where}, by moves that leave a posterior as it is",
         "let `--guide auto` try chains, or give scales tighter priors",
     ),
     "moved_mean": Rule(
@@ -241,7 +253,7 @@ def rules(draws: int) -> dict[str, Rule]:
     return RULES | {"pareto_k": replace(RULES["pareto_k"], good=good_k(draws), usable=good_k(draws))}
 
 
-OF_SOME = ("unbounded", "tied", "stochastic", "diverged", "row_k")  # of models with points, of stochastic fits
+OF_SOME = ("unbounded", "tied", "stochastic", "diverged", "short", "row_k", "drift")  # of points, mixtures and more
 
 
 def _rate(rule: Rule, value: float | None) -> Verdict:
@@ -271,6 +283,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
         "point": evidence.point,
         "diverged": evidence.diverged,
         "stochastic": evidence.stochastic,
+        "short": evidence.short,
         "row_k": evidence.row_k,
         "interrupted": int(evidence.interrupted == 1),
         "unfinished": int(evidence.interrupted > 1),
@@ -279,6 +292,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[Finding]]:
         "pareto_k": None if alone or chains else evidence.pareto_k,
         "few": None if alone or chains else evidence.few,
         "wider": None if alone or chains else evidence.wider,
+        "drift": evidence.drift,
         "moved_mean": None if alone or chains else evidence.moved_mean,
         "moved_sd": None if alone or chains else evidence.moved_sd,
         "tails": evidence.tails,

@@ -20,24 +20,35 @@ _MOST_KEPT = 20_000_000  # cells of all columns that are kept
 class Given:
     """`data` is None where it is too long to be kept; `fingerprints` are those of its columns, by name.
 
-    The columns of a table over the levels of `over` go by `over=name` there.
+    The columns of a table over the levels of `over` go by `over=name` there. Where data are a sample of a file that was
+    read as a stream, it has `of_rows`; 0 where they are whole.
     """
 
     data: Dataset | None
     fingerprints: Mapping[str, str]
+    of_rows: int = 0
+
+    @property
+    def sampled(self) -> str:
+        """`10,003 of 2,000,000 rows`, where what is there of the data is a sample of them; empty otherwise."""
+        if not self.of_rows:
+            return ""
+        held = "some" if self.data is None or self.data.rows is None else f"{self.data.rows.length:,}"
+        return f"{held} of {self.of_rows:,} rows"
 
     def changed(self, other: Mapping[str, str]) -> list[str]:
         """The columns that other data lack, or hold otherwise."""
         return [name for name, mark in self.fingerprints.items() if other.get(name) != mark]
 
 
-def keep(data: Dataset, model: Model) -> Given:
-    """The columns that the text of a model may mean, out of all that were read for it."""
+def keep(data: Dataset, model: Model, of_rows: int = 0) -> Given:
+    """The columns that the text of a model may mean, out of all that were read for it; data may be few `of_rows`."""
     named = {node for node in model.graph if node in data.columns}
     columns = {name: c for name, c in data.columns.items() if name in named or name in model.source.text}
     kept = replace(data, columns=columns)
     cells = sum(column.values.size for column in _all(kept).values())
-    return Given(kept if cells <= _MOST_KEPT else None, fingerprints(kept))
+    some = data.rows is not None and data.rows.length < of_rows
+    return Given(kept if cells <= _MOST_KEPT else None, fingerprints(kept), of_rows if some else 0)
 
 
 def fingerprints(data: Dataset) -> dict[str, str]:

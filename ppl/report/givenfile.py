@@ -23,6 +23,8 @@ def write(file: Any, given: Given) -> None:
     """Raises `FileError` for texts that no file can hold."""
     made = file.create_group("constant_data")
     made.attrs["kept"] = int(given.data is not None)
+    if given.of_rows:
+        made.attrs["of_rows"] = given.of_rows
     if given.data is None:
         made.create_variable(_MARKS, (), data=_as_bytes(given.fingerprints))
         return
@@ -60,8 +62,9 @@ def _write_column(group: Group, key: str, column: Column, table: int) -> None:
 def read(file: Any) -> Given:
     """Raises `KeyError` and `ValueError` where the file is damaged."""
     group = file.groups["constant_data"]
+    of_rows = int(group.attrs.get("of_rows", 0))  # none in files of before they were kept
     if not int(group.attrs["kept"]):
-        return Given(None, json.loads(bytes(group.variables[_MARKS][...])))
+        return Given(None, json.loads(bytes(group.variables[_MARKS][...])), of_rows)
     found = by_name(group)
     masks = {str(v.attrs["mask_of"]): v for v in found.values() if "mask_of" in v.attrs}
     tables: list[list[Column]] = [[] for _ in json.loads(str(group.attrs["tables"]))]
@@ -80,7 +83,7 @@ def read(file: Any) -> Given:
     length = int(group.attrs["rows"])
     axis = None if length < 0 else rows(length, str(group.attrs["rows_name"]))
     data = Dataset(columns, axis, sources, tables=others)
-    return Given(data, fingerprints(data))
+    return Given(data, fingerprints(data), of_rows)
 
 
 def _column(group: Any, variable: Any, mask: Any, about: dict[str, Any]) -> Column:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ppl.data.axes import Axis
 from ppl.data.column import Column
-from ppl.infer import importance, pipeline
+from ppl.infer import importance, pipeline, propriety
 from ppl.infer.doubts import listed
 from ppl.infer.draws import generator
 from ppl.infer.ladder import Attempt
@@ -89,7 +89,8 @@ def recorded(model: Model, climbed: Climbed, draws: int, out: tuple[str, ...]) -
         }
     elif climbed.deep is not None:
         shown |= {latent.name: as_point(shown[latent.name], None) for latent in model.points}
-    verdict, findings = judge(with_tails(found.evidence, behind_sds))
+    evidence = propriety.of_all(found.evidence, [attempt.found.approximation.evidence for attempt in tried])
+    verdict, findings = judge(with_tails(evidence, behind_sds))
     reasons = tuple(
         f"{finding.sentence}; {finding.rule.remedy}" for finding in findings if finding.verdict != Verdict.GOOD
     )

@@ -8,13 +8,15 @@ from dataclasses import replace
 import numpy as np
 
 from ppl.data.axes import Axis
-from ppl.infer.importance import each_behind_sd
+from ppl.infer.importance import are_whole, behind_sd
 from ppl.infer.verdict import MOST_TAIL, Evidence
 from ppl.report.record import Quantity
 
 _LEVELS = np.array([0.05, 0.5, 0.95])
-_SAMPLE = 4000  # elements of a long column that say about where its quantiles lie
-_SURE = 4.0  # standard errors
+_MANY = 8000  # elements of a column, beyond which to sort all costs more
+_SAMPLE = 500  # elements of a long column that say where its bins are to lie
+_BINS = 256  # as fit into a byte
+_IN_CACHE = 1 << 17  # elements that are visited together
 _MOST_SORTED = 4_000_000  # elements; for more the quantiles are those of the equally weighted draws
 
 
@@ -25,25 +27,37 @@ def summarise(
 
     The Monte Carlo error is that of self-normalised importance sampling, sqrt(sum w^2 (x - mean)^2).
     """
-    flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
-    with np.errstate(invalid="ignore", over="ignore"):  # a draw may be infinite; then so is what is made of it
-        mean = weights @ flat
-        deviation2 = (flat - mean) ** 2
-        sd = np.sqrt(weights @ deviation2)
-        mcse = np.sqrt(weights**2 @ deviation2)
-    constant = (flat == flat[:1]).all(axis=0)  # their sum has rounding errors
-    mean, sd, mcse = np.where(constant, flat[0], mean), np.where(constant, 0.0, sd), np.where(constant, 0.0, mcse)
-    draws = flat[chosen]
-    if flat.size <= _MOST_SORTED:
-        quantiles = weighted_quantiles(flat, weights, _LEVELS)
-    else:
-        quantiles = np.quantile(draws, _LEVELS, axis=0, method="inverted_cdf")
     shape = values.shape[1:]
-    q5, q50, q95 = (quantile.reshape(shape) for quantile in quantiles)
+    flat = values.reshape(len(values), int(np.prod(shape)))
+    draws = flat[chosen]
+    sorts = flat.size <= _MOST_SORTED
+    found = np.empty((4 + len(_LEVELS), flat.shape[1]))
+    step = max(1, _IN_CACHE // max(1, len(flat)))
+    for some in (slice(i, i + step) for i in range(0, flat.shape[1], step)):
+        columns = np.ascontiguousarray(flat[:, some].T)  # side by side they sort several times as fast
+        found[:4, some] = _moments(columns, weights)
+        if sorts:
+            found[4:, some] = weighted_quantiles(columns, weights, _LEVELS)
+    if not sorts:
+        found[4:] = np.quantile(draws, _LEVELS, axis=0, method="inverted_cdf")
+    if are_whole(values):
+        found[3] = np.inf
+    mean, sd, mcse, behind_sd, q5, q50, q95 = (row.reshape(shape) for row in found)
     return Quantity(
-        name, role, axes, draws.reshape(len(chosen), *shape), mean.reshape(shape), sd.reshape(shape), q5, q50, q95,
-        mcse.reshape(shape), each_behind_sd(values, weights),
+        name, role, axes, draws.reshape(len(chosen), *shape), mean, sd, q5, q50, q95, mcse, behind_sd
     )  # fmt: skip
+
+
+def _moments(columns: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Mean, sd, Monte Carlo error of the mean, and draws behind the sd, each (n,), of columns (n, P)."""
+    with np.errstate(invalid="ignore", over="ignore"):  # a draw may be infinite; then so is what is made of it
+        mean = columns @ weights
+        deviation2 = (columns - mean[:, None]) ** 2
+        variance, error2 = deviation2 @ weights, deviation2 @ weights**2
+        behind = behind_sd(deviation2, weights)
+    constant = (columns == columns[:, :1]).all(axis=1)  # their sum has rounding errors
+    mean, behind = np.where(constant, columns[:, 0], mean), np.where(constant, np.nan, behind)
+    return mean, np.where(constant, 0.0, np.sqrt(variance)), np.where(constant, 0.0, np.sqrt(error2)), behind
 
 
 def as_point(quantity: Quantity, standard_error: np.ndarray | None) -> Quantity:
@@ -54,33 +68,38 @@ def as_point(quantity: Quantity, standard_error: np.ndarray | None) -> Quantity:
     return replace(quantity, mean=value, sd=sd, q5=none, q50=none, q95=none, mcse=none, behind_sd=none)
 
 
-def weighted_quantiles(values: np.ndarray, weights: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Quantiles (levels, n) of columns of values (P, n): linear between the middles of the weights.
+def weighted_quantiles(columns: np.ndarray, weights: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Quantiles (levels, n) of columns of values (n, P): linear between the middles of the weights.
 
-    Of a long column only what lies near a quantile is sorted, as a sample of it shows.
+    Of a long column only what lies near a quantile is sorted.
     """
-    found = np.empty((len(levels), values.shape[1]))
-    with np.errstate(invalid="ignore"):
-        for i, column in enumerate(np.ascontiguousarray(values.T)):  # side by side they sort several times as fast
-            found[:, i] = _near_quantiles(column, weights, levels)
-    return found
+    with np.errstate(all="ignore"):
+        near = _near_quantiles if columns.shape[1] > _MANY else _interpolated
+        return np.array([near(column, weights, levels) for column in columns]).reshape(len(columns), len(levels)).T
 
 
 def _near_quantiles(column: np.ndarray, weights: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    stride = len(column) // _SAMPLE
-    if stride < 4:
+    """By bins of equal widths between nearly the least and the largest of a sample: their weights say in which a
+    quantile lies.
+    """
+    sample = np.sort(column[:: len(column) // _SAMPLE])
+    low, high = sample[1], sample[-2]
+    if not -np.inf < low < high < np.inf or np.isnan(sample[-1]):
         return _interpolated(column, weights, levels)
-    its_weights = weights[::stride] / weights[::stride].sum()
-    margins = _SURE * np.sqrt(levels * (1 - levels) * (its_weights**2).sum())
-    bounds = _interpolated(column[::stride], its_weights, np.array([levels - margins, levels + margins]))
+    bins = np.clip((column - low) * (_BINS / (high - low)), 0, _BINS - 1)
+    if np.isnan(bins.max()):
+        return _interpolated(column, weights, levels)
+    bins = bins.astype(np.uint8)
+    below = np.concatenate([np.zeros(2), np.cumsum(np.bincount(bins, weights, _BINS))])
     found = np.empty(len(levels))
-    for i, (low, high) in enumerate(bounds.T):
-        near = np.flatnonzero((column >= low) & (column <= high))
-        own, before = weights[near], float((weights * (column < low)).sum())
+    for i, level in enumerate(levels):
+        k = int(np.searchsorted(below[2:], level))
+        near = np.flatnonzero((bins >= max(k - 1, 0)) & (bins <= min(k + 1, _BINS - 1)))
+        own, before = weights[near], float(below[k])
         widest = own.max(initial=0.0)
-        if not before + widest < levels[i] < before + own.sum() - widest:
-            return _interpolated(column, weights, levels)  # the sample misled
-        found[i] = _interpolated(column[near], own, levels[i] - before)
+        if not before + widest < level < before + own.sum() - widest:  # a neighbour further away would count
+            return _interpolated(column, weights, levels)
+        found[i] = _interpolated(column[near], own, level - before)
     return found
 
 

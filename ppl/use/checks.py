@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from ppl.language.errors import UsageError
 from ppl.model.graph import Factor, Model
 from ppl.report.record import Record
 from ppl.report.tables import aligned, decimals, number
-from ppl.use.again import count_of, draws_of
+from ppl.use.again import check_draws, count_of, draws_of
 from ppl.use.series import Series, own_past, series_of
 from ppl.values import dataclass
 
@@ -40,7 +41,8 @@ OF_TRUTHS: dict[str, Statistic] = {"share of ones": lambda y: y.mean(axis=1)}
 class Check:
     """One test statistic: its `observed` value, its mean and its 5 % and 95 % quantiles over replicated data.
 
-    `p` is the share of replicated data whose statistic is larger, of those equal to it one half.
+    `p` is the share of replicated data whose statistic is larger, of those equal to it one half. `rows` says so where
+    all of this is about some rows of a stream: `10,003 of 2,000,000 rows`.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Check:
     q5: float
     q95: float
     p: float
+    rows: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,30 +182,38 @@ def as_text(checks: tuple[Check, ...]) -> str:
         told = [number(value, digits) for value in (one.observed, one.mean, one.q5, one.q95)]
         rows.append((one.name, one.statistic, *told, f"{one.p:.3f}"))
     width = max(len(row[1]) for row in rows)
-    return "\n".join(aligned([(row[0], row[1].ljust(width), *row[2:]) for row in rows]))
+    notes = [
+        f"\nof {known}: those that the fit holds of its stream"
+        for known in sorted({one.rows for one in checks})
+        if known
+    ]
+    return "\n".join([*aligned([(row[0], row[1].ljust(width), *row[2:]) for row in rows]), *notes])
 
 
 def as_json(checks: tuple[Check, ...]) -> str:
     return json.dumps(told(checks), ensure_ascii=False, indent=1)
 
 
-def told(checks: tuple[Check, ...]) -> dict[str, dict[str, dict[str, float | None]]]:
+def told(checks: tuple[Check, ...]) -> dict[str, dict[str, dict[str, float | str | None]]]:
     """By name and statistic; a number that JSON cannot hold is None."""
-    found: dict[str, dict[str, dict[str, float | None]]] = {}
+    found: dict[str, dict[str, dict[str, float | str | None]]] = {}
     for one in checks:
         numbers = {key: getattr(one, key) for key in ("observed", "mean", "q5", "q95", "p")}
         plain = {key: value if math.isfinite(value) else None for key, value in numbers.items()}
-        found.setdefault(one.name, {})[one.statistic] = plain
+        found.setdefault(one.name, {})[one.statistic] = {**plain, **({"rows": one.rows} if one.rows else {})}
     return found
 
 
 def of_fit(record: Record, model: Model, data: Dataset, seed: int) -> tuple[Check, ...]:
-    """The checks of a fit, over all its draws. Raises `UsageError`."""
-    return check(model, data, draws_of(record), count_of(record), generator(seed, _REPLICATES))
+    """The checks of a fit, over all its draws; of a stream those of the rows that it holds. Raises `UsageError`."""
+    check_draws(record, model, record.model)
+    found = check(model, data, draws_of(record), count_of(record), generator(seed, _REPLICATES))
+    return tuple(replace(one, rows=record.given.sampled) for one in found)
 
 
 def replicates(record: Record, model: Model, data: Dataset, draws: int, seed: int) -> dict[str, np.ndarray]:
     """Replicated data (S, elements) of every observed name, the missing left out; S is at most that of the fit."""
+    check_draws(record, model, record.model)
     draws = min(draws, count_of(record))
     values = {name: value[:draws] for name, value in draws_of(record).items()}
     known = outcomes(model, data)

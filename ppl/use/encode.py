@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ppl.data import axes, dataset
-from ppl.data.arrays import from_arrow
+from ppl.data.blocks import blocks
 from ppl.data.dataset import Dataset
-from ppl.data.row_groups import groups_in, tables_of
 from ppl.infer.draws import generator
 from ppl.model import transforms
 from ppl.report.export import Columns
@@ -20,30 +18,28 @@ from ppl.use.reopened import join, reopen
 ENCODED = 240  # a stream of random numbers
 _DRAWS = 1000  # of latents that are no plain numbers, for their means and sds
 _AT_ONCE = 4_000_000
+_CELLS, _FEWEST = 2_000_000, 1000  # of a block, and rows at least
 
 
 def encode_all(record: Record, data: Dataset, sources: Sequence[Any], tables: Mapping[str, Any], seed: int) -> Columns:
-    """Of new rows as they are given: of a stream a row group at a time. Raises what `encode` and reading raise."""
-    groups = groups_in(sources, tables, record.model_text)
-    if groups is None:
-        return encode(record, data, dataset.read(sources, tables), generator(seed, ENCODED))
-    parts = []
-    for group, table in tables_of(groups):
-        columns = {column.name: column for column in from_arrow(table, groups.file)}
-        new = Dataset(columns, axes.rows(table.num_rows), (groups.file,))
-        parts.append(encode(record, data, new, generator(seed, ENCODED, group)))
+    """Of new rows as they are given, a block at a time. Raises what `encode` and reading raise."""
+    together = max(_FEWEST, _CELLS // max(1, len(record.given.fingerprints)))
+    known = 0 if data.rows is None else data.rows.length
+    parts: list[Columns] = []
+    for rows in blocks(sources, tables, max(together, known), record.model_text):
+        parts.append(encode(record, data, rows.data, generator(seed, ENCODED, len(parts)), rows.start))
     names = [name for name, _ in parts[0]][1:]
     joined = [np.concatenate([part[i][1] for part in parts]) for i in range(1, len(names) + 1)]
-    return [("row", np.arange(1, groups.rows + 1)), *zip(names, joined, strict=True)]
+    return [("row", np.arange(1, len(joined[0]) + 1)), *zip(names, joined, strict=True)]
 
 
-def encode(record: Record, data: Dataset, new: Dataset, rng: np.random.Generator) -> Columns:
+def encode(record: Record, data: Dataset, new: Dataset, rng: np.random.Generator, start: int = 0) -> Columns:
     """The number of each new row, mean and sd of each number of its encoded latents, on their own scale, and by the
     encoder the probabilities of the values of its discrete latents.
 
     Raises `UsageError` for a fit without an encoder, `DataError` for rows that it cannot read.
     """
-    joined = join(record, data, new)
+    joined = join(record, data, new, start)
     again = reopen(record, joined, new)
     mean, sd = again.moments()
     columns: list[tuple[str, np.ndarray]] = [("row", np.arange(1, joined.count + 1))]

@@ -7,11 +7,14 @@ else from their prior: log mean exp of log p(row, latents | shared) - log q(late
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.special import logsumexp
 
+from ppl.data.blocks import blocks
 from ppl.data.dataset import Dataset
 from ppl.infer.draws import generator
 from ppl.numeric.threads import one_blas_thread
@@ -21,6 +24,7 @@ from ppl.use.reopened import join, reopen
 from ppl.use.row_weights import row_weights
 
 _EVALUATED = 250  # a stream of random numbers
+_NUMBERS, _CELLS, _FEWEST = 8_000_000, 2_000_000, 1000  # of a block: log weights, cells, and rows at least
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,14 +72,31 @@ class Evaluation:
         return json.dumps({**found, "mean": float(self.by_row.mean()), "se_of_mean": self.spread, **bound})
 
 
-def evaluate(record: Record, data: Dataset, new: Dataset, draws: int, seed: int) -> Evaluation:
-    """Raises `UsageError` where rows have no likelihood of their own, `DataError` for rows that lack something."""
-    joined = join(record, data, new)
-    again = reopen(record, joined, new) if record.deep is not None and record.deep.amortise else None
-    weights = row_weights(record, joined, again)
-    with one_blas_thread(), np.errstate(all="ignore"):
-        logs = [logsumexp(part, axis=2) for part in weights.parts(draws, generator(seed, _EVALUATED))]
-    return _summed(np.concatenate(logs), again is not None)
+def evaluate(
+    record: Record, data: Dataset, sources: Sequence[Any], tables: Mapping[str, Any], draws: int, seed: int
+) -> Evaluation:  # fmt: skip
+    """Of new rows as they are given, a block at a time: how long these are does not depend on what holds the rows, so
+    the bits are those of any other file with the same rows.
+
+    Raises `UsageError` where rows have no likelihood of their own, `DataError` for rows that lack something.
+    """
+    together = max(_FEWEST, min(_CELLS // max(1, len(record.given.fingerprints)), _NUMBERS // draws))
+    known = 0 if data.rows is None else data.rows.length
+    parts: list[Evaluation] = []
+    for rows in blocks(sources, tables, together * max(1, known // together), record.model_text):
+        joined = join(record, data, rows.data, rows.start)
+        again = reopen(record, joined, rows.data) if record.deep is not None and record.deep.amortise else None
+        weights = row_weights(record, joined, again)
+        for start in range(0, joined.count, together):
+            some = slice(start, min(start + together, joined.count))
+            rng = generator(seed, _EVALUATED, len(parts))
+            with one_blas_thread(), np.errstate(all="ignore"):
+                logs = [logsumexp(part, axis=2) for part in weights.parts(draws, rng, some)]
+                parts.append(_summed(np.concatenate(logs), again is not None))
+    by_row, errors, bounds = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("by_row", "errors", "bounds")
+    )
+    return Evaluation(by_row, errors, draws, bounds)
 
 
 def _summed(logs: np.ndarray, encoded: bool) -> Evaluation:

@@ -13,8 +13,10 @@ from ppl.model.graph import Model
 from ppl.model.program import compile_terms
 
 
-def log_density(model: Model, joint: LogJoint, values: Mapping[str, Any]) -> float:
-    """As `Posterior.log_density`. Raises `UsageError`."""
+def log_density(model: Model, joint: LogJoint, values: Mapping[str, Any], whole: bool = True) -> float:
+    """As `Posterior.log_density`. Raises `UsageError`, also where not the `whole` of the data is in memory."""
+    if not whole:
+        raise UsageError("log_density: of a stream only some rows are in memory; `fit.evaluate` reads all of a file")
     known = {latent.name: latent for latent in (*model.latents, *model.simulated)}
     unknown = [name for name in values if name not in known]
     missing = [latent.name for latent in model.latents if latent.name not in values]

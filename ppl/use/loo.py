@@ -8,13 +8,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ppl.compile.likelihood import NoLikelihood, log_likelihood
+from ppl.compile.likelihood import LogLikelihood, NoLikelihood, log_likelihood
+from ppl.data.row_groups import RowStream
 from ppl.infer.draws import generator
-from ppl.infer.loo import Loo, error_of_sum, loo, thinned
+from ppl.infer.loo import Loo, Sample, error_of_sum, joined, loo, thinned
 from ppl.language.errors import UsageError
 from ppl.model.graph import Model
 from ppl.report.record import Record, label_all
-from ppl.use.again import draws_of
+from ppl.use.again import check_draws, count_of, draws_of
+from ppl.use.loo_stream import loo_of_stream
 from ppl.values import dataclass
 
 _MOST_LISTED = 8
@@ -30,7 +32,7 @@ class Held:
     """
 
     name: str
-    labels: tuple[str, ...]
+    labels: Sequence[str]
     loo: Loo
     verdict: str
     points: tuple[str, ...] = ()
@@ -45,34 +47,69 @@ class Place:
     se: float
 
 
-def hold_out(record: Record, model: Model, name: str) -> Held:
-    """Raises `UsageError` where elements have no likelihood of their own."""
+def hold_out(record: Record, model: Model, name: str, rows: RowStream | None = None) -> Held:
+    """`rows` are all those of a fit that read them as a stream, in place of the few that it holds.
+
+    Raises `UsageError` where elements have no likelihood of their own, and where rows are needed.
+    """
     if not model.observed:
         raise UsageError(f"{name}: no name is observed; a `factor` cannot be left out")
+    check_draws(record, model, name)
+    share = 1.0
+    if record.given.of_rows:
+        if rows is None:
+            told = (
+                f"{name} holds {record.given.sampled} of the stream that it is a fit of, and all are left out in turn"
+            )
+            raise UsageError(f"{told}: give them again, --data FILE ({', '.join(record.sources)})")
+        assert rows.data.rows is not None
+        share = rows.groups.rows / rows.data.rows.length
     first, sample = thinned(record.log_weights, record.chosen)
-    elements = sum(int(np.prod(factor.log_prob.shape)) for factor in model.observed)
+    elements = int(share * sum(int(np.prod(factor.log_prob.shape)) for factor in model.observed))
     affordable = max(_FEWEST_DRAWS, _MOST_NUMBERS // max(elements, 1))
     if affordable < len(first):
         some, sample = sample.thinned(affordable, generator(record.seed, _THINNING))
         first = first[some]
     draws = {latent: values[first] for latent, values in draws_of(record).items()}
     try:
-        found = log_likelihood(model, draws, len(first))
+        if rows is None or not record.given.of_rows:
+            labels, whole = _of_all(log_likelihood(model, draws, len(first)), sample)
+        else:
+            labels, whole = loo_of_stream(record, rows, draws, sample, elements)
     except NoLikelihood as error:
         raise UsageError(f"{name}: nothing can be left out: {error.why}") from None
-    labels, parts = [], []
+    points = tuple(quantity.name for quantity in record.quantities.values() if quantity.role == "point")
+    return Held(name, labels, whole, record.verdict, points)
+
+
+def _of_all(found: Sequence[LogLikelihood], sample: Sample) -> tuple[Sequence[str], Loo]:
+    labels: list[str] = []
+    parts = []
     for one in found:
         counts = one.counts.reshape(-1)
         labels += [label for label, counted in zip(label_all(one.name, one.axes), counts, strict=True) if counted]
         parts.append(loo(one.by_element, sample))
-    elpd, k, lpd = (np.concatenate([getattr(part, name) for part in parts]) for name in ("elpd", "k", "lpd"))
-    whole = Loo(elpd, k, lpd, parts[0].good)
-    points = tuple(quantity.name for quantity in record.quantities.values() if quantity.role == "point")
-    return Held(name, tuple(labels), whole, record.verdict, points)
+    return tuple(labels), joined(parts)
+
+
+def log_likelihoods(record: Record, model: Model) -> dict[str, np.ndarray]:
+    """The log density (S, *shape) of each observed element, in nats, at all draws. Raises `UsageError`."""
+    if record.given.of_rows:
+        told = f"{record.model} is a fit of a stream, of which it holds {record.given.sampled}"
+        raise UsageError(f"{told}: `fit.loo()` and `fit.evaluate(DATA)` go through all, a few at a time")
+    check_draws(record, model, record.model)
+    try:
+        found = log_likelihood(model, draws_of(record), count_of(record))
+    except NoLikelihood as error:
+        raise UsageError(f"there is no log likelihood by element: {error.why}") from None
+    return {one.name: one.values for one in found}
 
 
 def check_comparable(fits: Sequence[tuple[str, Record]]) -> None:
-    """Raises `UsageError` for fits that observe different names, or different values of them."""
+    """Raises `UsageError` for fits that observe different names, or different values of them.
+
+    Of streams the values are not looked at: that they are those of one file is seen where all rows are read.
+    """
     (first_name, first), *others = fits
     for name, record in others:
         mine, theirs = record.observed, first.observed
@@ -83,6 +120,8 @@ def check_comparable(fits: Sequence[tuple[str, Record]]) -> None:
             )
         for key, found in mine.items():
             other = theirs[key].values
+            if record.given.of_rows or first.given.of_rows:
+                continue
             kind = found.values.dtype.kind
             if (kind == "U") != (other.dtype.kind == "U") or not np.array_equal(found.values, other, kind != "U"):
                 raise UsageError(f"{first_name} and {name} are fits of different data: `{key}` differs")

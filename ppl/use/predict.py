@@ -29,6 +29,7 @@ from ppl.compile.replicate import piece_of
 from ppl.compile.simulate import draw
 from ppl.data.append import append, with_rows
 from ppl.data.axes import Axis
+from ppl.data.column import Column
 from ppl.data.dataset import Dataset
 from ppl.infer.draws import generator
 from ppl.infer.stochastic.draws import values_of
@@ -58,13 +59,14 @@ class Prediction:
     """`draws` (S, rows, *axes) of one observed name at the new rows, or of its mean; categories count from 1. Of their
     probabilities there is an axis more, the last.
 
-    `levels` are what the categories are called, where the name is one of categories.
+    `levels` are what the categories are called, where the name is one of categories, or where these are `shares`.
     """
 
     name: str
     draws: np.ndarray
     axes: tuple[Axis, ...]
     levels: tuple[str, ...] | None
+    shares: bool = False  # whether draws are those of the probabilities of the levels
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def predict(record: Record, data: Dataset, new: Dataset, wish: Wish) -> tuple[Pr
     what the prediction needs.
     """
     if wish.kind not in ("response", *_KINDS):
-        raise UsageError(f'kind: "response" or "mean", not {wish.kind!r}')
+        raise UsageError(f'kind: "response", "mean" or "probabilities", not {wish.kind!r}')
     if not record.observed:
         raise UsageError("no name is observed in this fit: there is nothing to predict")
     targets = _targets(record, wish.of)
@@ -303,7 +305,7 @@ def _drawn(
     found = {name: np.concatenate(parts[name]) for name in targets}
     for name, drawn in found.items():
         _check_numbers(name, drawn)
-    return tuple(_named(model, joined, name, drawn) for name, drawn in found.items())
+    return tuple(_named(model, joined, name, drawn, wish.kind == "probabilities") for name, drawn in found.items())
 
 
 def _check_numbers(name: str, drawn: np.ndarray) -> None:
@@ -354,7 +356,7 @@ def _of_pieces(of: Of, latent: Latent, values: dict[str, np.ndarray], draws: int
     return found
 
 
-def _named(model: Model, joined: Dataset, name: str, draws: np.ndarray) -> Prediction:
+def _named(model: Model, joined: Dataset, name: str, draws: np.ndarray, shares: bool) -> Prediction:
     column = joined.columns.get(name)
     factor = next((factor for factor in model.observed if factor.name.partition("[")[0] in (name, f"`{name}`")), None)
     levels = None
@@ -363,7 +365,16 @@ def _named(model: Model, joined: Dataset, name: str, draws: np.ndarray) -> Predi
         held = column.levels if column is not None else None
         count = distribution.categories
         levels = held if held is not None and len(held) == count else tuple(str(i + 1) for i in range(count))
-    axes = column.axes[1:] if column is not None else ()
-    if draws.ndim - 2 != len(axes):
-        axes = tuple(Axis(str(length), length) for length in draws.shape[2:])
-    return Prediction(name, draws, axes, levels)
+    if shares and (levels is None or len(levels) != draws.shape[-1]):
+        levels = _values_of(column, draws.shape[-1])
+    axes, shape = column.axes[1:] if column is not None else (), draws.shape[2 : draws.ndim - int(shares)]
+    if len(shape) != len(axes):
+        axes = tuple(Axis(str(length), length) for length in shape)
+    return Prediction(name, draws, axes, levels, shares)
+
+
+def _values_of(column: Column | None, count: int) -> tuple[str, ...]:
+    """What the values of a discrete name are called, that has no categories: its levels, or 0 and 1."""
+    if column is not None and column.levels is not None and len(column.levels) == count:
+        return column.levels
+    return tuple(str(i + (count > 2)) for i in range(count))

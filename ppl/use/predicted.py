@@ -24,6 +24,9 @@ def summary(found: Sequence[Prediction]) -> Columns:
     rows = found[0].draws.shape[1]
     columns: list[tuple[str, np.ndarray]] = [("row", np.arange(1, rows + 1))]
     for one in found:
+        if one.shares:
+            columns += _of_shares(one)
+            continue
         flat = one.draws.reshape(len(one.draws), rows, -1)
         for i, label in enumerate(label_all(one.name, one.axes)):
             values = flat[:, :, i]
@@ -38,6 +41,17 @@ def summary(found: Sequence[Prediction]) -> Columns:
     return columns
 
 
+def _of_shares(one: Prediction) -> Columns:
+    """The mean over draws of each probability: the probability in the posterior predictive."""
+    assert one.levels is not None
+    means = one.draws.mean(axis=0).reshape(one.draws.shape[1], -1, len(one.levels))
+    return [
+        (f"{label}_p_{level}", means[:, i, k])
+        for i, label in enumerate(label_all(one.name, one.axes))
+        for k, level in enumerate(one.levels)
+    ]
+
+
 def _quantiles(values: np.ndarray) -> np.ndarray:
     """(S, rows) -> (3, rows)."""
     levels = [level for _, level in _QUANTILES]
@@ -50,18 +64,23 @@ def _quantiles(values: np.ndarray) -> np.ndarray:
 
 
 def draws(found: Sequence[Prediction]) -> Columns:
-    """A column for each new row and name, `y[1]`, `y[2]`, ...; categories as their levels."""
+    """A column for each new row and name, `y[1]`, `y[2]`, ...; categories as their levels. Of probabilities one for
+    each level too, `grade[1]_p_low`.
+    """
     columns: list[tuple[str, np.ndarray]] = []
     for one in found:
-        rows = one.draws.shape[1]
-        flat = one.draws.reshape(len(one.draws), rows, -1)
+        rows, levels = one.draws.shape[1], one.levels or ()
         inner = [label.removeprefix(one.name).strip("[]") for label in label_all(one.name, one.axes)]
+        flat = one.draws.reshape(len(one.draws), rows, len(inner), -1)
         for row in range(rows):
             for i, label in enumerate(inner):
-                values = flat[:, row, i]
-                if one.levels is not None:
-                    values = np.array(one.levels)[values.astype(np.int64) - 1]
-                columns.append((f"{one.name}[{row + 1}{',' if label else ''}{label}]", values))
+                called, values = f"{one.name}[{row + 1}{',' if label else ''}{label}]", flat[:, row, i]
+                if one.shares:
+                    columns += [(f"{called}_p_{level}", values[:, k]) for k, level in enumerate(levels)]
+                elif levels:
+                    columns.append((called, np.array(levels)[values[:, 0].astype(np.int64) - 1]))
+                else:
+                    columns.append((called, values[:, 0]))
     return columns
 
 

@@ -138,8 +138,8 @@ class Reopened:
         return np.moveaxis(found, 1 + local.place, 1).reshape(*rows.shape[:2], -1).sum(axis=2)
 
 
-def join(record: Record, data: Dataset, new: Dataset) -> Joined:
-    """Raises `DataError` for rows that do not fit."""
+def join(record: Record, data: Dataset, new: Dataset, start: int = 0) -> Joined:
+    """New rows, the first of which is row `start` of their file. Raises `DataError` for rows that do not fit."""
     random = set(names_of(record).random) & data.columns.keys()
     base = with_rows(data, [name for name in random if name in record.observed])
     assert base.rows is not None
@@ -148,7 +148,8 @@ def join(record: Record, data: Dataset, new: Dataset) -> Joined:
     try:
         model = without_needless_guards(settle(names_of(record), joined))
     except ModelError as error:
-        told = f"{', '.join(new.sources)}: these rows, counted on from {base.rows.length + 1:,}, do not fit the model"
+        which = f"the rows from {start + 1:,} on" if start else "these rows"
+        told = f"{', '.join(new.sources)}: {which}, counted on from {base.rows.length + 1:,}, do not fit the model"
         raise DataError(f"{told}\n{error}") from None
     assert joined.rows is not None
     return Joined(model, joined, base.rows.length, joined.rows.length - base.rows.length)

@@ -40,31 +40,33 @@ class RowWeights:
     split: Rowwise
     numbers: Mapping[int, int]
 
-    def parts(self, draws: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-        """Log weights (S, count, values) in nats, some draws of what is shared after others, `draws` in all; minus
-        infinity at values that a row does not have.
+    def parts(self, draws: int, rng: np.random.Generator, some_rows: slice | None = None) -> Iterator[np.ndarray]:
+        """Log weights (S, count, values) in nats of all new rows or a slice of them, some draws of what is shared after
+        others, `draws` in all; minus infinity at values that a row does not have.
         """
         model, joined, split = self.joined.model, self.joined, self.split
+        first_row, stop_row, _ = (some_rows or slice(None)).indices(joined.count)
+        count, again = stop_row - first_row, None if self.again is None else self.again.at(slice(first_row, stop_row))
         wide = max([1, *(int(np.prod(split.joint.parts[i].log_prob.shape)) for i in split.parts)])
         per_row = max(1, wide // joined.axis.length)
-        step = max(1, _AT_ONCE // max(per_row * joined.count, *(int(np.prod(x.shape)) for x in model.latents), 1))
+        step = max(1, _AT_ONCE // max(per_row * count, *(int(np.prod(x.shape)) for x in model.latents), 1))
         held = {name: q for name, q in self.record.quantities.items() if q.role != "derived"}
         chosen = np.arange(draws) % len(self.record.chosen)
-        rows = np.arange(joined.fitted, joined.fitted + joined.count)
+        rows = np.arange(joined.fitted + first_row, joined.fitted + stop_row)
         with np.errstate(all="ignore"):
-            at = split.at(slice(joined.fitted, joined.fitted + joined.count))
+            at = split.at(slice(joined.fitted + first_row, joined.fitted + stop_row))
             for first in range(0, draws, step):
                 some = chosen[first : first + step]
                 known = {name: Known(q.axes, q.draws[some]) for name, q in held.items()}
                 values = _shared(model, self.again, known, len(some), rng)
                 for name in values.keys() & split.local.keys():
                     values[name] = np.take(values[name], rows, axis=1 + split.local[name])
-                log_q = np.zeros((1, 1, 1)) if self.again is None else _encoded(self.again, values, len(some), rng)
+                log_q = np.zeros((1, 1, 1)) if again is None else _encoded(again, values, len(some), rng)
                 tables = self._tables(at.log_probs(values), at.program.outputs, at.program.over_draws)
-                whole = [np.broadcast_to(table, (len(some), joined.count)) for table in tables]
+                whole = [np.broadcast_to(table, (len(some), count)) for table in tables]
                 found = np.stack(whole, axis=2) - log_q
-                if self.again is not None:
-                    found = np.where(self.again.counts, found, -np.inf)
+                if again is not None:
+                    found = np.where(again.counts, found, -np.inf)
                 yield np.where(np.isnan(found), -np.inf, found)
 
     def _tables(self, log_probs: list[Any], outputs: Any, over: Any) -> list[Any]:

@@ -70,7 +70,7 @@ def test_a_proposal_that_outweighs_all_others() -> None:
     z = generator(1, 0).standard_normal((1000, 2))
     found = replace(approximation(FUNNEL), z=z, weights=Weights(np.full(1000, 1e-3), 0.9))
     with pytest.raises(adapted.Outweighed) as higher:
-        adapted._rounds(target, found, 1, 1000)  # type: ignore[arg-type]
+        adapted.rounds(target, found.z, found.weights, 1, 1000)  # type: ignore[arg-type]
     assert np.array_equal(higher.value.z, target.highest)
 
 
@@ -83,13 +83,28 @@ def test_a_far_higher_mode_is_gone_to(monkeypatch: pytest.MonkeyPatch) -> None:
     def slope(*_: object) -> object:
         raise adapted.Outweighed(np.full(4, 3.0))
 
-    monkeypatch.setattr(adapted, "_rounds", slope)
+    monkeypatch.setattr(adapted, "rounds", slope)
     again = adapted.adapted(joint, lower, 1, 1000)
     assert again is not None and judge(again.evidence)[0] == Verdict.GOOD
     mean = again.weights.weights @ again.z
     sd = np.sqrt(again.weights.weights @ (again.z - mean) ** 2)
     assert mean == pytest.approx(np.full(4, 4.0), rel=0.02)
     assert sd == pytest.approx(np.full(4, 0.5), rel=0.05)
+
+
+def test_a_far_higher_mode_with_rivals_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was begun again goes on to the mixture over modes, not the lower mode that it was left for."""
+    joint = ppl.from_text(TWO, "test.ppl").condition({}).joint
+    found = pipeline.approximate(joint, 1, 1000)
+    higher = replace(found, evidence=replace(found.evidence, rivals=1))
+
+    def slope(*_: object) -> object:
+        raise adapted.Outweighed(np.full(4, 3.0))
+
+    monkeypatch.setattr(adapted, "rounds", slope)
+    monkeypatch.setattr(adapted, "approximate", lambda *_, **__: higher)
+    lower = replace(found, z=found.z - 8, evidence=replace(found.evidence, pareto_k=0.9))
+    assert adapted.adapted(joint, lower, 1, 1000) is higher
 
 
 def test_where_it_has_nothing_to_offer() -> None:

@@ -179,6 +179,9 @@ def test_labels_of_new_rows_have_their_posterior(text: str, labels: bool, tmp_pa
         np.testing.assert_allclose(np.stack([(drawn == k).mean(axis=0) for k in (1, 2, 3)], axis=1), share, atol=0.08)
     probabilities = fit.predict(new, of="kind", kind="probabilities")["kind"]
     np.testing.assert_allclose(probabilities.mean(axis=0), share, atol=0.03)
+    summed = fit.predict(new, of="kind", kind="probabilities").summary()
+    assert list(summed) == ["row", *(name for name in encoded if name.startswith("kind_p_"))]
+    np.testing.assert_allclose(np.column_stack(list(summed.values())[1:]), probabilities.mean(axis=0))
     said = reliability_of(posterior.model, posterior.data, fit.record, Asked(names=("kind",)))
     hidden = densities(center, columns["y"], columns["u"])[known]
     hidden /= hidden.sum(axis=1, keepdims=True)

@@ -108,12 +108,16 @@ def test_a_funnel_is_never_wrong_and_good(scale: float) -> None:
         assert mean < 0.05 and sd < 0.06
 
 
-def test_a_mode_of_the_first_rung_is_looked_for_on_the_next() -> None:
-    """Two groups of modes far apart: a rung that starts elsewhere must not call one of them the posterior."""
+@pytest.mark.parametrize("seed", [1, 4, 5])
+def test_two_groups_of_modes_far_apart(seed: int) -> None:
+    """A rung that starts elsewhere must not call one of them the posterior, nor weigh one of which it misses most.
+
+    The mean of c is 23.49, by sums over a grid of c and s of Voigt densities: x integrated out.
+    """
     text = "c ~ Normal(0, 100)\ns ~ HalfNormal(1)\nx[8] ~ Normal(c, s)\ny ~ Cauchy(x, 0.5)"
     y = np.array([0, 0.1, -0.1, 0.2, 50, 50.1, 49.9, 50.2])
-    found = fit(text, {"y": y})
-    assert found.verdict != "good" or 5 < found.summary()["c"]["mean"] < 45
+    found = fit(text, {"y": y}, seed=seed)
+    assert found.verdict == "do not use" or found.summary()["c"]["mean"] == pytest.approx(23.49, abs=2.5)
 
 
 def test_the_fit_says_which_rung_it_took(tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def test_what_cannot_be_drawn_is_said(hostile: Path) -> None:
     assert "constant" in shown
     assert any(re.fullmatch(r"[\d.]+ % not finite", text) for text in shown)
     figure = intervals.draw(record)
-    labels = texts_of(figure)
+    labels = [text for text in texts_of(figure) if not re.fullmatch(r"[−\d.]+", text)]  # two panels may share a tick
     assert len(set(labels)) == len(labels), "no two labels look alike"
     assert max(map(len, labels)) < 40
     assert all(np.isfinite(axes.get_xlim()).all() for axes in figure.axes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 import ppl
 from ppl.model.distributions.vectors import MV_STUDENT_T
+from tests.use.conftest import run
 
 RNG = np.random.default_rng(1)
 N = 60
@@ -361,3 +363,38 @@ def test_refused(text: str, new: Any, words: str) -> None:
     kind = "mean" if "> -50" in text or "y ~ MvNormal" in text else "response"
     with pytest.raises(ppl.PplError, match=words):
         fit(text + LINE, draws=100).predict(new, kind=kind, new_levels="sample")
+
+
+def test_probabilities_of_categories_by_name(tmp_path: Path) -> None:
+    """Their means over draws; those of truth values are the sigmoid of each draw."""
+    found = fit("b ~ Normal(0, 1)\nc ~ Normal(0, 1)\nk ~ OrderedLogistic(b * x, [c, c + 1])\n")
+    asked = found.predict(NEW, kind="probabilities")
+    assert asked["k"].shape == (400, 2, 3)
+    np.testing.assert_allclose(asked["k"].sum(axis=2), 1.0)
+    summed = asked.summary()
+    assert list(summed) == ["row", "k_p_hi", "k_p_lo", "k_p_mid"]
+    np.testing.assert_allclose(summed["k_p_lo"], asked["k"][:, :, 1].mean(axis=0))
+    drawn = found.predict(NEW).summary()
+    for name in list(summed)[1:]:
+        np.testing.assert_allclose(drawn[name], summed[name], atol=0.1)  # shares of 400 draws
+    asked.save(tmp_path / "draws.csv", all_draws=True)
+    columns = pd.read_csv(tmp_path / "draws.csv")
+    assert list(columns)[:3] == ["k[1]_p_hi", "k[1]_p_lo", "k[1]_p_mid"] and len(columns.columns) == 6
+    np.testing.assert_allclose(columns["k[2]_p_hi"], asked["k"][:, 1, 0])
+
+
+def test_probabilities_of_truth_values(tmp_path: Path) -> None:
+    rows = ROWS.assign(alive=(ROWS.x > 3).astype(int))
+    found = fit("a ~ Normal(0, 1)\nb ~ Normal(0, 1)\nalive ~ Bernoulli(logit = a + b*x)\n", rows)
+    summed = found.predict(NEW, kind="probabilities").summary()
+    assert list(summed) == ["row", "alive_p_0", "alive_p_1"]
+    by_hand = 1 / (1 + np.exp(-(found.draws["a"][:, None] + found.draws["b"][:, None] * np.array([3.0, 7.0]))))
+    np.testing.assert_allclose(summed["alive_p_1"], np.asarray(by_hand).mean(axis=0))
+    found.save(tmp_path / "fit.nc")
+    NEW.to_csv(tmp_path / "new.csv", index=False)
+    done = run("predict", tmp_path / "fit.nc", tmp_path / "new.csv", "--kind", "probabilities")
+    assert done.code == 0 and done.out.splitlines()[0] == "row,alive_p_0,alive_p_1"
+    with pytest.raises(ppl.UsageError, match="it has no probability of each"):
+        fit(LINE + "y ~ Normal(a + b*x, sigma)\n").predict(NEW, kind="probabilities")
+    with pytest.raises(ppl.UsageError, match='"mean" or "probabilities", not'):
+        found.predict(NEW, kind="chances")

@@ -21,36 +21,43 @@ Density = Callable[[Any], Any]
 Found = tuple[np.ndarray, np.ndarray]
 
 FIRST_STAGED = 16  # which call with the same number of draws: making the listing costs about as much as 16 calls
+FIRST_IN_PIECES = 4  # which call with any number of draws: these cost more than a listing over a fit of few latents
+_PIECE = 64  # draws, as many as a guide has: of a listing that serves any number of them
 _MOST_BYTES = 1 << 27  # of the buffers of all listings kept
 _AS_NEAR = 1e-7  # relative to the largest value, and the largest slope of a draw
 
 
 @dataclass(slots=True, eq=False)
 class Staging:
-    """The listings of one density, one for each number of draws that is asked for often; the last used are kept."""
+    """The listings of one density, one for each number of draws that is asked for often; the last used are kept.
+
+    Where a listing for `_PIECE` draws stays in cache it serves all other numbers, in pieces and filled up.
+    """
 
     calls: dict[int, int] = field(default_factory=dict)  # so far, by number of draws
     runners: dict[int, Runner] = field(default_factory=dict)
     used: dict[int, int] = field(default_factory=dict)  # by number of draws, larger for what was used later
     values: dict[int, Runner] = field(default_factory=dict)  # that give the value alone
     valued: int = 0  # pieces of draws so far
+    asked: int = 0  # times for a gradient so far
     never: str = ""  # why nothing is staged
     first: int = FIRST_STAGED
 
-    def value_and_gradient(self, density: Density, z: np.ndarray) -> Found:
-        """z (S, D) -> value (S,) and gradient (S, D) of the density. Raises `InternalError`.
+    def value_and_gradient(self, density: Density, z: np.ndarray, in_cache: int = 0) -> Found:
+        """z (S, D) -> value (S,) and gradient (S, D) of the density, so many draws of which stay in cache.
 
-        Several threads may call it.
+        Several threads may call it. Raises `InternalError`.
         """
         draws = len(z)
         runner = self.runners.get(draws)
         if runner is None:
             with AUTOGRAD:
-                runner = self.runners.get(draws) or self._made(density, z.shape)
+                runner = self.runners.get(draws) or self._made(density, z.shape, in_cache)
             if runner is None:
                 return plain(density, z)
-        self.used[draws] = 1 + max(list(self.used.values()), default=0)  # a copy: threads
-        value, gradient = runner(z)
+        size = runner.listing.shape[0]
+        self.used[size] = 1 + max(list(self.used.values()), default=0)  # a copy: threads
+        value, gradient = runner(z) if size == draws else _in_pieces(runner, z)
         return value, gradient
 
     def value(self, density: Density, z: np.ndarray, piece: int) -> np.ndarray | None:
@@ -66,10 +73,7 @@ class Staging:
                 runner = self.values.get(piece) or self._valued(density, len(z) // piece, (piece, z.shape[1]))
             if runner is None:
                 return None
-        lacking = -len(z) % piece
-        whole = np.concatenate([z, np.broadcast_to(z[-1:], (lacking, z.shape[1]))]) if lacking else z
-        found = [runner(whole[i : i + piece])[0] for i in range(0, len(whole), piece)]
-        return np.concatenate(found)[: len(z)]
+        return _in_pieces(runner, z)[0]
 
     def _valued(self, density: Density, pieces: int, shape: tuple[int, ...]) -> Runner | None:
         self.valued += pieces
@@ -82,25 +86,42 @@ class Staging:
             return None
         return runner
 
-    def _made(self, density: Density, shape: tuple[int, ...]) -> Runner | None:
+    def _made(self, density: Density, shape: tuple[int, ...], in_cache: int) -> Runner | None:
         draws = shape[0]
+        self.asked += 1
         self.calls[draws] = self.calls.get(draws, 0) + 1
-        if self.never or self.calls[draws] < self.first:
+        if self.never:
             return None
-        try:
-            runner = staged(density, shape)
-        except NotStaged as reason:
-            self.never = str(reason)
+        if self.calls[draws] >= self.first:
+            size = draws
+        elif in_cache >= 2 * _PIECE and self.asked >= FIRST_IN_PIECES:
+            size = _PIECE
+        else:
             return None
-        self._make_room(runner.bytes)
-        self.runners[draws] = runner
-        return runner
+        if size not in self.runners:
+            try:
+                runner = staged(density, (size, shape[1]))
+            except NotStaged as reason:
+                self.never = str(reason)
+                return None
+            self._make_room(runner.bytes)
+            self.runners[size] = runner
+        return self.runners[size]
 
     def _make_room(self, needed: int) -> None:
         for draws in sorted(self.runners, key=lambda draws: self.used.get(draws, 0)):
             if needed + sum(runner.bytes for runner in self.runners.values()) > _MOST_BYTES:
                 del self.runners[draws]
                 self.calls[draws] = 0
+
+
+def _in_pieces(runner: Runner, z: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The outputs at any number of draws, as many at a time as the listing has; the last draw fills up what lacks."""
+    piece = runner.listing.shape[0]
+    lacking = -len(z) % piece
+    whole = np.concatenate([z, np.broadcast_to(z[-1:], (lacking, z.shape[1]))]) if lacking else z
+    found = [runner(whole[i : i + piece]) for i in range(0, len(whole), piece)]
+    return tuple(np.concatenate(part)[: len(z)] for part in zip(*found, strict=True))
 
 
 def plain(density: Density, z: np.ndarray) -> Found:

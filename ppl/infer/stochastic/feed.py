@@ -71,7 +71,10 @@ class Feed:
 
     def __call__(self, step: int, dtype: Any) -> list[np.ndarray]:
         epoch, place = divmod(step, self.batches)
-        first, last = place * self._count, (place + 1) * self._count
+        return self.rows(epoch, place * self._count, (place + 1) * self._count, dtype)
+
+    def rows(self, epoch: int, first: int, last: int, dtype: Any) -> list[np.ndarray]:
+        """The rows from `first` to `last` of those of an epoch, in its order."""
         parts = []
         for i, block in enumerate(self._plan_of(epoch)):
             if block.start < last and first < block.stop:

@@ -22,6 +22,7 @@ from ppl.infer.stochastic.drawn import Noise, noise
 from ppl.infer.stochastic.feed import Feed
 from ppl.infer.stochastic.objective import Objective
 from ppl.infer.stochastic.plan import Plan
+from ppl.infer.stochastic.refine import Refined, refine
 from ppl.infer.stochastic.rows import Bound
 from ppl.infer.stochastic.train import INTERRUPTED, REASONS, Options, Trained, Validate, train
 from ppl.infer.stochastic.wish import Wish
@@ -77,10 +78,14 @@ def fit(
         raise Nowhere(joint, all_draws.draws(built, phi, generator(seed, FRESH), 1)[0])
     trained = train(objective, phi.astype(objective.dtype), options, validation(objective), _KEY, clock.say)
     trained = replace(trained, phi=trained.phi.astype(np.float64))
+    refined = Refined(trained.phi)
+    if not trained.diverged and trained.reason != INTERRUPTED:
+        refined = refine(objective, trained.phi)
     now = watch.current()
     if now is not None:
         now.inferring = False  # what is left is short, and is done
-    return _finished(objective, trained, seed, draws, clock.rate, with_rows)
+    trained = replace(trained, phi=refined.phi)
+    return _finished(objective, trained, refined.short, seed, draws, clock.rate, with_rows)
 
 
 @dataclass(slots=True, eq=False)
@@ -155,7 +160,7 @@ def validation(objective: Objective) -> Validate | None:
 
 
 def _finished(
-    objective: Objective, trained: Trained, seed: int, draws: int, rate: float, with_rows: bool
+    objective: Objective, trained: Trained, short: float | None, seed: int, draws: int, rate: float, with_rows: bool
 ) -> Fitted:  # fmt: skip
     built = objective.built
     phi = trained.phi
@@ -166,7 +171,7 @@ def _finished(
     evidence = Evidence(
         newton_step=0.0, not_definite=0.0, flat=0.0, draw_error=0.0, pareto_k=weights.pareto_k, draws=len(z),
         effective=np.inf, rivals=0, moved_mean=0.0, moved_sd=0.0, where={},
-        interrupted=int(trained.reason == INTERRUPTED), stochastic=1, diverged=int(trained.diverged),
+        interrupted=int(trained.reason == INTERRUPTED), stochastic=1, diverged=int(trained.diverged), short=short,
         trained=REASONS[trained.reason], row_k=float((rows_k > _GOOD_K).mean()) if len(rows_k) else None,
     )  # fmt: skip
     guide = MeanField(z.mean(axis=0), np.log(np.maximum(z.std(axis=0), 1e-300)))

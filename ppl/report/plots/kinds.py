@@ -54,23 +54,33 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How a kind is drawn, and which options it takes."""
+    """How a kind is drawn, which options it takes, and whether it shows rows of the data, or what lies among them."""
 
     draw: Callable[[Material, Asked], Any]
     takes: tuple[str, ...] = ("of",)
+    rows: bool = False
+
+    def drawn(self, material: Material, asked: Asked) -> Any:
+        """A figure; of a stream, of which a fit holds a sample, it says so."""
+        figure, sampled = self.draw(material, asked), material.record.given.sampled
+        if self.rows and sampled and asked.new is None:
+            figure.suptitle(f"{sampled} of the stream", fontsize=8, color=canvas.GREY)
+        return figure
 
 
 KINDS: Mapping[str, Kind] = {
     "densities": Kind(lambda material, asked: densities.draw(material.record, asked.names)),
     "intervals": Kind(lambda material, asked: intervals.draw(material.record, asked.names)),
     "pairs": Kind(lambda material, asked: pairs.draw(material.record, asked.names)),
-    "checks": Kind(lambda material, asked: checks.draw(material.checks(), asked.names)),
-    "curves": Kind(lambda material, asked: curves.draw(material.curves(asked.names, False))),
-    "band": Kind(lambda material, asked: curves.draw(material.curves(asked.names, True))),
-    "calibration": Kind(lambda material, asked: calibration.draw(material.reliability(asked)), ("of", "new")),
-    "latent": Kind(lambda material, asked: latent.draw(material.cloud(asked)), ("of", "color", "new")),
+    "checks": Kind(lambda material, asked: checks.draw(material.checks(), asked.names), rows=True),
+    "curves": Kind(lambda material, asked: curves.draw(material.curves(asked.names, False)), rows=True),
+    "band": Kind(lambda material, asked: curves.draw(material.curves(asked.names, True)), rows=True),
+    "calibration": Kind(
+        lambda material, asked: calibration.draw(material.reliability(asked)), ("of", "new"), rows=True
+    ),
+    "latent": Kind(lambda material, asked: latent.draw(material.cloud(asked)), ("of", "color", "new"), rows=True),
     "reconstructions": Kind(
-        lambda material, asked: images.draw(material.reconstructions(asked)), ("of", "shape", "new")
+        lambda material, asked: images.draw(material.reconstructions(asked)), ("of", "shape", "new"), rows=True
     ),
     "samples": Kind(lambda material, asked: images.draw(material.samples(asked)), ("of", "shape")),
     "path": Kind(lambda material, asked: path.draw(material.record), ()),
@@ -84,7 +94,7 @@ def as_bytes(kind: str, material: Material, asked: Asked, form: str) -> bytes:
     if kind == "graph" and form == "svg":
         return svg.as_svg(material.diagram()).encode()
     canvas.require_matplotlib()
-    return canvas.as_bytes(KINDS[kind].draw(material, asked), form, salt=kind)
+    return canvas.as_bytes(KINDS[kind].drawn(material, asked), form, salt=kind)
 
 
 def as_figure(kind: str, material: Material, asked: Asked) -> Any:
@@ -95,4 +105,4 @@ def as_figure(kind: str, material: Material, asked: Asked) -> Any:
         raise UsageError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}{hint}")
     asked.check(kind, KINDS[kind].takes)
     canvas.require_matplotlib()
-    return KINDS[kind].draw(material, asked)
+    return KINDS[kind].drawn(material, asked)
