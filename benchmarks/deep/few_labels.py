@@ -1,107 +1,121 @@
-"""Digits of which a hundred have a label: models/deep/digits_few_labels.ppl, against a logistic regression on these.
+"""Digits of which a hundred have a label: models/deep/digits_few_labels.ppl, against classifiers of the hundred alone.
 
-python benchmarks/deep/few_labels.py [FOLDER] [--seeds 1 2 3] [--epochs N]     # needs the extra `examples`
+python benchmarks/deep/few_labels.py [FOLDER] [--draws 1 2 3 4 5] [--mnist]     # needs the extra `examples`
 
-FOLDER holds what models/deep/write_data.py writes; it is written where it is not there. Errors are shares of the 359
-digits that were held out; `encoder` is the label with the highest q(label | pixels), `posterior` that of ppl predict.
-With --validate the settings are judged instead: a fifth of the rows without labels is held out, and the rest fitted.
+FOLDER holds what models/deep/write_data.py writes; it is written where it is not there. Ten of each digit keep their
+label, chosen anew for each of --draws (2 is the choice of digits_few_labels.csv). Errors are shares of the digits held
+out: `encoder` is the label with the highest q(label | pixels), `posterior` that of ppl predict. The network is that of
+the encoder, trained on the hundred; penalties of the classifiers are chosen by cross-validation. They have the ink of
+the pixels, as the model has, and once more black and white alone. With --mnist (extra `mnist`) the digits are MNIST's.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import subprocess
 import sys
 import tempfile
 import time
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
+from digits import BLACK, Digits, arguments, chosen, held_out, mnist, small, write
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegressionCV
+from sklearn.model_selection import GridSearchCV
+from sklearn.neural_network import MLPClassifier
+from sklearn.svm import SVC
 
 import ppl
 
-MODELS = Path(__file__).resolve().parents[2] / "models" / "deep"
-PIXELS = [f"px_{i}" for i in range(64)]
-HELD_OUT = 5  # of so many rows without a label one is for validation
+EACH = 10  # labels of each digit
+FOLDS = 5
+ENCODER = (128, 64)
+PENALTIES = [0.0001, 0.01, 0.1, 1.0, 3.0]
+CLASSIFIERS: dict[str, Callable[[int], Any]] = {
+    "logistic regression": lambda seed: LogisticRegressionCV(
+        Cs=10, cv=FOLDS, max_iter=10_000, use_legacy_attributes=False, scoring="neg_log_loss", l1_ratios=(0,)
+    ),
+    "network": lambda seed: GridSearchCV(
+        MLPClassifier(ENCODER, activation="tanh", max_iter=500, random_state=seed),
+        {"alpha": PENALTIES}, cv=FOLDS, scoring="neg_log_loss",
+    ),
+    "support vectors": lambda seed: GridSearchCV(SVC(), {"C": [1, 10], "gamma": ["scale", 0.01, 0.03]}, cv=FOLDS),
+}  # fmt: skip
+PIXELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "ink": lambda ink: ink / 16,
+    "black and white": lambda ink: (ink >= BLACK).astype(float),
+}
 
 
-def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Ink (rows, 64) and digits (rows,), -1 without a label."""
-    with path.open() as file:
-        rows = list(csv.DictReader(file))
-    ink = np.array([[float(row[name]) for name in PIXELS] for row in rows])
-    return ink, np.array([int(row["digit"].removeprefix("d") or -1) for row in rows])
-
-
-def write(path: Path, ink: np.ndarray, digits: np.ndarray | None) -> Path:
-    """With an empty label for -1; without the column for None."""
-    with path.open("w", newline="") as file:
-        out = csv.writer(file)
-        out.writerow([*PIXELS, *(["digit"] if digits is not None else [])])
-        for i, row in enumerate(ink.astype(int).tolist()):
-            label = [] if digits is None else ["" if digits[i] < 0 else f"d{digits[i]}"]
-            out.writerow([*row, *label])
-    return path
-
-
-def tables(folder: Path, validate: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Ink and digits to fit, and those to be told."""
-    if not (folder / "digits_few_labels.csv").exists():
-        subprocess.run([sys.executable, str(MODELS / "write_data.py"), str(folder)], check=True)
-    ink, digits = read(folder / "digits_few_labels.csv")
+def with_labels(data: Digits, draw: int, validate: bool) -> Digits:
+    """Labels of all but a hundred rows are -1."""
+    rows = chosen(data.digits, EACH, draw)
+    without = np.setdiff1d(np.arange(len(data.digits)), rows)
+    hidden = data._replace(digits=np.where(np.isin(np.arange(len(data.digits)), rows), data.digits, -1))
     if not validate:
-        return ink, digits, *read(folder / "digits_test.csv")
-    truth = read(folder / "digits.csv")[1]
-    without = np.random.default_rng(1).permutation(np.flatnonzero(digits < 0))
-    held = without[: len(without) // HELD_OUT]
-    kept = np.setdiff1d(np.arange(len(ink)), held)
-    return ink[kept], digits[kept], ink[held], truth[held]
+        return hidden
+    held = held_out(data, without)
+    return held._replace(digits=held_out(hidden, without).digits)
+
+
+def plain_errors(data: Digits, seed: int) -> dict[str, float]:
+    """Of each classifier, from the rows that have a label."""
+    known, found = data.digits >= 0, {}
+    for pixels, of in PIXELS.items():
+        for name, classifier in CLASSIFIERS.items():
+            fitted = classifier(seed).fit(of(data.ink[known]), data.digits[known])
+            found[f"{name}, {pixels}"] = float((fitted.predict(of(data.new)) != data.truth).mean())
+    return found
+
+
+def our_errors(data: Digits, path: Path, seed: int, options: argparse.Namespace) -> dict[str, float]:
+    """Of the encoder's and of the posterior's most probable label."""
+    with tempfile.TemporaryDirectory() as made:
+        table = write(Path(made) / "few.csv", data.ink, data.digits)
+        rows = write(Path(made) / "new.csv", data.new)
+        begin = time.process_time()
+        fit = ppl.load(path).condition(table).fit(
+            seed=seed, draws=100, amortise="z", encoder=ENCODER, batch_size=128, epochs=options.epochs,
+            learning_rate=options.rate, label_weight=options.label_weight,
+        )  # fmt: skip
+        seconds = time.process_time() - begin
+        encoded, posterior = fit.encode(rows), fit.predict(rows, of="digit", kind="probabilities")["digit"]
+    print(
+        f"  {path.stem}: {seconds:.0f} s of CPU, {fit.elbo / len(data.ink):.2f} nats a row, {fit.verdict}", flush=True
+    )
+    by_encoder = np.stack([encoded[f"digit_p_d{k}"] for k in range(10)], axis=-1)
+    told = {"encoder": by_encoder, "posterior": posterior.mean(axis=0)}
+    return {f"{path.stem}, {by}": float((p.argmax(axis=-1) != data.truth).mean()) for by, p in told.items()}
+
+
+def show(name: str, each: Sequence[float]) -> None:
+    three = "  ".join(f"{value:7.2%}" for value in (np.mean(each), min(each), max(each)))
+    print(f"{name:40s}  {three}  " + " ".join(f"{value:.1%}" for value in each))
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", nargs="?", type=Path, default=MODELS)
-    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
-    parser.add_argument("--epochs", type=int, default=200)
-    parser.add_argument("--rate", type=float, default=0.003)
+    parser = arguments(__doc__, epochs=200, rate=0.003, model="digits_few_labels.ppl", seeds=[1])
+    parser.add_argument("--draws", nargs="+", type=int, default=[1, 2, 3, 4, 5], help="of the hundred labels")
     parser.add_argument("--label-weight", type=float, default=None)
-    parser.add_argument("--model", type=Path, default=MODELS / "digits_few_labels.ppl")
-    parser.add_argument("--validate", action="store_true")
+    parser.add_argument("--mnist", action="store_true", help="5,000 digits of MNIST in place of scikit-learn's")
     options = parser.parse_args()
-    ink, digits, new, truth = tables(options.folder, options.validate)
-    known = digits >= 0
-    print(f"{known.sum()} of {len(ink):,} rows have a label; {len(new)} are to be told")
-    plain = LogisticRegression(max_iter=10_000)
-    tuned = LogisticRegressionCV(
-        Cs=10, cv=5, max_iter=10_000, use_legacy_attributes=False, scoring="neg_log_loss", l1_ratios=(0,)
-    )
-    for name, classifier in (("logistic regression", plain), ("the same, penalty by cross-validation", tuned)):
-        error = (classifier.fit(ink[known] / 16, digits[known]).predict(new / 16) != truth).mean()
-        print(f"{name:40s} error {error:.2%}", flush=True)
-    model = ppl.load(options.model)
-    with tempfile.TemporaryDirectory() as folder:
-        table = write(Path(folder) / "few.csv", ink, digits)
-        rows = write(Path(folder) / "new.csv", new, None)
-        print("seed  encoder  posterior  ELBO a row, nats  CPU s  verdict")
-        errors = []
-        for seed in options.seeds:
-            begin = time.process_time()
-            fit = model.condition(table).fit(
-                seed=seed, draws=200, amortise="z", batch_size=128, epochs=options.epochs,
-                learning_rate=options.rate, label_weight=options.label_weight,
-            )  # fmt: skip
-            seconds = time.process_time() - begin
-            encoded = fit.encode(rows)
-            by_encoder = np.column_stack([encoded[f"digit_p_d{k}"] for k in range(10)]).argmax(axis=1)
-            drawn = fit.predict(rows, of="digit")["digit"]
-            by_posterior = np.stack([(drawn == k + 1).mean(axis=0) for k in range(10)]).argmax(axis=0)
-            errors.append([(by_encoder != truth).mean(), (by_posterior != truth).mean()])
-            one, other = errors[-1]
-            nats = fit.elbo / len(ink)
-            print(f"{seed:4d}  {one:7.2%}  {other:9.2%}  {nats:16.2f}  {seconds:5.0f}  {fit.verdict}", flush=True)
-        print("mean  {:7.2%}  {:9.2%}".format(*np.mean(errors, axis=0)))
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    data = mnist() if options.mnist else small(options.folder)
+    errors: dict[str, list[float]] = {}
+    for draw in options.draws:
+        few = with_labels(data, draw, options.validate)
+        print(f"labels {draw}: {(few.digits >= 0).sum()} of {len(few.ink):,} rows; {len(few.new)} are to be told")
+        found = [plain_errors(few, draw)]
+        found += [our_errors(few, path, seed, options) for seed in options.seeds for path in options.model]
+        for name, error in ((name, error) for one in found for name, error in one.items()):
+            errors.setdefault(name, []).append(error)
+            print(f"  {name:38s}  {error:7.2%}", flush=True)
+    print(f"{'error':40s}  {'mean':>7s}  {'least':>7s}  {'most':>7s}  each")
+    for name, each in errors.items():
+        show(name, each)
     return 0
 
 

@@ -9,38 +9,18 @@ of the test rows: settings are chosen so.
 
 from __future__ import annotations
 
-import argparse
-import csv
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+from digits import arguments, held_out, small, write
 from sklearn.linear_model import LogisticRegression
 
 import ppl
 
-MODELS = Path(__file__).resolve().parents[2] / "models" / "deep"
-PIXELS = [f"px_{i}" for i in range(64)]
 FLOOR = 1e-4  # of a probability in the log score: shares of draws may be 0
-
-
-def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Ink (rows, 64) and digits (rows,)."""
-    with path.open() as file:
-        rows = list(csv.DictReader(file))
-    ink = np.array([[float(row[name]) for name in PIXELS] for row in rows])
-    return ink, np.array([int(row["digit"].removeprefix("d")) for row in rows])
-
-
-def write(path: Path, ink: np.ndarray, digits: np.ndarray) -> Path:
-    with path.open("w", newline="") as file:
-        out = csv.writer(file)
-        out.writerow([*PIXELS, "digit"])
-        out.writerows([*row, f"d{digit}"] for row, digit in zip(ink.astype(int).tolist(), digits, strict=True))
-    return path
 
 
 def calibration_error(probabilities: np.ndarray, truth: np.ndarray, bins: int) -> float:
@@ -63,22 +43,11 @@ def show(name: str, found: tuple[float, float, float, float], rest: str = "") ->
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", nargs="?", type=Path, default=MODELS)
-    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
-    parser.add_argument("--epochs", type=int, default=600)
-    parser.add_argument("--rate", type=float, default=0.01)
-    parser.add_argument("--model", type=Path, nargs="+", default=[MODELS / "digits_last_layer.ppl"])
-    parser.add_argument("--validate", action="store_true")
-    options = parser.parse_args()
-    if not (options.folder / "digits.csv").exists():
-        subprocess.run([sys.executable, str(MODELS / "write_data.py"), str(options.folder)], check=True)
-    ink, digits = read(options.folder / "digits.csv")
-    new, truth = read(options.folder / "digits_test.csv")
+    options = arguments(__doc__, epochs=600, rate=0.01, model="digits_last_layer.ppl", seeds=[1, 2, 3]).parse_args()
+    data = small(options.folder)
     if options.validate:
-        order = np.random.default_rng(1).permutation(len(ink))
-        held, kept = order[: len(order) // 5], order[len(order) // 5 :]
-        ink, digits, new, truth = ink[kept], digits[kept], ink[held], digits[held]
+        data = held_out(data, np.arange(len(data.ink)))
+    ink, digits, new, truth = data
     print(f"{len(ink):,} digits to fit, {len(new)} to be told")
     print(f"{'':24s}  {'accuracy':>8s}  {'ECE of 10 bins':>14s}  {'ECE of 15 bins':>14s}  {'log score':>9s}")
     witness = LogisticRegression(max_iter=10_000).fit(ink / 16, digits)
