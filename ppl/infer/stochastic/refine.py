@@ -68,7 +68,7 @@ def refine(objective: Objective, phi: np.ndarray) -> Refined:
 
 
 def _applies(plan: Plan, wish: Wish, parameters: int) -> bool:
-    """To a mean field of few numbers that rows share: no encoder, no network, no latents of single rows, none relaxed."""
+    """To a mean field of few numbers that rows share: no encoder, no network, no latents of single rows or relaxed."""
     if plan.encoder is not None or plan.soft or wish.guide != "meanfield" or not 0 < parameters <= _MOST_PARAMETERS:
         return False
     local = set() if plan.batch is None else set(plan.batch.split.local)
