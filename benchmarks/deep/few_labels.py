@@ -1,12 +1,12 @@
 """Digits of which a hundred have a label: models/deep/digits_few_labels.ppl, against classifiers of the hundred alone.
 
-python benchmarks/deep/few_labels.py [FOLDER] [--draws 1 2 3 4 5] [--mnist]     # needs the extra `examples`
+python benchmarks/deep/few_labels.py [FOLDER] [--draws 1 2 3 4 5]     # needs the extra `examples`
 
 FOLDER holds what models/deep/write_data.py writes; it is written where it is not there. Ten of each digit keep their
 label, chosen anew for each of --draws (2 is the choice of digits_few_labels.csv). Errors are shares of the digits held
 out: `encoder` is the label with the highest q(label | pixels), `posterior` that of ppl predict. The network is that of
 the encoder, trained on the hundred; penalties of the classifiers are chosen by cross-validation. They have the ink of
-the pixels, as the model has, and once more black and white alone. With --mnist (extra `mnist`) the digits are MNIST's.
+the pixels, as the model has, and once more black and white alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from digits import BLACK, Digits, arguments, chosen, held_out, mnist, small, write
+from digits import BLACK, Digits, arguments, chosen, held_out, small, write
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegressionCV
 from sklearn.model_selection import GridSearchCV
@@ -100,10 +100,9 @@ def main() -> int:
     parser = arguments(__doc__, epochs=200, rate=0.003, model="digits_few_labels.ppl", seeds=[1])
     parser.add_argument("--draws", nargs="+", type=int, default=[1, 2, 3, 4, 5], help="of the hundred labels")
     parser.add_argument("--label-weight", type=float, default=None)
-    parser.add_argument("--mnist", action="store_true", help="5,000 digits of MNIST in place of scikit-learn's")
     options = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
-    data = mnist() if options.mnist else small(options.folder)
+    data = small(options.folder)
     errors: dict[str, list[float]] = {}
     for draw in options.draws:
         few = with_labels(data, draw, options.validate)
