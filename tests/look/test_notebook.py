@@ -140,8 +140,9 @@ def test_mistakes_of_a_cell_are_messages(
     assert "Traceback" not in found.err
 
 
-def test_ipython_loads_it() -> None:
+def test_ipython_loads_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The line that the documentation gives."""
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)  # IPython warns where another environment is the active one
     ipython = pytest.importorskip("IPython.core.interactiveshell", reason="the extra `notebook` is not installed")
     shell = ipython.InteractiveShell.instance()
     try:
