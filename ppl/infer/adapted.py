@@ -27,7 +27,7 @@ from ppl.infer.proposals import (
     moved,
     propose,
 )
-from ppl.infer.propriety import SLOW, slowest_tail
+from ppl.infer.propriety import slow_tail
 from ppl.infer.verdict import Verdict, could_help, judge
 
 _MOST_ROUNDS = 10
@@ -88,8 +88,7 @@ def _adapted(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> A
         "pareto_k": doubts.names(joint.blocks, doubts.uncovered(z, weights.weights)),
         "wider": doubts.names(joint.blocks, apart),
     }
-    drawn = z[importance.resample(weights.weights, draws, generator(seed, ADAPTING, _MOST_ROUNDS))]
-    slow, where["slow_tail"] = slowest_tail(joint, drawn)
+    slow, where["slow_tail"] = slow_tail(joint, z, weights, draws, generator(seed, ADAPTING, _MOST_ROUNDS))
     found = replace(
         evidence,
         newton_step=0.0,  # nothing rests on the optimum, nor on the draws that it was found over
@@ -100,7 +99,7 @@ def _adapted(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> A
         draws=len(z),
         effective=weights.effective,
         wider=float(apart.max()),
-        slow_tail=slow if slow > SLOW else None,  # weights cover tails that chains do not
+        slow_tail=slow,
         where=where,
     )
     return replace(so_far, z=z, weights=weights, evidence=found)

@@ -36,8 +36,8 @@ def drift(
 
     `belongs` says of points whether they are of this one of so many modes. The first is the length of the mean move, in
     sds of moves along any direction, beyond what chance may do: the root of (T^2 - q) / n with Hotelling's T^2 of n
-    draws and its quantile q, that of chi squared (Wilson and Hilferty 1931). Draws that change the mode do not count:
-    moves back and forth between two points are equally likely.
+    draws and its quantile q, that of chi squared (Wilson and Hilferty 1931); no number where few stay. Draws that
+    change the mode do not count: moves back and forth between two points are equally likely.
     """
     weights = np.where(belongs(z), weights, 0.0)
     weights = weights / weights.sum()
@@ -59,12 +59,12 @@ def _length(moves: np.ndarray, worth: float) -> tuple[float, np.ndarray]:
     """Of the mean of moves (S, D), worth so many independent ones."""
     dimension = moves.shape[1]
     if worth < 4 * dimension:
-        return 0.0, np.zeros(dimension)
+        return np.nan, np.zeros(dimension)
     mean, covariance = moves.mean(axis=0), np.cov(moves, rowvar=False).reshape(dimension, dimension)
     try:
         squared = float(mean @ np.linalg.solve(covariance, mean))
     except np.linalg.LinAlgError:
-        return 0.0, np.zeros(dimension)
+        return np.nan, np.zeros(dimension)
     third = 2 / (9 * dimension)
     chance = dimension * (1 - third + _SURE * np.sqrt(third)) ** 3
     return float(np.sqrt(max(0.0, squared - chance / worth))), np.abs(mean)

@@ -39,6 +39,8 @@ def smooth(log_ratios: np.ndarray) -> Weights:
     smoothing would take it for one more of it, though it may lie on the slope of another, far higher mode.
     """
     draws = len(log_ratios)
+    if draws == 0:
+        return Weights(np.zeros(0), np.inf)
     finite = np.isfinite(log_ratios)
     if not finite.any():
         return Weights(np.full(draws, 1.0 / draws), np.inf)
@@ -64,7 +66,7 @@ def smooth(log_ratios: np.ndarray) -> Weights:
     weights = np.exp(logs)
     if largest > OUTWEIGHS and draws > FEW:
         k = max(k, 1.0)
-    return Weights(weights / weights.sum(), float(k), largest)
+    return Weights(weights / weights.sum(), np.inf if np.isnan(k) else float(k), largest)
 
 
 def _largest(values: np.ndarray, count: int) -> np.ndarray:

@@ -194,7 +194,7 @@ def _gather(
     pareto_k = weights.pareto_k
     for mode, responsible in zip(modes, _responsibilities(components, z), strict=True):
         own = weights.weights * responsible
-        if own.sum() < _COUNTS:
+        if own.sum() < _COUNTS or not (responsible > _BELONGS).any():
             continue
         pareto_k = max(pareto_k, importance.smooth(np.log(own[responsible > _BELONGS])).pareto_k)
         if model.dimension > HEAVY_TAILED_BELOW:
@@ -232,7 +232,10 @@ def _with_drift(
         drift(joint, z, weights.weights, partial(_belong, components, int(mode)), len(counting), rng)
         for mode in counting
     ]
-    worst, share = max(found, key=lambda one: one[0])
+    told = [one for one in found if np.isfinite(one[0])]
+    if not told:
+        return evidence
+    worst, share = max(told, key=lambda one: one[0])
     where = {**evidence.where, "drift": doubts.names(model.blocks, share)}
     return replace(evidence, drift=worst, where=where)
 

@@ -8,7 +8,7 @@ is not Gaussian shows in the weights.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import field, replace
 
 import numpy as np
 from scipy import sparse
@@ -24,6 +24,7 @@ from ppl.infer.importance import Weights
 from ppl.infer.objective import Counted, LogDensity, MeanField
 from ppl.infer.pipeline import MOST_SEEN, NESTED, Approximation
 from ppl.infer.proposals import HEAVY_TAILED_BELOW, Component, propose
+from ppl.infer.propriety import slow_tail
 from ppl.infer.verdict import Evidence, could_help
 from ppl.values import dataclass
 
@@ -31,7 +32,7 @@ _WIDEST = 8  # diagonals beside the main one
 _STEPS = 12  # of Newton's method
 _SMALL = 1e-6  # nats that a last step would gain
 _LENGTHS = (1.0, 0.3, 0.1, 0.01)
-_LOST = 1e-3  # share of the hubs' draws whose rest has no mode
+_LOST, _NEAR = 5e-3, 5.0  # share of the hubs' draws, within so many sds, whose rest has no mode
 _PER_DRAW = 0.5  # of the hubs for each draw asked for; rounds make four times as many proposals
 _NUMBERS = 1 << 21  # of the bands of all precisions that are factored together
 _FEWEST_TOGETHER = 64
@@ -88,6 +89,7 @@ class Marginal:
     directions: Directions  # of the rest alone
     begin: np.ndarray
     scale: np.ndarray  # (R,)
+    lost: list[np.ndarray] = field(default_factory=list)  # hubs, of all asked for, at which the rest has no mode
 
     @property
     def dimension(self) -> int:
@@ -104,8 +106,12 @@ class Marginal:
 
     def value(self, h: np.ndarray) -> np.ndarray:
         """h (S, H) -> (S,)."""
-        size = self.pieces
-        return np.concatenate([self.given(h[i : i + size]).log_density for i in range(0, len(h), size)])
+        found = []
+        for some in (h[i : i + self.pieces] for i in range(0, len(h), self.pieces)):
+            given = self.given(some)
+            found.append(given.log_density)
+            self.lost.append(some[~np.isfinite(given.lower[:, 0]).all(axis=0)])
+        return np.concatenate(found)
 
     def value_and_gradient(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         raise NotImplementedError  # proposals are weighed by values alone
@@ -161,9 +167,11 @@ class Marginal:
         shown = curvature.second_differences(slopes, r.T, self.scale, self.directions, self.joint.draws_at_once)
         bands, seen = np.zeros((len(r), self.split.width + 1, len(h))), np.zeros((len(r), self.split.width + 1))
         for row, column, entries in zip(self.directions.rows, self.directions.columns, shown, strict=True):
-            below = row >= column
-            at = row[below], (row - column)[below]
-            bands[at] -= entries.T[below]
+            at = (
+                np.maximum(row, column),
+                np.abs(row - column),
+            )  # some are shown from one side alone
+            bands[at] -= entries.T
             seen[at] += 1
         return bands / np.maximum(seen, 1)[:, :, None]
 
@@ -191,20 +199,31 @@ def nested(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> App
             h, weights, apart = _hubs(marginal, so_far.z[:, divided.hubs], seed, hub_draws)
         except (Outweighed, np.linalg.LinAlgError):
             return None
+        if _lost(marginal, h, weights.weights) > _LOST:
+            return None
         most = _MOST_KEPT // joint.dimension
         if len(h) > most:
-            h = h[importance.resample(weights.weights, most, generator(seed, NESTED, 2))]
-            weights = replace(weights, weights=np.full(most, 1 / most))
+            kept = np.sort(generator(seed, NESTED, 2).choice(len(h), most, replace=False))
+            share = weights.weights[kept]
+            h, weights = h[kept], replace(weights, weights=share / share.sum())
         z, eps, log_ratios = _with_rest(marginal, h, generator(seed, NESTED, 1))
-        if np.isinf(log_ratios).mean() > _LOST:
-            return None
         found = importance.smooth(np.log(weights.weights) + log_ratios)
         means, spreads = _moved(eps, weights, found)
     found = replace(found, pareto_k=max(found.pareto_k, weights.pareto_k))
+    slow, latents = slow_tail(joint, z, found, draws, generator(seed, NESTED, 3))
     evidence = _evidence(joint, divided, z, found, apart, means, spreads)
+    evidence = replace(evidence, slow_tail=slow, where={**evidence.where, "slow_tail": latents})
     mean = found.weights @ z
     guide = MeanField(mean, 0.5 * np.log(found.weights @ (z - mean) ** 2))
     return Approximation(guide, z, found, evidence, counted.evaluations, so_far.elbo, mean[None])
+
+
+def _lost(marginal: Marginal, h: np.ndarray, weights: np.ndarray) -> float:
+    """Of the hubs (P, H) that count, those within a few sds, how many for each have no mode of the rest."""
+    mean = weights @ h
+    far = _NEAR * np.sqrt(weights @ (h - mean) ** 2)
+    near, lost = ((np.abs(some - mean) <= far).all(axis=1).sum() for some in (h, np.concatenate(marginal.lost)))
+    return float(lost / max(1, near))
 
 
 def _with_rest(

@@ -9,10 +9,13 @@ import numpy as np
 
 from ppl.compile.conditional import CONDITIONAL
 from ppl.compile.joint import LogJoint
+from ppl.infer import importance
+from ppl.infer.importance import Weights
 from ppl.infer.verdict import Evidence
 from ppl.model import transforms
 
 SLOW = 1.8  # beyond that of a funnel: 1.4, and 1.6 where chains miss its mouth
+_ENOUGH = 100.0  # effective draws
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _UNBOUNDED = (transforms.IDENTITY, transforms.NONCENTRED, transforms.NONCENTRED_VECTOR, *CONDITIONAL.values())
 
@@ -34,6 +37,18 @@ def slowest_tail(joint: LogJoint, z: np.ndarray) -> tuple[float, tuple[str, ...]
             if found > worst:
                 worst, name = found, block.name
     return worst, (name,) if name else ()
+
+
+def slow_tail(
+    joint: LogJoint, z: np.ndarray, weights: Weights, draws: int, rng: np.random.Generator
+) -> tuple[float | None, tuple[str, ...]]:
+    """As `slowest_tail`, of weighted proposals z (P, D), where it is beyond doubt; None where not, or where a few of
+    them have all the weight.
+    """
+    if weights.effective < _ENOUGH:
+        return None, ()
+    found, names = slowest_tail(joint, z[importance.resample(weights.weights, draws, rng)])
+    return (found, names) if found > SLOW else (None, ())
 
 
 def of_all(evidence: Evidence, others: Iterable[Evidence]) -> Evidence:

@@ -8,7 +8,8 @@ from scipy import stats
 from scipy.special import logsumexp
 
 import ppl
-from ppl.infer import nested
+from ppl.compile.sparsity import interactions
+from ppl.infer import curvature, nested
 
 LEVEL = """s_level ~ HalfNormal(1)
 s_obs ~ HalfNormal(1)
@@ -111,3 +112,43 @@ def test_where_it_has_nothing_to_offer() -> None:
     assert (
         ppl.from_text(text, "test.ppl").condition({"y": 1.0}).fit(guide="nested").record.tried[-1].rung == "mean field"
     )
+
+
+def test_precisions_are_those_of_the_model() -> None:
+    """Groups beside their means: some of these tie so many that they show their entries from one side alone."""
+    text = "t ~ HalfNormal(1)\ng[3] ~ Normal(0, 2)\na[18] ~ Normal(g[i], t)\ny ~ Normal(a, 1)"
+    data = {"i": np.repeat([1, 2, 3], 6), "y": np.arange(18.0)}
+    joint = ppl.from_text(text, "test.ppl").condition(data).joint
+    pattern = interactions(joint)
+    divided = nested.split(pattern)
+    assert divided is not None and len(divided.hubs) == 1
+    directions = curvature.plan(pattern[np.ix_(divided.rest, divided.rest)])
+    zeros = np.zeros(len(divided.rest))
+    marginal = nested.Marginal(joint, divided, directions, zeros, zeros + 1.0)
+    t = np.array([0.5, 2.0])
+    bands = marginal._precision(np.log(t)[:, None], np.zeros((len(zeros), 2)))
+    full = np.zeros((2, 21, 21))
+    for i, k in np.ndindex(21, divided.width + 1):
+        if i >= k:
+            full[:, i, i - k] = full[:, i - k, i] = bands[i, k]
+    into = np.zeros((18, 3))
+    into[np.arange(18), np.repeat([0, 1, 2], 6)] = 1.0
+    for found, sd in zip(full, t, strict=True):
+        a, g, both = np.eye(18) * (1 + sd**-2), np.eye(3) / 4 + 6 * np.eye(3) / sd**2, -into / sd**2
+        order = np.argsort(divided.rest)
+        expected = np.block([[g, both.T], [both, a]])
+        np.testing.assert_allclose(found[np.ix_(order, order)], expected, atol=1e-5)
+
+
+def test_nested_groups() -> None:
+    """As many levels again: the same as chains say."""
+    rng = np.random.default_rng(1)
+    text = "m ~ Normal(0, 2)\nt ~ HalfNormal(1)\ng[2] ~ Normal(m, 1)\na[14] ~ Normal(g[i], t)\ny ~ Poisson(log = a)"
+    y = rng.poisson(np.exp(rng.normal(0.5, 0.5, 14)))
+    posterior = ppl.from_text(text, "test.ppl").condition({"i": np.repeat([1, 2], 7), "y": y})
+    found, other = posterior.fit(guide="nested"), posterior.fit(guide="chains")
+    assert found.verdict != "do not use", found.reasons
+    for name in ("m", "t", "g[1]", "g[2]", "a[1]", "a[14]"):
+        shown = other.summary()[name]
+        assert found.summary()[name]["mean"] == pytest.approx(shown["mean"], abs=0.12 * shown["sd"]), name
+        assert found.summary()[name]["sd"] == pytest.approx(shown["sd"], rel=0.12), name

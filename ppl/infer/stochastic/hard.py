@@ -66,7 +66,7 @@ class Hard:
 
     def evidence(self, proposed: Proposed, elbo: float) -> dict[str, Any]:
         """What the verdict looks at; `elbo` is that of draws from the guide."""
-        names, k = self.relaxed.names, None if proposed.pareto_k is None else max(0.0, proposed.pareto_k)
+        names, k = self.relaxed.names, None if proposed.pareto_k is None else float(np.maximum(0.0, proposed.pareto_k))
         found = {"relaxed": self.relaxed.temperature, "relaxed_k": k, "unweighed": 1 if k is None else None}
         found["ruled_out"] = int(not proposed.weighed and not np.isfinite(elbo))
         effective = proposed.weights.effective if proposed.weighed else np.inf

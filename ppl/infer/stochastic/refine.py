@@ -38,7 +38,7 @@ _DRAWS = (60, 61)  # streams of random numbers
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Refined:
-    """`short` is the longest step that is left, in posterior sds; None where this was not looked at."""
+    """`short` is the longest step that is left, in posterior sds; None where it was not looked at or is not finite."""
 
     phi: np.ndarray
     short: float | None = None
@@ -59,7 +59,9 @@ def refine(objective: Objective, phi: np.ndarray) -> Refined:
             found = lbfgs(over_all.at(0), phi, lambda gradient: square * gradient, _NATS, passes - 1).x
             other, its_gradient = over_all.at(1)(found)
             if other < value:
-                phi, gradient = found, its_gradient
+                phi, value, gradient = found, other, its_gradient
+        if not np.isfinite(value):
+            return Refined(phi)
         return Refined(phi, over_all.longest(over_all.scale(phi) * gradient))
     except KeyboardInterrupt:
         if not watch.is_stopped():
