@@ -15,7 +15,7 @@ from ppl.compile.joint import LogJoint
 from ppl.infer import doubts, importance
 from ppl.infer.draws import generator
 from ppl.infer.importance import Weights
-from ppl.infer.objective import Counted, LogDensity
+from ppl.infer.objective import Counted, Weighable
 from ppl.infer.pipeline import ADAPTING, Approximation, approximate
 from ppl.infer.proposals import (
     HEAVY_TAILED_BELOW,
@@ -36,7 +36,7 @@ _FIRST_ROUNDS = 3  # after which more draws must be effective than a share of th
 _WORTHWHILE = 1 / 20
 _SETTLED_K = 0.3  # Pareto k up to which rounds end, once they no longer move anything
 _SETTLED = 0.03  # sds that means, or log sds, may have moved
-_PROPOSALS_PER_DRAW = 4  # of a round
+PROPOSALS_PER_DRAW = 4  # of a round
 _POINTS = 3000  # that components are fitted to
 _MOST_COMPONENTS = 12
 _POINTS_PER_NUMBER = 10  # of a component's mean and covariance
@@ -106,7 +106,7 @@ def _adapted(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> A
 
 
 def rounds(
-    joint: LogDensity, z: np.ndarray, weights: Weights, seed: int, draws: int
+    joint: Weighable, z: np.ndarray, weights: Weights, seed: int, draws: int
 ) -> tuple[np.ndarray, Weights, np.ndarray]:
     """From weighted proposals (P, D) to better ones, and how far these moved from those of the round before (D,).
 
@@ -117,7 +117,7 @@ def rounds(
         points = z[importance.resample(weights.weights, _POINTS, rng)]
         components = _with_wide_ones(points, fitted(points, rng))
         before = z, weights
-        z, weights = propose(joint, rng, components, _PROPOSALS_PER_DRAW * draws)
+        z, weights = propose(joint, rng, components, PROPOSALS_PER_DRAW * draws)
         if weights.largest > _OUTWEIGHED:
             raise Outweighed(z[np.argmax(weights.weights)])
         apart = moved(*before, z, weights, by_draws=True)

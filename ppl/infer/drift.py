@@ -32,14 +32,14 @@ Chooser = Callable[[np.ndarray], np.ndarray]
 def drift(
     joint: LogDensity, z: np.ndarray, weights: np.ndarray, belongs: Chooser, modes: int, rng: np.random.Generator
 ) -> tuple[float, np.ndarray]:
-    """How far the draws of a mode, among z (P, D) with weights (P,), are carried, and each coordinate's share (D,).
+    """How far draws z (P, D) of a mode, with weights (P,), 0 for those of others, are carried, and each coordinate's
+    share (D,).
 
     `belongs` says of points whether they are of this one of so many modes. The first is the length of the mean move, in
     sds of moves along any direction, beyond what chance may do: the root of (T^2 - q) / n with Hotelling's T^2 of n
     draws and its quantile q, that of chi squared (Wilson and Hilferty 1931); no number where few stay. Draws that
     change the mode do not count: moves back and forth between two points are equally likely.
     """
-    weights = np.where(belongs(z), weights, 0.0)
     weights = weights / weights.sum()
     sd = np.sqrt(weights @ (z - weights @ z) ** 2)
     sd = np.where((sd > 0) & np.isfinite(sd), sd, 1.0)

@@ -193,9 +193,6 @@ class Mapped:
         found = self.density.value(w) + log_det
         return np.where(np.isnan(found), -np.inf, found)
 
-    def value_and_gradient(self, eps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        raise NotImplementedError("proposals are weighed, not moved")
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Beside:

@@ -80,9 +80,11 @@ def mixture(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> Ap
             if not found or len(modes) + len(found) > _MOST_MODES or again == _SEARCHES - 1:
                 break
             modes = _kept([*modes, *found])
-        evidence = _gather(counted, joint, modes, components, z, weights, found)
+        responsible = _responsibilities(components, z)
+        evidence = _gather(counted, joint, modes, responsible, z, weights, found)
         if joint.dimension <= HEAVY_TAILED_BELOW:  # among more moments are compared
-            evidence = _with_drift(evidence, counted, joint, components, z, weights, generator(seed, DRIFT))
+            rng = generator(seed, DRIFT)
+            evidence = _with_drift(evidence, counted, joint, components, responsible, z, weights, rng)
     best = modes[0].optimum
     return Approximation(
         guide=best.guide,
@@ -179,7 +181,7 @@ def _gather(
     joint: Counted,
     model: LogJoint,
     modes: Sequence[_Mode],
-    components: Sequence[Component],
+    responsible: np.ndarray,
     z: np.ndarray,
     weights: Weights,
     hidden: Sequence[_Mode],
@@ -192,13 +194,11 @@ def _gather(
         where["rivals"] = doubts.names(model.blocks, doubts.apart_in(hidden[0].optimum, modes[0].optimum))
     means = spreads = np.zeros(model.dimension)
     pareto_k = weights.pareto_k
-    for mode, responsible in zip(modes, _responsibilities(components, z), strict=True):
-        own = weights.weights * responsible
-        if own.sum() < _COUNTS or not (responsible > _BELONGS).any():
-            continue
-        pareto_k = max(pareto_k, importance.smooth(np.log(own[responsible > _BELONGS])).pareto_k)
+    for number in _that_count(responsible, weights):
+        own = weights.weights * responsible[number]
+        pareto_k = max(pareto_k, importance.smooth(np.log(own[responsible[number] > _BELONGS])).pareto_k)
         if model.dimension > HEAVY_TAILED_BELOW:
-            moved = doubts.moved(mode.optimum, z, own / own.sum())
+            moved = doubts.moved(modes[number].optimum, z, own / own.sum())
             means, spreads = np.maximum(means, moved[0]), np.maximum(spreads, moved[1])
     where["pareto_k"] = doubts.names(model.blocks, doubts.uncovered(z, weights.weights))
     where |= {"moved_mean": doubts.names(model.blocks, means), "moved_sd": doubts.names(model.blocks, spreads)}
@@ -221,23 +221,31 @@ def _with_drift(
     joint: Counted,
     model: LogJoint,
     components: Sequence[Component],
+    responsible: np.ndarray,
     z: np.ndarray,
     weights: Weights,
     rng: np.random.Generator,
 ) -> Evidence:
     """With the largest drift of any mode that counts."""
-    own = _responsibilities(components, z) @ weights.weights
-    counting = np.flatnonzero(own >= _COUNTS)
-    found = [
-        drift(joint, z, weights.weights, partial(_belong, components, int(mode)), len(counting), rng)
-        for mode in counting
-    ]
+    counting = _that_count(responsible, weights)
+    found = []
+    for mode in counting:
+        own = np.where(responsible[mode] > _BELONGS, weights.weights, 0.0)
+        found.append(drift(joint, z, own, partial(_belong, components, mode), len(counting), rng))
     told = [one for one in found if np.isfinite(one[0])]
     if not told:
         return evidence
     worst, share = max(told, key=lambda one: one[0])
     where = {**evidence.where, "drift": doubts.names(model.blocks, share)}
     return replace(evidence, drift=worst, where=where)
+
+
+def _that_count(responsible: np.ndarray, weights: Weights) -> list[int]:
+    """The modes that have some of the weight, by the probabilities (N, P) that proposals belong to each, and proposals
+    of their own.
+    """
+    heavy = responsible @ weights.weights >= _COUNTS
+    return [int(i) for i in np.flatnonzero(heavy & (responsible > _BELONGS).any(axis=1))]
 
 
 def _belong(components: Sequence[Component], mode: int, z: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from scipy.sparse import csgraph
 from ppl.compile.joint import LogJoint
 from ppl.compile.sparsity import interactions
 from ppl.infer import banded, curvature, doubts, importance
-from ppl.infer.adapted import Outweighed, rounds
+from ppl.infer.adapted import PROPOSALS_PER_DRAW, Outweighed, rounds
 from ppl.infer.curvature import Directions
 from ppl.infer.draws import generator
 from ppl.infer.importance import Weights
@@ -33,7 +33,7 @@ _STEPS = 12  # of Newton's method
 _SMALL = 1e-6  # nats that a last step would gain
 _LENGTHS = (1.0, 0.3, 0.1, 0.01)
 _LOST, _NEAR = 5e-3, 5.0  # share of the hubs' draws, within so many sds, whose rest has no mode
-_PER_DRAW = 0.5  # of the hubs for each draw asked for; rounds make four times as many proposals
+_PER_DRAW = 0.5  # of the hubs for each draw asked for
 _NUMBERS = 1 << 21  # of the bands of all precisions that are factored together
 _FEWEST_TOGETHER = 64
 _MOST_KEPT = 20_000_000  # elements of the proposals
@@ -113,9 +113,6 @@ class Marginal:
             self.lost.append(some[~np.isfinite(given.lower[:, 0]).all(axis=0)])
         return np.concatenate(found)
 
-    def value_and_gradient(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        raise NotImplementedError  # proposals are weighed by values alone
-
     def joined(self, h: np.ndarray, r: np.ndarray) -> np.ndarray:
         """Hubs (S, H) and the rest (R, S) -> z (S, D)."""
         z = np.empty((len(h), len(self.split.hubs) + len(self.split.rest)))
@@ -167,10 +164,7 @@ class Marginal:
         shown = curvature.second_differences(slopes, r.T, self.scale, self.directions, self.joint.draws_at_once)
         bands, seen = np.zeros((len(r), self.split.width + 1, len(h))), np.zeros((len(r), self.split.width + 1))
         for row, column, entries in zip(self.directions.rows, self.directions.columns, shown, strict=True):
-            at = (
-                np.maximum(row, column),
-                np.abs(row - column),
-            )  # some are shown from one side alone
+            at = np.maximum(row, column), np.abs(row - column)  # whichever side shows them
             bands[at] -= entries.T
             seen[at] += 1
         return bands / np.maximum(seen, 1)[:, :, None]
@@ -189,7 +183,10 @@ def nested(joint: LogJoint, so_far: Approximation, seed: int, draws: int) -> App
         return None
     directions = curvature.plan(pattern[np.ix_(divided.rest, divided.rest)])
     hub_draws = int(_PER_DRAW * draws)
-    if _BATCHES_OF_ROUNDS * 4 * hub_draws * 2 * (len(directions) + 1) > _MOST_BATCHES * joint.draws_at_once:
+    if (
+        _BATCHES_OF_ROUNDS * PROPOSALS_PER_DRAW * hub_draws * 2 * (len(directions) + 1)
+        > _MOST_BATCHES * joint.draws_at_once
+    ):
         return None
     counted = Counted(joint)
     begin, sd = so_far.z.mean(axis=0), so_far.z.std(axis=0)
@@ -248,7 +245,7 @@ def _hubs(marginal: Marginal, h: np.ndarray, seed: int, draws: int) -> tuple[np.
     moved each (H,).
     """
     first = Component(h.mean(axis=0), np.linalg.cholesky(np.cov(h, rowvar=False).reshape(h.shape[1], -1)))
-    begun = propose(marginal, generator(seed, NESTED, 0), [first], 4 * draws)
+    begun = propose(marginal, generator(seed, NESTED, 0), [first], PROPOSALS_PER_DRAW * draws)
     return rounds(marginal, *begun, seed, draws)
 
 

@@ -20,14 +20,19 @@ _AT_ONCE = 64  # draws of a log joint that is evaluated in blocks of rows
 ENTROPY_OF_ONE = 0.5 * np.log(2 * np.pi * np.e)  # nats, of a standard normal
 
 
-class LogDensity(Protocol):
-    """What inference asks of a log joint: D coordinates, S draws at once."""
+class Weighable(Protocol):
+    """What proposals are weighed by: D coordinates, S draws at once."""
 
     @property
     def dimension(self) -> int: ...
     @property
     def draws_at_once(self) -> int: ...
     def value(self, z: np.ndarray) -> np.ndarray: ...
+
+
+class LogDensity(Weighable, Protocol):
+    """What inference asks of a log joint."""
+
     def value_and_gradient(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from ppl.infer import importance
 from ppl.infer.draws import antithetic, student
 from ppl.infer.importance import Weights
-from ppl.infer.objective import LogDensity
+from ppl.infer.objective import Weighable
 from ppl.numeric.reduce import logsumexp
 from ppl.values import dataclass
 
@@ -94,7 +94,7 @@ def heavy_tailed(dimension: int, shared: int) -> int:
 
 
 def correct(
-    joint: LogDensity, rng: np.random.Generator, components: Sequence[Proposal], draws: int, hasty: bool = False
+    joint: Weighable, rng: np.random.Generator, components: Sequence[Proposal], draws: int, hasty: bool = False
 ) -> tuple[np.ndarray, Weights]:
     """Proposals (P, D) with smoothed weights: more where these are uneven, still more where an sd would rest on few.
 
@@ -117,14 +117,14 @@ def correct(
     return z, weights
 
 
-def _counts(joint: LogDensity, draws: int, batches: int) -> tuple[int, ...]:
+def _counts(joint: Weighable, draws: int, batches: int) -> tuple[int, ...]:
     """Few and many proposals, within so many batches of as many draws as are evaluated at once."""
     affordable = min(batches * joint.draws_at_once, _MOST_KEPT // max(1, joint.dimension))
     return tuple(int(np.clip(affordable, draws, times * draws)) for times in _PROPOSALS_PER_DRAW)
 
 
 def correct_twice(
-    joint: LogDensity, rng: np.random.Generator, components: Sequence[Proposal], draws: int, hasty: bool = False
+    joint: Weighable, rng: np.random.Generator, components: Sequence[Proposal], draws: int, hasty: bool = False
 ) -> tuple[np.ndarray, Weights, np.ndarray]:
     """As `correct`; where few coordinates have heavy tails and Pareto k is above 0.5, once more with wider proposals
     beside the others.
@@ -208,7 +208,7 @@ def _stretched(component: Component) -> list[Component]:
 
 
 def propose(
-    joint: LogDensity, rng: np.random.Generator, components: Sequence[Proposal], count: int
+    joint: Weighable, rng: np.random.Generator, components: Sequence[Proposal], count: int
 ) -> tuple[np.ndarray, Weights]:
     """So many proposals (P, D), the components' one after another, and their smoothed weights."""
     z, log_ratios = proposed(joint, rng, components, count)
@@ -216,7 +216,7 @@ def propose(
 
 
 def proposed(
-    joint: LogDensity, rng: np.random.Generator, components: Sequence[Proposal], count: int
+    joint: Weighable, rng: np.random.Generator, components: Sequence[Proposal], count: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """An even number of proposals (P, D) from each component, Gaussian, or a t of its shape in few dimensions; and log
     ratios (P,).

@@ -42,9 +42,9 @@ def summarise(
         found[4:] = np.quantile(draws, _LEVELS, axis=0, method="inverted_cdf")
     if are_whole(values):
         found[3] = np.inf
-    mean, sd, mcse, behind_sd, q5, q50, q95 = (row.reshape(shape) for row in found)
+    mean, sd, mcse, behind, q5, q50, q95 = (row.reshape(shape) for row in found)
     return Quantity(
-        name, role, axes, draws.reshape(len(chosen), *shape), mean, sd, q5, q50, q95, mcse, behind_sd
+        name, role, axes, draws.reshape(len(chosen), *shape), mean, sd, q5, q50, q95, mcse, behind
     )  # fmt: skip
 
 

@@ -51,5 +51,5 @@ def test_draws_that_leave_a_mode_do_not_count() -> None:
     joint = ppl.from_text("x ~ Flat()\nfactor -x^2/2", "test.ppl").condition({}).joint
     z = np.random.default_rng(2).normal(size=(8000, 1))
     right = lambda points: points[:, 0] > 0  # noqa: E731
-    length, share = drift(joint, z, np.full(8000, 1 / 8000), right, 2, np.random.default_rng(3))
+    length, share = drift(joint, z, np.where(right(z), 1 / 8000, 0.0), right, 2, np.random.default_rng(3))
     assert length == 0.0 and share.shape == (1,)
